@@ -1,0 +1,100 @@
+// The index: the only class that bindings and C++ users talk to.
+//
+// Thread safety: every const function may run beside every other function, without a lock by the
+// caller. add, attach and the functions that write files wait for each other; queries wait for nobody.
+// Errors are those of error.h.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "nearfield/types.h"
+
+namespace nearfield {
+
+// Takes the bytes of a file in sequence; throws to stop.
+using ByteSink = std::function<void(const std::byte* data, std::size_t bytes)>;
+
+struct LoadOptions {
+  bool map = false;     // map the file instead of reading it; blocks are checked on first touch
+  bool verify = false;  // with map: check all blocks now
+  // What the caller says the file holds. Needed for files that do not say it themselves (Voyager v0:
+  // space, dimensions, storage; hnswlib: space); checked where the file does. Null = not said.
+  const Space* space = nullptr;
+  const std::uint32_t* dimensions = nullptr;
+  const Storage* storage = nullptr;
+};
+
+struct LevelCount {
+  std::size_t rows;          // slots that exist on this level
+  double mean_degree;        // links per row
+};
+
+struct IndexStats {
+  RowCounts rows;
+  std::vector<LevelCount> levels;  // from level 0 up
+  std::size_t unreachable;         // slots that level-0 links do not reach from the entry point
+  double norm_min, norm_max;       // Euclidean norms of the kept vectors, live rows
+  std::size_t duplicates;          // live rows whose vector equals that of an earlier live row
+  std::size_t vector_bytes, link_bytes, other_bytes;  // reserved in memory, or mapped
+};
+
+class Index {
+ public:
+  explicit Index(const IndexConfig& config);  // throws InvalidInput
+  Index(Index&&) noexcept;
+  Index& operator=(Index&&) noexcept;
+  ~Index();
+
+  // Read a file: .nf, Voyager v0 or v1, hnswlib. Recognised by content.
+  static Index load(const std::string& path, const LoadOptions& options);
+  static Index load(std::span<const std::byte> bytes, const LoadOptions& options);
+
+  const IndexConfig& config() const;
+  const char* simd_level() const;
+  RowCounts counts() const;
+
+  // Add `rows` vectors of config().dimensions floats each. ids may be null: automatic ids, which are
+  // never in use yet. An id that exists is overwritten (and brought back if it was marked); of equal ids in one
+  // call the last row wins. All rows are checked before the first is stored. ids_out (may be null)
+  // receives the id of each row. When poll throws, rows of finished rounds stay, in batch order.
+  void add(const float* vectors, std::size_t rows, const Id* ids, Id* ids_out, const AddOptions& options);
+
+  // The k nearest live rows to each query, nearest first, ties in order of insertion. Writes rows * k
+  // ids and distances; counts[row] = min(k, live) of them are valid, the rest is kNoId and infinity.
+  QueryCounters query(const float* queries, std::size_t rows, const QueryOptions& options, Id* ids,
+                      float* distances, std::uint32_t* counts) const;
+
+  bool contains(Id id) const;   // live
+  bool holds(Id id) const;      // live or marked
+  void get_vectors(const Id* ids, std::size_t rows, float* out) const;  // live ids; throws UnknownId
+  float distance(const float* a, const float* b) const;  // as if both were stored
+  void mark_deleted(Id id);     // throws UnknownId, also when it is marked already
+  void unmark_deleted(Id id);   // throws UnknownId; InvalidInput when it is not marked
+  std::vector<Id> ids(bool with_marked) const;  // in order of insertion
+
+  IndexStats stats() const;     // reads everything once: O(links + vectors)
+  std::string validate() const; // empty, or the first structural fault in words
+
+  // Named bytes that travel in the .nf file. Empty span = remove.
+  void attach(const std::string& name, std::span<const std::byte> bytes);
+  std::vector<std::byte> attachment(const std::string& name) const;  // empty when absent
+
+  // save: to a temporary name in the same folder, synced, renamed. write: the same bytes to a sink.
+  void save(const std::string& path) const;
+  void write(const ByteSink& sink) const;
+  // As a Voyager v1 file. Throws InvalidInput for an empty index, which Voyager cannot load.
+  void save_voyager(const std::string& path) const;
+  void write_voyager(const ByteSink& sink) const;
+
+ private:
+  struct Impl;
+  explicit Index(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace nearfield

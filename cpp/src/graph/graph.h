@@ -1,0 +1,69 @@
+// Links and levels, nothing else: no vectors, no metric.
+//
+// Level 0:  one row of 2M link ids per slot. Unused places hold kNoSlot and stand last; a row is
+//           therefore complete in itself, and its degree is where the first kNoSlot stands.
+// Above:    a slot of level L owns L consecutive rows of M link ids, levels 1 ... L in that order,
+//           the first at upper_of[slot]. About one slot in M has any.
+//
+// Who writes, who reads (ARCHITECTURE.md, "Publication"): link words are written and read as relaxed
+// atomics, so a reader may see a mixture of an old and a new row; every word of both is a slot or
+// kNoSlot, and a reader ignores slots at or beyond the count that it read when it began.
+// `entry` is stored with release after the count that covers it.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "nearfield/types.h"
+#include "planes/plane.h"
+
+namespace nearfield {
+
+inline constexpr int kMaxLevel = 40;  // M = 2 and 2^31 slots reach level 31; files may hold no more
+
+struct Entry {
+  Slot slot = kNoSlot;  // kNoSlot in an empty graph
+  int level = -1;       // its level, the highest in the graph; -1 in an empty graph
+};
+
+struct Graph {
+  explicit Graph(std::uint32_t max_links_above);
+
+  const std::uint32_t M;   // places in a row above level 0
+  Plane links;             // level 0: u32[2M] per slot
+  Plane levels;            // u8 per slot
+  Plane upper_of;          // u32 per slot: its first row in upper_links, kNoSlot on level 0
+  Plane upper_links;       // u32[M] per (slot, level >= 1)
+  std::size_t upper_rows = 0;  // rows of upper_links in use; only writers read or change it
+
+  Entry entry() const;           // acquire
+  void set_entry(Entry entry);   // release
+
+  std::size_t places(int level) const { return level == 0 ? 2 * M : M; }
+  int level_of(Slot slot) const { return *levels.at<std::uint8_t>(slot); }
+  // The row of a slot on a level it has. places(level) words.
+  std::uint32_t* row(Slot slot, int level);
+  const std::uint32_t* row(Slot slot, int level) const;
+
+  // Make room for slots [0, slots) and give `slot` its level and, where it needs them, upper rows.
+  void grow(std::size_t slots);
+  void set_level(Slot slot, int level);
+
+ private:
+  std::atomic<std::uint64_t> entry_;  // level << 32 | slot; all ones in an empty graph
+};
+
+// Number of links in a row: places before the first kNoSlot.
+std::size_t degree(const std::uint32_t* row, std::size_t places);
+
+// Check the whole structure of a graph of `count` slots: every link names another slot that exists on
+// that level, kNoSlot stands last, no slot is named twice, upper rows belong to one slot each, the entry
+// point has the top level. Returns an empty string, or the first fault in words. O(links).
+std::string validate(const Graph& graph, std::size_t count);
+
+// Slots that no path of level-0 links reaches from the entry point. O(links); `count / 8` bytes.
+std::size_t count_unreachable(const Graph& graph, std::size_t count);
+
+}  // namespace nearfield

@@ -1,0 +1,52 @@
+// All that an index consists of, without behaviour: what a writer writes and a reader fills.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "graph/graph.h"
+#include "nearfield/types.h"
+#include "planes/plane.h"
+
+namespace nearfield {
+
+class BlockGuard;  // files/block_guard.h: checks the blocks of a mapped file on first touch
+
+// Bits of a slot's flags.
+inline constexpr std::uint8_t kMarked = 1;      // hidden by mark_deleted; the id still resolves
+inline constexpr std::uint8_t kSuperseded = 2;  // overwritten by a later slot of the same id
+
+// Dimensions as kept: padded with zeros to a whole step of 16 virtual lanes, so no kernel has a tail.
+constexpr std::size_t padded_dimensions(std::size_t dimensions) { return (dimensions + 15) / 16 * 16; }
+constexpr std::size_t element_bytes(Storage storage) { return storage == Storage::Float32 ? 4 : 1; }
+
+struct State {
+  explicit State(const IndexConfig& config);
+  ~State();
+
+  const IndexConfig config;
+  Graph graph;
+  Plane vectors;  // padded_dimensions * element_bytes per slot; zeros behind the last dimension
+  Plane ids;      // u64 per slot
+  Plane flags;    // u8 per slot: kMarked, kSuperseded; relaxed atomics
+
+  std::atomic<std::size_t> count{0};       // slots that exist; release after all of their rows are written
+  std::atomic<std::size_t> num_hidden{0};  // slots with any flag set
+  std::atomic<std::size_t> num_superseded{0};
+  std::uint64_t next_id = 0;               // where the search for an automatic id begins
+  std::size_t unswept = 0;                 // rows added since the last connectivity sweep
+
+  // Named bytes that travel with the index in its file, e.g. the keys of a StringIndex.
+  std::map<std::string, std::vector<std::byte>> attachments;
+
+  std::unique_ptr<BlockGuard> guard;  // set where the planes are a mapped file, else null
+
+  void grow(std::size_t slots);  // every plane
+};
+
+}  // namespace nearfield
