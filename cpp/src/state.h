@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "codes/codes.h"
 #include "graph/graph.h"
 #include "nearfield/types.h"
 #include "planes/plane.h"
@@ -20,10 +21,6 @@ class BlockGuard;  // files/block_guard.h: checks the blocks of a mapped file on
 // Bits of a slot's flags.
 inline constexpr std::uint8_t kMarked = 1;      // hidden by mark_deleted; the id still resolves
 inline constexpr std::uint8_t kSuperseded = 2;  // overwritten by a later slot of the same id
-
-// Dimensions as kept: padded with zeros to a whole step of 16 virtual lanes, so no kernel has a tail.
-constexpr std::size_t padded_dimensions(std::size_t dimensions) { return (dimensions + 15) / 16 * 16; }
-constexpr std::size_t element_bytes(Storage storage) { return storage == Storage::Float32 ? 4 : 1; }
 
 struct State {
   explicit State(const IndexConfig& config);
@@ -38,6 +35,8 @@ struct State {
   std::atomic<std::size_t> count{0};       // slots that exist; release after all of their rows are written
   std::atomic<std::size_t> num_hidden{0};  // slots with any flag set
   std::atomic<std::size_t> num_superseded{0};
+  // Odd while an overwriting add swaps slots; a query during which it changed runs again (walk/query.h).
+  std::atomic<std::uint64_t> overwrites{0};
   std::uint64_t next_id = 0;               // where the search for an automatic id begins
   std::size_t unswept = 0;                 // rows added since the last connectivity sweep
 

@@ -12,40 +12,15 @@
 #pragma once
 
 #include <array>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <vector>
 
 #include "nearfield/types.h"
+#include "planes/rows.h"
 
 namespace nearfield {
-
-inline constexpr unsigned kFirstSegmentBits = 4;   // 16 rows in the first segment
-inline constexpr unsigned kNumSegments = 31 - kFirstSegmentBits + 1;
-
-// Which segment a slot lies in: 0 for 0-15, then one more for each doubling.
-constexpr unsigned segment_of(std::size_t slot) {
-  return static_cast<unsigned>(std::bit_width(slot >> kFirstSegmentBits));
-}
-constexpr std::size_t segment_begin(unsigned segment) {
-  return segment == 0 ? 0 : std::size_t{1} << (segment - 1 + kFirstSegmentBits);
-}
-constexpr std::size_t segment_end(unsigned segment) {
-  return std::size_t{1} << (segment + kFirstSegmentBits);
-}
-
-// What kernels and walks see of a plane: row(slot) = bases[segment_of(slot)] + slot * stride.
-// The bases are biased, i.e. already lessened by the segment's first slot, hence integers.
-struct RowsView {
-  const std::uintptr_t* bases = nullptr;  // kNumSegments + 1 entries, owned by the plane
-  std::size_t stride = 0;                 // bytes
-
-  const std::byte* row(std::size_t slot) const {
-    return reinterpret_cast<const std::byte*>(bases[segment_of(slot)] + slot * stride);
-  }
-};
 
 // One allocation; gives its memory back when destroyed.
 class Block {
@@ -95,7 +70,9 @@ class Plane {
   std::byte* row(std::size_t slot) {
     return reinterpret_cast<std::byte*>(bases_[segment_of(slot)] + slot * row_bytes_);
   }
-  const std::byte* row(std::size_t slot) const { return view().row(slot); }
+  const std::byte* row(std::size_t slot) const {
+    return reinterpret_cast<const std::byte*>(view().row(slot));
+  }
   RowsView view() const { return {bases_.data(), row_bytes_}; }
 
   template <class T>

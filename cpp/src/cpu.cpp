@@ -1,0 +1,70 @@
+#include "nearfield/cpu.h"
+
+#include <atomic>
+
+#include "nearfield/error.h"
+#include "walk/metric.h"
+#include "walk/view.h"
+
+namespace nearfield {
+
+extern const Level level_scalar;
+#if defined(__x86_64__)
+extern const Level level_avx2;
+extern const Level level_avx512;
+#elif defined(__aarch64__)
+extern const Level level_neon;
+#endif
+
+namespace {
+
+// What this CPU can run, slowest first. The compiler's built-in also asks the system whether it saves
+// the wide registers (XGETBV).
+std::vector<const Level*> runnable_levels() {
+  std::vector<const Level*> levels{&level_scalar};
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx2")) levels.push_back(&level_avx2);
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")) {
+    levels.push_back(&level_avx512);
+  }
+#elif defined(__aarch64__)
+  levels.push_back(&level_neon);  // part of armv8-a
+#endif
+  return levels;
+}
+
+// One of the two process globals (DESIGN: the kernel table); the other is the thread pool.
+std::atomic<const Level*>& chosen_level() {
+  static std::atomic<const Level*> chosen{runnable_levels().back()};
+  return chosen;
+}
+
+}  // namespace
+
+const Level& active_level() { return *chosen_level().load(std::memory_order_relaxed); }
+
+namespace simd {
+
+std::vector<std::string> available() {
+  std::vector<std::string> names;
+  for (const Level* level : runnable_levels()) names.emplace_back(level->name);
+  return names;
+}
+
+std::string active() { return active_level().name; }
+
+void force(const std::string& name) {
+  std::string known;
+  for (const Level* level : runnable_levels()) {
+    if (name == level->name) {
+      chosen_level().store(level, std::memory_order_relaxed);
+      return;
+    }
+    known += (known.empty() ? "" : ", ") + std::string(level->name);
+  }
+  throw InvalidInput("SIMD level '" + name + "' is not available on this CPU; available: " + known +
+                     " (unset NEARFIELD_SIMD to use the fastest)");
+}
+
+}  // namespace simd
+}  // namespace nearfield

@@ -1,0 +1,57 @@
+#include "ids.h"
+
+#include <bit>
+
+#include "hash.h"
+
+namespace nearfield {
+
+std::size_t IdTable::cell_of(Id id) const {
+  const std::size_t mask = cells_.size() - 1;
+  std::size_t cell = mix64(id) & mask;
+  while (cells_[cell] != kNoSlot && *ids_.at<Id>(cells_[cell]) != id) cell = (cell + 1) & mask;
+  return cell;
+}
+
+Slot IdTable::find(Id id) const {
+  if (cells_.empty()) return id < size_ ? static_cast<Slot>(id) : kNoSlot;
+  return cells_[cell_of(id)];
+}
+
+Slot IdTable::put(Id id, Slot slot) {
+  if (cells_.empty()) {
+    if (id == slot && slot == size_) {
+      ++size_;
+      return kNoSlot;
+    }
+    rebuild(std::bit_ceil(2 * (size_ + 8)));
+  } else if (2 * (size_ + 1) > cells_.size()) {
+    rebuild(2 * cells_.size());
+  }
+  Slot& cell = cells_[cell_of(id)];
+  const Slot before = cell;
+  if (before == kNoSlot) ++size_;
+  cell = slot;
+  return before;
+}
+
+void IdTable::reserve(std::size_t ids) {
+  if (cells_.empty()) return;
+  const std::size_t cells = std::bit_ceil(2 * (ids + 1));
+  if (cells > cells_.size()) rebuild(cells);
+}
+
+void IdTable::rebuild(std::size_t cells) {
+  std::vector<Slot> old = std::move(cells_);
+  const bool identity = old.empty();
+  cells_.assign(cells, kNoSlot);
+  if (identity) {
+    for (std::size_t slot = 0; slot < size_; ++slot) cells_[cell_of(slot)] = static_cast<Slot>(slot);
+  } else {
+    for (const Slot slot : old) {
+      if (slot != kNoSlot) cells_[cell_of(*ids_.at<Id>(slot))] = slot;
+    }
+  }
+}
+
+}  // namespace nearfield

@@ -1,0 +1,217 @@
+// The facade: composes the rooms, holds the locks, loops over nothing.
+//
+// Locks, always taken in this order:
+//   write_mutex  one writer of rows and links at a time; also held while a file is written
+//   id_mutex     the id table and the flags; shared to look up, exclusive to change. Held for moments only
+// Queries take neither (ARCHITECTURE.md, "Publication").
+#include "nearfield/index.h"
+
+#include <mutex>
+#include <shared_mutex>
+#include <string>
+#include <utility>
+
+#include "build/add.h"
+#include "files/block_guard.h"
+#include "files/files.h"
+#include "ids.h"
+#include "nearfield/error.h"
+#include "rows.h"
+#include "state.h"
+#include "stats.h"
+#include "walk/metric.h"
+#include "walk/query.h"
+#include "walk/scratch.h"
+
+namespace nearfield {
+namespace {
+
+void require(bool good, const char* name, std::uint64_t value, const std::string& expected) {
+  if (!good) throw InvalidInput(std::string(name) + " is " + std::to_string(value) + "; expected " + expected);
+}
+
+IndexConfig checked(IndexConfig config) {
+  require(config.dimensions >= 1 && config.dimensions <= kMaxDimensions, "num_dimensions", config.dimensions,
+          "1 to " + std::to_string(kMaxDimensions));
+  require(config.M >= 2 && config.M <= kMaxM, "M", config.M, "2 to " + std::to_string(kMaxM));
+  if (config.ef_construction < config.M) config.ef_construction = config.M;  // as in Voyager
+  return config;
+}
+
+}  // namespace
+
+struct Index::Impl {
+  explicit Impl(std::unique_ptr<State> read)
+      : state(std::move(read)), metric(state->config, active_level()), table(state->ids) {}
+
+  std::unique_ptr<State> state;
+  Metric metric;
+  IdTable table;
+  bool table_is_built = true;  // false after a file was mapped, until an id is first looked up
+  mutable ScratchPool pool;
+  mutable std::mutex write_mutex;
+  mutable std::shared_mutex id_mutex;
+
+  void build_table() {
+    build_id_table(*state, table);
+    table_is_built = true;
+  }
+
+  // The id table for reading. After mapping a file the first look-up builds it, under the exclusive lock.
+  std::shared_lock<std::shared_mutex> look_up() {
+    std::shared_lock lock(id_mutex);
+    if (table_is_built) return lock;
+    lock.unlock();
+    {
+      const std::unique_lock exclusive(id_mutex);
+      if (!table_is_built) build_table();
+    }
+    lock.lock();
+    return lock;
+  }
+
+  // Before the first change of a mapped file: all of it is checked, and its pages become ours as written.
+  void check_before_writing() {
+    if (state->guard) state->guard->verify_all();
+  }
+};
+
+Index::Index(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Index::Index(const IndexConfig& config) : impl_(std::make_unique<Impl>(std::make_unique<State>(checked(config)))) {}
+Index::Index(Index&&) noexcept = default;
+Index& Index::operator=(Index&&) noexcept = default;
+Index::~Index() = default;
+
+Index Index::load(const std::string& path, const LoadOptions& options) {
+  auto impl = std::make_unique<Impl>(load_state(path, options));
+  impl->table_is_built = false;
+  if (!options.map) impl->build_table();
+  return Index(std::move(impl));
+}
+
+Index Index::load(std::span<const std::byte> bytes, const LoadOptions& options) {
+  auto impl = std::make_unique<Impl>(load_state(bytes, options));
+  impl->build_table();
+  return Index(std::move(impl));
+}
+
+const IndexConfig& Index::config() const { return impl_->state->config; }
+const char* Index::simd_level() const { return impl_->metric.level->name; }
+
+RowCounts Index::counts() const {
+  const std::shared_lock lock(impl_->id_mutex);
+  return count_rows(*impl_->state);
+}
+
+void Index::add(const float* vectors, std::size_t rows, const Id* ids, Id* ids_out, const AddOptions& options) {
+  Impl& impl = *impl_;
+  const std::scoped_lock writing(impl.write_mutex);
+  check_vectors(impl.metric, vectors, rows, options.num_threads);
+  impl.check_before_writing();
+  Batch batch;
+  {
+    const auto lock = impl.look_up();
+    batch = resolve_batch(impl.table, ids, rows, impl.state->next_id);
+  }
+  add_rows(*impl.state, impl.metric, impl.pool, vectors, batch, options,
+           [&impl](std::size_t first, std::size_t last, Entry entry) {
+             const std::unique_lock lock(impl.id_mutex);
+             publish_rows(*impl.state, impl.table, first, last, entry);
+           });
+  impl.state->next_id = batch.next_id;
+  if (ids_out != nullptr) std::copy(batch.ids.begin(), batch.ids.end(), ids_out);
+}
+
+QueryCounters Index::query(const float* queries, std::size_t rows, const QueryOptions& options, Id* ids,
+                           float* distances, std::uint32_t* counts) const {
+  return query_rows(*impl_->state, impl_->metric, impl_->pool, queries, rows, options, ids, distances, counts);
+}
+
+bool Index::contains(Id id) const {
+  const auto lock = impl_->look_up();
+  return find_live(*impl_->state, impl_->table, id) != kNoSlot;
+}
+
+bool Index::holds(Id id) const {
+  const auto lock = impl_->look_up();
+  return impl_->table.find(id) != kNoSlot;
+}
+
+void Index::get_vectors(const Id* ids, std::size_t rows, float* out) const {
+  const auto lock = impl_->look_up();
+  copy_vectors(*impl_->state, impl_->metric, impl_->table, ids, rows, out);
+}
+
+float Index::distance(const float* a, const float* b) const { return distance_as_stored(impl_->metric, a, b); }
+
+void Index::mark_deleted(Id id) {
+  impl_->check_before_writing();
+  impl_->look_up();
+  const std::unique_lock lock(impl_->id_mutex);
+  mark(*impl_->state, impl_->table, id);
+}
+
+void Index::unmark_deleted(Id id) {
+  impl_->check_before_writing();
+  impl_->look_up();
+  const std::unique_lock lock(impl_->id_mutex);
+  unmark(*impl_->state, impl_->table, id);
+}
+
+std::vector<Id> Index::ids(bool with_marked) const {
+  const auto lock = impl_->look_up();
+  return list_ids(*impl_->state, with_marked);
+}
+
+IndexStats Index::stats() const {
+  const std::scoped_lock writing(impl_->write_mutex);
+  impl_->check_before_writing();
+  return collect_stats(*impl_->state, impl_->metric);
+}
+
+std::string Index::validate() const {
+  const std::scoped_lock writing(impl_->write_mutex);
+  impl_->check_before_writing();
+  return nearfield::validate(impl_->state->graph, impl_->state->count.load());
+}
+
+void Index::attach(const std::string& name, std::span<const std::byte> bytes) {
+  const std::scoped_lock writing(impl_->write_mutex);
+  if (bytes.empty()) {
+    impl_->state->attachments.erase(name);
+  } else {
+    impl_->state->attachments[name].assign(bytes.begin(), bytes.end());
+  }
+}
+
+std::vector<std::byte> Index::attachment(const std::string& name) const {
+  const std::scoped_lock writing(impl_->write_mutex);
+  const auto found = impl_->state->attachments.find(name);
+  return found == impl_->state->attachments.end() ? std::vector<std::byte>{} : found->second;
+}
+
+void Index::save(const std::string& path) const {
+  const std::scoped_lock writing(impl_->write_mutex);
+  impl_->check_before_writing();
+  save_atomically(path, [this](const ByteSink& sink) { write_index(*impl_->state, sink); });
+}
+
+void Index::write(const ByteSink& sink) const {
+  const std::scoped_lock writing(impl_->write_mutex);
+  impl_->check_before_writing();
+  write_index(*impl_->state, sink);
+}
+
+void Index::save_voyager(const std::string& path) const {
+  const std::scoped_lock writing(impl_->write_mutex);
+  impl_->check_before_writing();
+  save_atomically(path, [this](const ByteSink& sink) { write_voyager_index(*impl_->state, sink); });
+}
+
+void Index::write_voyager(const ByteSink& sink) const {
+  const std::scoped_lock writing(impl_->write_mutex);
+  impl_->check_before_writing();
+  write_voyager_index(*impl_->state, sink);
+}
+
+}  // namespace nearfield

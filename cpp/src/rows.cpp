@@ -1,0 +1,137 @@
+#include "rows.h"
+
+#include <string>
+
+#include "files/block_guard.h"
+#include "nearfield/error.h"
+#include "walk/query.h"
+
+namespace nearfield {
+namespace {
+
+std::uint8_t flags_of(const State& state, Slot slot) {
+  return __atomic_load_n(state.flags.at<std::uint8_t>(slot), __ATOMIC_ACQUIRE);
+}
+
+// Flags change only under the id lock, so plain arithmetic on the counts is safe; walks read them at any time.
+void set_flags(State& state, Slot slot, std::uint8_t flags) {
+  const std::uint8_t before = flags_of(state, slot);
+  if (before == 0 && flags != 0) state.num_hidden.fetch_add(1, std::memory_order_release);
+  __atomic_store_n(state.flags.at<std::uint8_t>(slot), flags, __ATOMIC_RELEASE);
+  if (before != 0 && flags == 0) state.num_hidden.fetch_sub(1, std::memory_order_release);
+}
+
+void supersede(State& state, Slot slot) {
+  set_flags(state, slot, kSuperseded);
+  state.num_superseded.fetch_add(1, std::memory_order_relaxed);
+}
+
+[[noreturn]] void throw_unknown(Id id, const char* why) {
+  throw UnknownId("id " + std::to_string(id) + why, id);
+}
+
+Slot find_or_throw(const IdTable& table, Id id) {
+  const Slot slot = table.find(id);
+  if (slot == kNoSlot) throw_unknown(id, " is not in the index (argument `id`)");
+  return slot;
+}
+
+// A row of a mapped file may be unread yet.
+void check_block(const State& state, const std::byte* row) {
+  if (state.guard && !BlockGuard::touch(state.guard.get(), row, state.vectors.row_bytes())) state.guard->throw_corrupt();
+}
+
+}  // namespace
+
+RowCounts count_rows(const State& state) {
+  RowCounts counts;
+  counts.slots = state.count.load(std::memory_order_acquire);
+  counts.superseded = state.num_superseded.load(std::memory_order_relaxed);
+  const std::size_t hidden = state.num_hidden.load(std::memory_order_relaxed);
+  counts.marked = hidden - counts.superseded;
+  counts.live = counts.slots - hidden;
+  return counts;
+}
+
+void publish_rows(State& state, IdTable& table, std::size_t first, std::size_t last, Entry entry) {
+  bool overwrites = false;
+  for (std::size_t slot = first; slot < last; ++slot) {
+    const Slot before = table.put(*state.ids.at<Id>(slot), static_cast<Slot>(slot));
+    if (before == kNoSlot) continue;
+    if (!overwrites) state.overwrites.fetch_add(1, std::memory_order_acq_rel);
+    overwrites = true;
+    supersede(state, before);
+  }
+  state.count.store(last, std::memory_order_release);
+  state.graph.set_entry(entry);
+  if (overwrites) state.overwrites.fetch_add(1, std::memory_order_acq_rel);
+}
+
+void build_id_table(const State& state, IdTable& table) {
+  const std::size_t count = state.count.load(std::memory_order_acquire);
+  for (std::size_t slot = 0; slot < count; ++slot) {
+    if (state.guard && !BlockGuard::touch(state.guard.get(), state.ids.row(slot), sizeof(Id))) {
+      state.guard->throw_corrupt();
+    }
+    if ((flags_of(state, static_cast<Slot>(slot)) & kSuperseded) != 0) continue;
+    table.put(*state.ids.at<Id>(slot), static_cast<Slot>(slot));
+  }
+}
+
+Slot find_live(const State& state, const IdTable& table, Id id) {
+  const Slot slot = table.find(id);
+  return slot != kNoSlot && flags_of(state, slot) == 0 ? slot : kNoSlot;
+}
+
+void mark(State& state, const IdTable& table, Id id) {
+  const Slot slot = find_or_throw(table, id);
+  if (flags_of(state, slot) != 0) throw_unknown(id, " is deleted already (argument `id`)");
+  set_flags(state, slot, kMarked);
+}
+
+void unmark(State& state, const IdTable& table, Id id) {
+  const Slot slot = find_or_throw(table, id);
+  if (flags_of(state, slot) == 0) {
+    throw InvalidInput("id " + std::to_string(id) + " is not deleted, so it cannot be brought back (argument `id`)");
+  }
+  set_flags(state, slot, 0);
+}
+
+void copy_vectors(const State& state, const Metric& metric, const IdTable& table, const Id* ids, std::size_t rows,
+                  float* out) {
+  for (std::size_t i = 0; i < rows; ++i) {
+    const Slot slot = find_or_throw(table, ids[i]);
+    if (flags_of(state, slot) != 0) throw_unknown(ids[i], " is deleted (argument `ids`)");
+    const std::byte* row = state.vectors.row(slot);
+    check_block(state, row);
+    metric.decode(row, out + i * metric.dimensions);
+  }
+}
+
+std::vector<Id> list_ids(const State& state, bool with_marked) {
+  const std::size_t count = state.count.load(std::memory_order_acquire);
+  std::vector<Id> ids;
+  ids.reserve(count);
+  for (std::size_t slot = 0; slot < count; ++slot) {
+    const std::uint8_t flags = flags_of(state, static_cast<Slot>(slot));
+    if (flags == 0 || (with_marked && flags == kMarked)) ids.push_back(*state.ids.at<Id>(slot));
+  }
+  return ids;
+}
+
+float distance_as_stored(const Metric& metric, const float* a, const float* b) {
+  std::vector<float> unit(metric.padded), query(metric.padded);
+  std::vector<std::byte> row_a(metric.padded * element_bytes(metric.storage)), row_b(row_a.size());
+  metric.encode(a, unit.data(), row_a.data());
+  metric.encode(b, unit.data(), row_b.data());
+  WalkView one;
+  std::uintptr_t base = reinterpret_cast<std::uintptr_t>(row_b.data());
+  one.vectors = {&base, row_b.size()};
+  one.dimensions = metric.padded;
+  const Slot slot = 0;
+  float distance = 0;
+  metric.walks->distances(one, metric.query_of(row_a.data(), query.data()), &slot, 1, &distance);
+  return metric.space == Space::Cosine && distance < 0 ? 0.0f : distance;
+}
+
+}  // namespace nearfield

@@ -1,0 +1,32 @@
+// Rows by id: publish, find, hide, copy. What the facade does under its id lock, without the lock.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "ids.h"
+#include "nearfield/types.h"
+#include "state.h"
+#include "walk/metric.h"
+
+namespace nearfield {
+
+RowCounts count_rows(const State& state);
+
+// Make slots [first, last) visible. Order: what they replace is hidden, the count covers them (release),
+// the entry point follows (release), the table leads to them. A query that overlaps with the
+// first two sees state.overwrites change and runs again, so it never meets both or neither of two versions.
+void publish_rows(State& state, IdTable& table, std::size_t first, std::size_t last, Entry entry);
+
+// Enter every slot of a file that was read; superseded ones excepted.
+void build_id_table(const State& state, IdTable& table);
+
+Slot find_live(const State& state, const IdTable& table, Id id);  // kNoSlot when absent or marked
+void mark(State& state, const IdTable& table, Id id);             // throws UnknownId
+void unmark(State& state, const IdTable& table, Id id);           // throws UnknownId, InvalidInput
+void copy_vectors(const State& state, const Metric& metric, const IdTable& table, const Id* ids, std::size_t rows,
+                  float* out);  // throws UnknownId
+std::vector<Id> list_ids(const State& state, bool with_marked);
+float distance_as_stored(const Metric& metric, const float* a, const float* b);
+
+}  // namespace nearfield

@@ -1,0 +1,41 @@
+// The one reduction loop: a query against N rows at once.
+//
+// Each row is summed in 16 virtual lanes and a fixed tree, multiplication and addition separate, so its
+// distance does not depend on N, on the instruction set or on the compiler. One row alone is bound by
+// the latency of its chain of additions (3 to 4 cycles per 16 dimensions); four rows in step hide it
+// and share the loads of the query. There is no tail: rows and queries are padded with zeros to 16.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace nearfield {
+namespace {
+
+template <class Lanes, class Op, class Rows, int N>
+inline void reduce(const float* query, const unsigned char* const* rows, std::size_t dimensions, float* out) {
+  typename Lanes::Vec sums[N];
+  for (int r = 0; r < N; ++r) sums[r] = Lanes::zero();
+  for (std::size_t d = 0; d < dimensions; d += 16) {
+    const typename Lanes::Vec q = Lanes::load(query + d);
+    for (int r = 0; r < N; ++r) sums[r] = Op::accumulate(sums[r], q, Rows::load(rows[r], d));
+  }
+  for (int r = 0; r < N; ++r) out[r] = Op::finish(Lanes::sum(sums[r]), Rows::kScale);
+}
+
+// Any number of rows, four at a time.
+template <class Lanes, class Op, class Rows>
+inline void distances(const float* query, const unsigned char* const* rows, std::size_t n, std::size_t dimensions,
+                      float* out) {
+  std::size_t i = 0;
+  for (; i + 4 <= n; i += 4) reduce<Lanes, Op, Rows, 4>(query, rows + i, dimensions, out + i);
+  switch (n - i) {
+    case 3: reduce<Lanes, Op, Rows, 3>(query, rows + i, dimensions, out + i); break;
+    case 2: reduce<Lanes, Op, Rows, 2>(query, rows + i, dimensions, out + i); break;
+    case 1: reduce<Lanes, Op, Rows, 1>(query, rows + i, dimensions, out + i); break;
+    default: break;
+  }
+}
+
+}  // namespace
+}  // namespace nearfield

@@ -1,0 +1,74 @@
+#include "stats.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <unordered_map>
+
+#include "hash.h"
+#include "rows.h"
+
+namespace nearfield {
+namespace {
+
+std::vector<LevelCount> count_levels(const Graph& graph, std::size_t count) {
+  std::vector<LevelCount> levels(static_cast<std::size_t>(graph.entry().level + 1));
+  for (std::size_t slot = 0; slot < count; ++slot) {
+    const auto s = static_cast<Slot>(slot);
+    for (int level = 0; level <= graph.level_of(s); ++level) {
+      LevelCount& of_level = levels[static_cast<std::size_t>(level)];
+      ++of_level.rows;
+      of_level.mean_degree += static_cast<double>(degree(graph.row(s, level), graph.places(level)));
+    }
+  }
+  for (LevelCount& level : levels) level.mean_degree /= static_cast<double>(std::max<std::size_t>(level.rows, 1));
+  return levels;
+}
+
+// Norms and copies of the live rows. Rows with equal hashes are compared byte by byte with the first such.
+void survey_vectors(const State& state, const Metric& metric, std::size_t count, IndexStats& stats) {
+  std::unordered_multimap<std::uint64_t, Slot> seen;
+  std::vector<float> vector(metric.dimensions);
+  stats.norm_min = std::numeric_limits<double>::infinity();
+  stats.norm_max = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto slot = static_cast<Slot>(i);
+    if (__atomic_load_n(state.flags.at<std::uint8_t>(slot), __ATOMIC_ACQUIRE) != 0) continue;
+    const std::byte* row = state.vectors.row(slot);
+    metric.decode(row, vector.data());
+    double squares = 0;
+    for (const float x : vector) squares += static_cast<double>(x) * x;
+    stats.norm_min = std::min(stats.norm_min, std::sqrt(squares));
+    stats.norm_max = std::max(stats.norm_max, std::sqrt(squares));
+    const std::uint64_t hash = hash64(row, state.vectors.row_bytes());
+    const auto [begin, end] = seen.equal_range(hash);
+    const bool copy = std::any_of(begin, end, [&](const auto& other) {
+      return std::memcmp(state.vectors.row(other.second), row, state.vectors.row_bytes()) == 0;
+    });
+    if (copy) {
+      ++stats.duplicates;
+    } else {
+      seen.emplace(hash, slot);
+    }
+  }
+  if (stats.norm_min > stats.norm_max) stats.norm_min = 0;
+}
+
+}  // namespace
+
+IndexStats collect_stats(const State& state, const Metric& metric) {
+  IndexStats stats{};
+  stats.rows = count_rows(state);
+  const std::size_t count = stats.rows.slots;
+  stats.levels = count_levels(state.graph, count);
+  stats.unreachable = count_unreachable(state.graph, count);
+  survey_vectors(state, metric, count, stats);
+  stats.vector_bytes = state.vectors.reserved_bytes();
+  stats.link_bytes = state.graph.links.reserved_bytes() + state.graph.upper_links.reserved_bytes();
+  stats.other_bytes = state.graph.levels.reserved_bytes() + state.graph.upper_of.reserved_bytes() +
+                      state.ids.reserved_bytes() + state.flags.reserved_bytes();
+  return stats;
+}
+
+}  // namespace nearfield

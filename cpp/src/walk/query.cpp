@@ -1,0 +1,138 @@
+#include "walk/query.h"
+
+#include <algorithm>
+#include <atomic>
+#include <limits>
+
+#include "files/block_guard.h"
+#include "nearfield/error.h"
+#include "threads.h"
+#include "walk/beam.h"
+
+namespace nearfield {
+namespace {
+
+// A walk that filters keeps hidden slots in its beam beside the ef that it looks for. So many at most:
+// beyond that the furthest are forgotten, and if then too few are found the exact scan answers.
+std::size_t beam_for(std::size_t ef, std::size_t hidden) {
+  return ef + std::min(hidden, std::max<std::size_t>(4096, 8 * ef));
+}
+
+// Below this share of the index in the beam a walk pays; above, reading all rows in sequence is cheaper.
+constexpr std::size_t kScanShare = 4;
+
+struct Batch {
+  const State& state;
+  const Metric& metric;
+  ScratchPool& pool;
+  const float* queries;
+  const QueryOptions& options;
+  Id* ids;
+  float* distances;
+  std::uint32_t* counts;
+  std::atomic<std::uint64_t> num_distances{0};
+  std::atomic<std::uint64_t> num_hops{0};
+};
+
+WalkResult walk(const WalkView& view, const State& state, const Metric& metric, std::size_t ef, Scratch& scratch) {
+  WalkScratch& walk_scratch = scratch.walk();
+  const std::size_t k_or_ef = ef;
+  if (view.count <= kScanShare * k_or_ef) {
+    return metric.walks->scan(view, scratch.query(), 0, view.count, ef, view.hidden, walk_scratch);
+  }
+  const Entry entry = state.graph.entry();
+  // The entry point may be newer than the count of this view; its row is then not ours to read.
+  const Slot start = entry.slot < view.count ? entry.slot : 0;
+  const int level = entry.slot < view.count ? entry.level : *state.graph.levels.at<std::uint8_t>(0);
+  const Slot nearest = metric.walks->descend(view, scratch.query(), start, level, 1, walk_scratch);
+  return metric.walks->search(view, scratch.query(), nearest, 0, ef, view.hidden, walk_scratch);
+}
+
+void throw_if_damaged(const State& state, const Scratch& scratch) {
+  if (const_cast<Scratch&>(scratch).walk().damaged) state.guard->throw_corrupt();
+}
+
+// One attempt at one query; false when an overwriting add swapped slots meanwhile.
+bool try_query(Batch& batch, const float* query, Scratch& scratch, Id* ids, float* distances, std::uint32_t& count) {
+  const State& state = batch.state;
+  const std::uint64_t before = state.overwrites.load(std::memory_order_acquire);
+  const WalkView view = view_of(state, batch.metric);
+  const std::size_t hidden = view.hidden ? state.num_hidden.load(std::memory_order_relaxed) : 0;
+  const std::size_t k = batch.options.k;
+  const std::size_t ef = std::min(std::max(batch.options.ef, k), std::max<std::size_t>(view.count, 1));
+  scratch.fit(view.count, beam_for(ef, hidden), ef, view.places0, view.dimensions);
+  batch.metric.prepare(query, scratch.query());
+
+  WalkResult result = walk(view, state, batch.metric, ef, scratch);
+  const std::size_t live = view.count - std::min(hidden, view.count);
+  if (result.size < std::min(k, live) && !scratch.walk().damaged) {
+    result = batch.metric.walks->scan(view, scratch.query(), 0, view.count, ef, view.hidden, scratch.walk());
+  }
+  throw_if_damaged(state, scratch);
+
+  const std::size_t found = std::min(k, result.size);
+  const bool clamp = batch.metric.space == Space::Cosine;
+  for (std::size_t i = 0; i < found; ++i) {
+    const float distance = entry_distance(result.entries[i]);
+    ids[i] = *state.ids.at<Id>(entry_slot(result.entries[i]));
+    distances[i] = clamp && distance < 0 ? 0.0f : distance;
+  }
+  std::fill(ids + found, ids + k, kNoId);
+  std::fill(distances + found, distances + k, std::numeric_limits<float>::infinity());
+  count = static_cast<std::uint32_t>(found);
+  const std::uint64_t after = state.overwrites.load(std::memory_order_acquire);
+  return before == after && (before & 1) == 0;
+}
+
+void query_row(Batch& batch, std::size_t row) {
+  constexpr int kAttempts = 64;  // an add swaps slots once per round: milliseconds apart
+  const ScratchPool::Lease scratch = batch.pool.lend();
+  const std::size_t k = batch.options.k;
+  WalkScratch& walk_scratch = scratch->walk();
+  const std::uint64_t distances_before = walk_scratch.num_distances;
+  const std::uint64_t hops_before = walk_scratch.num_hops;
+  const float* query = batch.queries + row * batch.metric.dimensions;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    if (try_query(batch, query, *scratch, batch.ids + row * k, batch.distances + row * k, batch.counts[row])) break;
+  }
+  batch.num_distances.fetch_add(walk_scratch.num_distances - distances_before, std::memory_order_relaxed);
+  batch.num_hops.fetch_add(walk_scratch.num_hops - hops_before, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+WalkView view_of(const State& state, const Metric& metric) {
+  WalkView view;
+  view.count = state.count.load(std::memory_order_acquire);
+  view.vectors = state.vectors.view();
+  view.links = state.graph.links.view();
+  view.upper_links = state.graph.upper_links.view();
+  view.upper_of = state.graph.upper_of.view();
+  view.levels = state.graph.levels.view();
+  view.flags = state.flags.view();
+  view.dimensions = metric.padded;
+  view.places0 = 2 * state.graph.M;
+  view.places = state.graph.M;
+  view.hidden = state.num_hidden.load(std::memory_order_acquire) > 0;
+  if (state.guard && !state.guard->all_checked()) {
+    view.touch = &BlockGuard::touch;
+    view.guard = state.guard.get();
+    view.upper_rows = state.graph.upper_rows;
+  }
+  return view;
+}
+
+QueryCounters query_rows(const State& state, const Metric& metric, ScratchPool& pool, const float* queries,
+                         std::size_t rows, const QueryOptions& options, Id* ids, float* distances,
+                         std::uint32_t* counts) {
+  Batch batch{state, metric, pool, queries, options, ids, distances, counts};
+  if (rows == 1) {
+    query_row(batch, 0);
+  } else {
+    parallel_for(rows, options.num_threads, [&batch](std::size_t, std::size_t row) { query_row(batch, row); },
+                 options.poll);
+  }
+  return {batch.num_distances.load(), batch.num_hops.load()};
+}
+
+}  // namespace nearfield
