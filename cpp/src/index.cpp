@@ -106,7 +106,7 @@ RowCounts Index::counts() const {
 void Index::add(const float* vectors, std::size_t rows, const Id* ids, Id* ids_out, const AddOptions& options) {
   Impl& impl = *impl_;
   const std::scoped_lock writing(impl.write_mutex);
-  check_vectors(impl.metric, vectors, rows, options.num_threads);
+  impl.metric.check_storable(vectors, rows, "vectors", options.num_threads);
   impl.check_before_writing();
   Batch batch;
   {
@@ -142,7 +142,11 @@ void Index::get_vectors(const Id* ids, std::size_t rows, float* out) const {
   copy_vectors(*impl_->state, impl_->metric, impl_->table, ids, rows, out);
 }
 
-float Index::distance(const float* a, const float* b) const { return distance_as_stored(impl_->metric, a, b); }
+float Index::distance(const float* a, const float* b) const {
+  impl_->metric.check_storable(a, 1, "a", 1);
+  impl_->metric.check_storable(b, 1, "b", 1);
+  return distance_as_stored(impl_->metric, a, b);
+}
 
 void Index::mark_deleted(Id id) {
   impl_->check_before_writing();

@@ -41,7 +41,7 @@ void survey_vectors(const State& state, const Metric& metric, std::size_t count,
     for (const float x : vector) squares += static_cast<double>(x) * x;
     stats.norm_min = std::min(stats.norm_min, std::sqrt(squares));
     stats.norm_max = std::max(stats.norm_max, std::sqrt(squares));
-    const std::uint64_t hash = hash64(row, state.vectors.row_bytes());
+    const std::uint64_t hash = xxh64(row, state.vectors.row_bytes());
     const auto [begin, end] = seen.equal_range(hash);
     const bool copy = std::any_of(begin, end, [&](const auto& other) {
       return std::memcmp(state.vectors.row(other.second), row, state.vectors.row_bytes()) == 0;

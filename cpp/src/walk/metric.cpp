@@ -1,10 +1,14 @@
 #include "walk/metric.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstring>
+#include <string>
 
 #include "codes/codes.h"
+#include "nearfield/error.h"
+#include "threads.h"
 
 namespace nearfield {
 namespace {
@@ -16,6 +20,32 @@ int storage_row(Storage storage) {
     case Storage::E4M3: return 2;
   }
   return 0;
+}
+
+// No branch inside, so the compiler can use vectors. NaN fails both comparisons.
+bool all_within(const float* vector, std::size_t n, Range range) {
+  bool good = true;
+  for (std::size_t d = 0; d < n; ++d) good &= vector[d] >= range.lowest && vector[d] <= range.highest;
+  return good;
+}
+
+std::string text_of(float value) {
+  if (std::isnan(value)) return "NaN";
+  if (std::isinf(value)) return value > 0 ? "infinity" : "-infinity";
+  return std::to_string(value);
+}
+
+[[noreturn]] void throw_unstorable(const float* vector, Range range, std::size_t row, const char* argument) {
+  std::size_t column = 0;
+  while (vector[column] >= range.lowest && vector[column] <= range.highest) ++column;
+  const std::string where = std::string(argument) + " contains " + text_of(vector[column]) + " in row " +
+                            std::to_string(row) + ", column " + std::to_string(column);
+  const std::string which = " (argument `" + std::string(argument) + "`)";
+  if (!std::isfinite(vector[column])) {
+    throw NotFinite(where + " (as float32); every component must be a finite number" + which, row);
+  }
+  throw InvalidInput(where + "; this storage holds values from " + text_of(range.lowest) + " to " +
+                     text_of(range.highest) + ": scale the vectors or use Float32" + which);
 }
 
 }  // namespace
@@ -68,12 +98,31 @@ const float* Metric::query_of(const std::byte* row, float* buffer) const {
   return buffer;
 }
 
-std::size_t Metric::first_unstorable(const float* vector) const {
-  const Range range = space == Space::Cosine ? range_of(Storage::Float32) : range_of(storage);
-  for (std::size_t d = 0; d < dimensions; ++d) {
-    if (!(vector[d] >= range.lowest && vector[d] <= range.highest)) return d;
+void Metric::check_storable(const float* vectors, std::size_t rows, const char* argument,
+                            std::size_t num_threads) const {
+  constexpr std::size_t kChunk = 1024;  // rows
+  const Range range = range_of(space == Space::Cosine ? Storage::Float32 : storage);
+  std::atomic<std::size_t> first_bad{rows};
+  parallel_for((rows + kChunk - 1) / kChunk, num_threads, [&](std::size_t, std::size_t chunk) {
+    const std::size_t end = std::min(rows, (chunk + 1) * kChunk);
+    for (std::size_t row = chunk * kChunk; row < end; ++row) {
+      if (all_within(vectors + row * dimensions, dimensions, range)) continue;
+      std::size_t known = first_bad.load(std::memory_order_relaxed);
+      while (row < known && !first_bad.compare_exchange_weak(known, row, std::memory_order_relaxed)) {
+      }
+      break;
+    }
+  });
+  const std::size_t row = first_bad.load();
+  if (row < rows) throw_unstorable(vectors + row * dimensions, range, row, argument);
+}
+
+void Metric::check_finite(const float* vectors, std::size_t rows, const char* argument) const {
+  const Range range = range_of(Storage::Float32);
+  for (std::size_t row = 0; row < rows; ++row) {
+    const float* vector = vectors + row * dimensions;
+    if (!all_within(vector, dimensions, range)) throw_unstorable(vector, range, row, argument);
   }
-  return dimensions;
 }
 
 }  // namespace nearfield

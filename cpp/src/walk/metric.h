@@ -33,9 +33,10 @@ struct Metric {
   // A stored row as a query; may point into the row itself. `buffer` has room for `padded` floats.
   const float* query_of(const std::byte* row, float* buffer) const;
 
-  // Position of the first dimension that cannot be stored: not finite, or outside the storage's range;
-  // `dimensions` when all can.
-  std::size_t first_unstorable(const float* vector) const;
+  // Throws NotFinite or InvalidInput, naming row, column and value, for the first of `rows` vectors that
+  // holds NaN or infinity or, where they are to be stored, a value outside the storage's range.
+  void check_storable(const float* vectors, std::size_t rows, const char* argument, std::size_t num_threads) const;
+  void check_finite(const float* vectors, std::size_t rows, const char* argument) const;
 
  private:
   void normalize_into(const float* vector, float* unit) const;

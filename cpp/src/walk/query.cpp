@@ -36,8 +36,7 @@ struct Batch {
 
 WalkResult walk(const WalkView& view, const State& state, const Metric& metric, std::size_t ef, Scratch& scratch) {
   WalkScratch& walk_scratch = scratch.walk();
-  const std::size_t k_or_ef = ef;
-  if (view.count <= kScanShare * k_or_ef) {
+  if (view.count <= kScanShare * ef) {
     return metric.walks->scan(view, scratch.query(), 0, view.count, ef, view.hidden, walk_scratch);
   }
   const Entry entry = state.graph.entry();
@@ -125,6 +124,7 @@ WalkView view_of(const State& state, const Metric& metric) {
 QueryCounters query_rows(const State& state, const Metric& metric, ScratchPool& pool, const float* queries,
                          std::size_t rows, const QueryOptions& options, Id* ids, float* distances,
                          std::uint32_t* counts) {
+  metric.check_finite(queries, rows, "vectors");
   Batch batch{state, metric, pool, queries, options, ids, distances, counts};
   if (rows == 1) {
     query_row(batch, 0);

@@ -1,0 +1,186 @@
+// _core.Index: arrays in, arrays out, the GIL released. No logic, no prose: python/nearfield/index.py has both.
+#include "nearfield/index.h"
+
+#include <pybind11/functional.h>
+#include <pybind11/stl.h>
+
+#include <optional>
+#include <utility>
+
+#include "arrays.h"
+#include "bindings.h"
+#include "interrupt.h"
+#include "streams.h"
+
+namespace nearfield::bindings {
+namespace {
+
+std::size_t threads_of(std::int64_t num_threads) {
+  return num_threads <= 0 ? 0 : static_cast<std::size_t>(num_threads);
+}
+
+Index make(int space, std::uint32_t dimensions, std::uint32_t M, std::uint32_t ef_construction, std::uint64_t seed,
+           int storage) {
+  return Index({static_cast<Space>(space), static_cast<Storage>(storage), dimensions, M, ef_construction, seed});
+}
+
+Index load(const py::object& source, bool mmap, bool verify, std::optional<int> space,
+           std::optional<std::uint32_t> dimensions, std::optional<int> storage) {
+  LoadOptions options{mmap, verify, nullptr, nullptr, nullptr};
+  const Space asked_space = static_cast<Space>(space.value_or(0));
+  const Storage asked_storage = static_cast<Storage>(storage.value_or(0));
+  if (space) options.space = &asked_space;
+  if (dimensions) options.dimensions = &*dimensions;
+  if (storage) options.storage = &asked_storage;
+  if (py::isinstance<py::str>(source)) {
+    const auto path = source.cast<std::string>();
+    const py::gil_scoped_release release;
+    return Index::load(path, options);
+  }
+  const py::buffer_info info = py::cast<py::buffer>(source).request();
+  const py::gil_scoped_release release;
+  return Index::load(bytes_of(info), options);
+}
+
+py::array_t<Id> add(Index& index, const Array<float>& vectors, const std::optional<Array<Id>>& ids,
+                    std::int64_t num_threads, py::object progress) {
+  const Vectors in = vectors_of(vectors, index.config().dimensions, "vectors");
+  if (ids && static_cast<std::size_t>(ids->size()) != in.rows) {
+    throw InvalidInput("ids has " + std::to_string(ids->size()) + " entries for " + std::to_string(in.rows) +
+                       " rows of vectors; expected one id per row (argument `ids`)");
+  }
+  py::array_t<Id> out(static_cast<py::ssize_t>(in.rows));
+  Id* ids_out = out.mutable_data();
+  AddOptions options{threads_of(num_threads), {}};
+  if (in.rows > 1) options.poll = interruptible(std::move(progress));
+  {
+    const py::gil_scoped_release release;
+    index.add(in.data, in.rows, ids ? ids->data() : nullptr, ids_out, options);
+  }
+  return out;
+}
+
+py::tuple query(const Index& index, const Array<float>& vectors, std::size_t k, std::size_t ef,
+                std::int64_t num_threads) {
+  const Vectors in = vectors_of(vectors, index.config().dimensions, "vectors");
+  const auto rows = static_cast<py::ssize_t>(in.rows);
+  const auto columns = static_cast<py::ssize_t>(k);
+  const auto shape = in.single ? std::vector<py::ssize_t>{columns} : std::vector<py::ssize_t>{rows, columns};
+  py::array_t<Id> ids(shape);
+  py::array_t<float> distances(shape);
+  py::array_t<std::uint32_t> counts(rows);
+  QueryCounters counters;
+  if (k > 0 && in.rows > 0) {
+    Id* ids_out = ids.mutable_data();
+    float* distances_out = distances.mutable_data();
+    std::uint32_t* counts_out = counts.mutable_data();
+    QueryOptions options{k, ef, threads_of(num_threads), {}};
+    if (in.rows > 1) options.poll = interruptible(py::none());
+    const py::gil_scoped_release release;
+    counters = index.query(in.data, in.rows, options, ids_out, distances_out, counts_out);
+  }
+  bool all = true;
+  for (py::ssize_t row = 0; row < rows && k > 0; ++row) all = all && counts.data()[row] == k;
+  return py::make_tuple(std::move(ids), std::move(distances), all ? py::object(py::none()) : py::object(counts),
+                        counters.distances, counters.hops);
+}
+
+py::array_t<float> get_vectors(const Index& index, const Array<Id>& ids) {
+  py::array_t<float> out({ids.size(), static_cast<py::ssize_t>(index.config().dimensions)});
+  float* data = out.mutable_data();
+  const py::gil_scoped_release release;
+  index.get_vectors(ids.data(), static_cast<std::size_t>(ids.size()), data);
+  return out;
+}
+
+float distance(const Index& index, const Array<float>& a, const Array<float>& b) {
+  const Vectors left = vectors_of(a, index.config().dimensions, "a");
+  const Vectors right = vectors_of(b, index.config().dimensions, "b");
+  return index.distance(left.data, right.data);
+}
+
+py::dict stats(const Index& index) {
+  using namespace py::literals;
+  IndexStats s;
+  {
+    const py::gil_scoped_release release;
+    s = index.stats();
+  }
+  py::list levels;
+  for (const LevelCount& level : s.levels) levels.append(py::make_tuple(level.rows, level.mean_degree));
+  return py::dict("slots"_a = s.rows.slots, "live"_a = s.rows.live, "marked"_a = s.rows.marked,
+                  "superseded"_a = s.rows.superseded, "levels"_a = levels, "unreachable"_a = s.unreachable,
+                  "norm_min"_a = s.norm_min, "norm_max"_a = s.norm_max, "duplicates"_a = s.duplicates,
+                  "vector_bytes"_a = s.vector_bytes, "link_bytes"_a = s.link_bytes, "other_bytes"_a = s.other_bytes);
+}
+
+py::bytes to_bytes(const Index& index, bool voyager) {
+  std::string bytes;
+  {
+    const ByteSink sink = [&bytes](const std::byte* data, std::size_t n) {
+      bytes.append(reinterpret_cast<const char*>(data), n);
+    };
+    const py::gil_scoped_release release;
+    voyager ? index.write_voyager(sink) : index.write(sink);
+  }
+  return py::bytes(bytes);
+}
+
+void write(const Index& index, const py::object& target, bool voyager) {
+  const ByteSink sink = sink_of(target);
+  const py::gil_scoped_release release;
+  voyager ? index.write_voyager(sink) : index.write(sink);
+}
+
+void attach(Index& index, const std::string& name, const py::bytes& data) {
+  const std::string_view view(data);
+  index.attach(name, {reinterpret_cast<const std::byte*>(view.data()), view.size()});
+}
+
+py::bytes attachment(const Index& index, const std::string& name) {
+  const std::vector<std::byte> bytes = index.attachment(name);
+  return py::bytes(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+}
+
+}  // namespace
+
+void bind_index(py::module_& module) {
+  const auto released = py::call_guard<py::gil_scoped_release>();
+  py::class_<Index>(module, "Index")
+      .def(py::init(&make), py::arg("space"), py::arg("dimensions"), py::arg("M"), py::arg("ef_construction"),
+           py::arg("seed"), py::arg("storage"))
+      .def_static("load", &load, py::arg("source"), py::arg("mmap"), py::arg("verify"), py::arg("space"),
+                  py::arg("dimensions"), py::arg("storage"))
+      .def_property_readonly("space", [](const Index& i) { return static_cast<int>(i.config().space); })
+      .def_property_readonly("dimensions", [](const Index& i) { return i.config().dimensions; })
+      .def_property_readonly("M", [](const Index& i) { return i.config().M; })
+      .def_property_readonly("ef_construction", [](const Index& i) { return i.config().ef_construction; })
+      .def_property_readonly("seed", [](const Index& i) { return i.config().seed; })
+      .def_property_readonly("storage", [](const Index& i) { return static_cast<int>(i.config().storage); })
+      .def_property_readonly("simd_level", &Index::simd_level)
+      .def_property_readonly("counts",
+                             [](const Index& i) {
+                               const RowCounts c = i.counts();
+                               return py::make_tuple(c.slots, c.live, c.marked, c.superseded);
+                             })
+      .def("add", &add, py::arg("vectors"), py::arg("ids"), py::arg("num_threads"), py::arg("progress"))
+      .def("query", &query, py::arg("vectors"), py::arg("k"), py::arg("ef"), py::arg("num_threads"))
+      .def("contains", &Index::contains, py::arg("id"), released)
+      .def("holds", &Index::holds, py::arg("id"), released)
+      .def("get_vectors", &get_vectors, py::arg("ids"))
+      .def("distance", &distance, py::arg("a"), py::arg("b"))
+      .def("mark_deleted", &Index::mark_deleted, py::arg("id"), released)
+      .def("unmark_deleted", &Index::unmark_deleted, py::arg("id"), released)
+      .def("ids", [](const Index& i, bool with_marked) { return array_of(i.ids(with_marked)); }, py::arg("with_marked"))
+      .def("stats", &stats)
+      .def("validate", &Index::validate, released)
+      .def("attach", &attach, py::arg("name"), py::arg("data"))
+      .def("attachment", &attachment, py::arg("name"))
+      .def("save", &Index::save, py::arg("path"), released)
+      .def("save_voyager", &Index::save_voyager, py::arg("path"), released)
+      .def("to_bytes", [](const Index& i) { return to_bytes(i, false); })
+      .def("to_voyager_bytes", [](const Index& i) { return to_bytes(i, true); })
+      .def("write", &write, py::arg("write"), py::arg("voyager"));
+}
+
+}  // namespace nearfield::bindings

@@ -1,0 +1,168 @@
+// The .nf file: this table is the contract between every writer and every reader of it.
+//
+// All numbers are little-endian. The bytes are a function of the index alone: no clock, no host, no name;
+// every byte that the tables do not name is 0. Parts of a file, in order:
+//
+//   header         4096 bytes
+//   sections       the planes of the index as they lie in memory, then its attachments
+//   section table  64 bytes a section, then the XXH64 of those entries
+//   block sums     per section, the XXH64 of each of its 64 KiB blocks (the last one may be shorter)
+//
+// Header
+//
+//   OFFSET  SIZE  FIELD            MEANING, LEGAL VALUES
+//   0       8     magic            89 4E 46 0D 0A 1A 0A 00: a transfer as text damages it visibly
+//   8       4     format_version   1; what wrote the file
+//   12      4     reader_version   1; the lowest format version whose readers may read it. A reader refuses a
+//                                  higher one than its own (UnsupportedVersion)
+//   16      4     header_bytes     4096
+//   20      4     endian_tag       01020304 as a number
+//   24      8     file_bytes       length of the whole file
+//   32      8     features         bits that a reader must know; 0 in version 1. Unknown bit: UnsupportedVersion
+//   40      8     table_offset     of the section table, 64 KiB-aligned if a section of 64 KiB stands before it
+//   48      4     section_count    entries of the section table
+//   52      4     block_bytes      65536
+//   56      1     space            0 Euclidean, 1 InnerProduct, 2 Cosine
+//   57      1     storage          16 Float8, 32 Float32, 48 E4M3
+//   58      2     zero
+//   60      4     dimensions       1 ... 2^20
+//   64      4     M                2 ... 4096
+//   68      4     ef_construction  M ... 2^32 - 1
+//   72      8     seed             of the levels
+//   80      8     count            slots: 0 ... 2^31
+//   88      8     num_marked       slots with flag 1
+//   96      8     num_superseded   slots with flag 2; num_marked + num_superseded <= count
+//   104     8     upper_rows       rows of section upper_links
+//   112     4     entry_slot       below count; FFFFFFFF in an empty index
+//   116     4     entry_level      0 ... 40, the highest level; -1 in an empty index
+//   120     8     next_id          where the search for an automatic id begins
+//   128     8     unswept          slots added since the last connectivity sweep
+//   136     3952  zero
+//   4088    8     header_sum       XXH64 of bytes 0 ... 4087
+//
+// Section table entry
+//
+//   OFFSET  SIZE  FIELD            MEANING, LEGAL VALUES
+//   0       4     kind             below. An unknown kind is skipped unless it is required
+//   4       4     flags            bit 0: required, a reader that does not know the kind refuses the file
+//   8       8     offset           from the start of the file: where the section before it ends, raised to a
+//                                  multiple of 64 bytes, or of 64 KiB if this section or the one before it
+//                                  has 64 KiB or more. So a large section can be mapped, what
+//                                  follows it in its last page is 0, and a small index stays small
+//   16      8     bytes            rows * row_bytes
+//   24      8     row_bytes
+//   32      8     rows
+//   40      8     sums_offset      of the section's block sums: one array after the other, in the order of the
+//                                  sections, from the end of the section table to the end of the file
+//   48      8     sums_sum         XXH64 of the section's block sums
+//   56      8     zero
+//
+// Sections: kinds 1-7 stand exactly once and in this order, also with 0 rows, before any other
+//
+//   KIND  NAME         ROW                                            ROWS
+//   1     vectors      padded to 16 dimensions with 0, in storage     count
+//   2     links        u32[2M], unused places FFFFFFFF and last       count
+//   3     upper_links  u32[M], the same                               upper_rows
+//   4     ids          u64; 2^64 - 1 is no id. Distinct among slots   count
+//                      whose flags do not have bit 1
+//   5     upper_of     u32: first row in upper_links, FFFFFFFF on     count
+//                      level 0; a slot of level L owns L rows
+//   6     levels       u8: 0 ... entry_level                          count
+//   7     flags        u8: 0, 1 marked (deleted), 2 superseded        count
+//   64    attachment   u8. u32 length of the name, the name, the      bytes
+//                      bytes; one section each, names ascending
+//
+// What is promised between versions: a file of version v is read by every later nearfield (golden files in
+// tests/files/data hold it to that). A change that an old reader can ignore is a new optional section; one
+// that it cannot is a required section, a feature bit or a higher reader_version.
+#pragma once
+
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+namespace nearfield::format {
+
+static_assert(std::endian::native == std::endian::little, "files are written as numbers lie in memory");
+
+inline constexpr std::array<unsigned char, 8> kMagic{0x89, 'N', 'F', '\r', '\n', 0x1A, '\n', 0};
+inline constexpr std::uint32_t kVersion = 1;
+inline constexpr std::uint32_t kEndianTag = 0x01020304;
+inline constexpr std::uint64_t kKnownFeatures = 0;
+inline constexpr std::size_t kHeaderBytes = 4096;
+inline constexpr std::size_t kBlockBytes = 65536;
+inline constexpr std::size_t kSmallAlignment = 64;
+
+struct Header {
+  std::array<unsigned char, 8> magic = kMagic;
+  std::uint32_t format_version = kVersion;
+  std::uint32_t reader_version = kVersion;
+  std::uint32_t header_bytes = kHeaderBytes;
+  std::uint32_t endian_tag = kEndianTag;
+  std::uint64_t file_bytes = 0;
+  std::uint64_t features = 0;
+  std::uint64_t table_offset = 0;
+  std::uint32_t section_count = 0;
+  std::uint32_t block_bytes = kBlockBytes;
+  std::uint8_t space = 0;
+  std::uint8_t storage = 0;
+  std::uint16_t zero = 0;
+  std::uint32_t dimensions = 0;
+  std::uint32_t M = 0;
+  std::uint32_t ef_construction = 0;
+  std::uint64_t seed = 0;
+  std::uint64_t count = 0;
+  std::uint64_t num_marked = 0;
+  std::uint64_t num_superseded = 0;
+  std::uint64_t upper_rows = 0;
+  std::uint32_t entry_slot = 0;
+  std::int32_t entry_level = 0;
+  std::uint64_t next_id = 0;
+  std::uint64_t unswept = 0;
+  std::array<unsigned char, 3952> zeros{};
+  std::uint64_t header_sum = 0;
+};
+static_assert(sizeof(Header) == kHeaderBytes && std::is_trivially_copyable_v<Header>);
+static_assert(offsetof(Header, table_offset) == 40 && offsetof(Header, space) == 56 && offsetof(Header, seed) == 72 &&
+              offsetof(Header, entry_slot) == 112 && offsetof(Header, zeros) == 136 &&
+              offsetof(Header, header_sum) == 4088);
+
+enum class Kind : std::uint32_t {
+  Vectors = 1,
+  Links = 2,
+  UpperLinks = 3,
+  Ids = 4,
+  UpperOf = 5,
+  Levels = 6,
+  Flags = 7,
+  Attachment = 64,
+};
+inline constexpr std::size_t kNumPlanes = 7;  // kinds 1 ... 7
+inline constexpr std::array<const char*, kNumPlanes> kPlaneNames{"vectors",  "links",  "upper_links", "ids",
+                                                                "upper_of", "levels", "flags"};
+inline constexpr std::uint32_t kRequired = 1;
+
+struct Section {
+  std::uint32_t kind = 0;
+  std::uint32_t flags = 0;
+  std::uint64_t offset = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t row_bytes = 0;
+  std::uint64_t rows = 0;
+  std::uint64_t sums_offset = 0;
+  std::uint64_t sums_sum = 0;
+  std::uint64_t zero = 0;
+};
+static_assert(sizeof(Section) == 64 && std::is_trivially_copyable_v<Section>);
+
+constexpr std::uint64_t num_blocks(std::uint64_t bytes) { return bytes / kBlockBytes + (bytes % kBlockBytes != 0); }
+
+// Where a part of `bytes` stands that follows one of `bytes_before` which ends at `end`.
+constexpr std::uint64_t place_after(std::uint64_t end, std::uint64_t bytes_before, std::uint64_t bytes) {
+  const std::uint64_t step = bytes_before >= kBlockBytes || bytes >= kBlockBytes ? kBlockBytes : kSmallAlignment;
+  return (end + step - 1) / step * step;
+}
+
+}  // namespace nearfield::format
