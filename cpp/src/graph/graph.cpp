@@ -48,10 +48,13 @@ void Graph::grow(std::size_t slots) {
 
 void Graph::set_level(Slot slot, int level) {
   *levels.at<std::uint8_t>(slot) = static_cast<std::uint8_t>(level);
+  *upper_of.at<Slot>(slot) = kNoSlot;
   if (level == 0) return;
-  *upper_of.at<Slot>(slot) = static_cast<Slot>(upper_rows);
-  upper_rows += static_cast<std::size_t>(level);
-  upper_links.grow(upper_rows);
+  const std::size_t first = upper_rows.load(std::memory_order_relaxed);
+  const std::size_t end = first + static_cast<std::size_t>(level);
+  *upper_of.at<Slot>(slot) = static_cast<Slot>(first);
+  upper_links.grow(end);
+  upper_rows.store(end, std::memory_order_relaxed);
 }
 
 std::size_t degree(const std::uint32_t* row, std::size_t places) {

@@ -36,7 +36,7 @@ struct Graph {
   Plane levels;            // u8 per slot
   Plane upper_of;          // u32 per slot: its first row in upper_links, kNoSlot on level 0
   Plane upper_links;       // u32[M] per (slot, level >= 1)
-  std::size_t upper_rows = 0;  // rows of upper_links in use; only writers read or change it
+  std::atomic<std::size_t> upper_rows{0};  // rows of upper_links in use; changed by the writer alone, relaxed
 
   Entry entry() const;           // acquire
   void set_entry(Entry entry);   // release
