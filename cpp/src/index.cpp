@@ -113,11 +113,21 @@ void Index::add(const float* vectors, std::size_t rows, const Id* ids, Id* ids_o
     const auto lock = impl.look_up();
     batch = resolve_batch(impl.table, ids, rows, impl.state->next_id);
   }
-  add_rows(*impl.state, impl.metric, impl.pool, vectors, batch, options,
-           [&impl](std::size_t first, std::size_t last, Entry entry) {
-             const std::unique_lock lock(impl.id_mutex);
-             publish_rows(*impl.state, impl.table, first, last, entry);
-           });
+  if (ids != nullptr) {
+    const std::unique_lock lock(impl.id_mutex);
+    batch.num_doomed = doom(*impl.state, impl.table, batch.ids);
+  }
+  const auto publish = [&impl](std::size_t first, std::size_t last, Entry entry) {
+    const std::unique_lock lock(impl.id_mutex);
+    publish_rows(*impl.state, impl.table, first, last, entry);
+  };
+  try {
+    add_rows(*impl.state, impl.metric, impl.pool, vectors, batch, options, publish);
+  } catch (...) {
+    const std::unique_lock lock(impl.id_mutex);
+    spare(*impl.state, impl.table, batch.ids);
+    throw;
+  }
   impl.state->next_id = batch.next_id;
   if (ids_out != nullptr) std::copy(batch.ids.begin(), batch.ids.end(), ids_out);
 }

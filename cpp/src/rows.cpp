@@ -16,9 +16,11 @@ std::uint8_t flags_of(const State& state, Slot slot) {
 // Flags change only under the id lock, so plain arithmetic on the counts is safe; walks read them at any time.
 void set_flags(State& state, Slot slot, std::uint8_t flags) {
   const std::uint8_t before = flags_of(state, slot);
-  if (before == 0 && flags != 0) state.num_hidden.fetch_add(1, std::memory_order_release);
+  const bool was_hidden = (before & kHidden) != 0;
+  const bool is_hidden = (flags & kHidden) != 0;
+  if (!was_hidden && is_hidden) state.num_hidden.fetch_add(1, std::memory_order_release);
   __atomic_store_n(state.flags.at<std::uint8_t>(slot), flags, __ATOMIC_RELEASE);
-  if (before != 0 && flags == 0) state.num_hidden.fetch_sub(1, std::memory_order_release);
+  if (was_hidden && !is_hidden) state.num_hidden.fetch_sub(1, std::memory_order_release);
 }
 
 void supersede(State& state, Slot slot) {
@@ -35,6 +37,8 @@ Slot find_or_throw(const IdTable& table, Id id) {
   if (slot == kNoSlot) throw_unknown(id, " is not in the index (argument `id`)");
   return slot;
 }
+
+bool is_live(const State& state, Slot slot) { return (flags_of(state, slot) & kHidden) == 0; }
 
 // A row of a mapped file may be unread yet.
 void check_block(const State& state, const std::byte* row) {
@@ -67,6 +71,24 @@ void publish_rows(State& state, IdTable& table, std::size_t first, std::size_t l
   if (overwrites) state.overwrites.fetch_add(1, std::memory_order_acq_rel);
 }
 
+std::size_t doom(State& state, const IdTable& table, const std::vector<Id>& ids) {
+  std::size_t doomed = 0;
+  for (const Id id : ids) {
+    const Slot slot = table.find(id);
+    if (slot == kNoSlot || (flags_of(state, slot) & kDoomed) != 0) continue;
+    set_flags(state, slot, flags_of(state, slot) | kDoomed);
+    ++doomed;
+  }
+  return doomed;
+}
+
+void spare(State& state, const IdTable& table, const std::vector<Id>& ids) {
+  for (const Id id : ids) {
+    const Slot slot = table.find(id);
+    if (slot != kNoSlot) set_flags(state, slot, static_cast<std::uint8_t>(flags_of(state, slot) & ~kDoomed));
+  }
+}
+
 void build_id_table(const State& state, IdTable& table) {
   const std::size_t count = state.count.load(std::memory_order_acquire);
   for (std::size_t slot = 0; slot < count; ++slot) {
@@ -80,28 +102,28 @@ void build_id_table(const State& state, IdTable& table) {
 
 Slot find_live(const State& state, const IdTable& table, Id id) {
   const Slot slot = table.find(id);
-  return slot != kNoSlot && flags_of(state, slot) == 0 ? slot : kNoSlot;
+  return slot != kNoSlot && is_live(state, slot) ? slot : kNoSlot;
 }
 
 void mark(State& state, const IdTable& table, Id id) {
   const Slot slot = find_or_throw(table, id);
-  if (flags_of(state, slot) != 0) throw_unknown(id, " is deleted already (argument `id`)");
-  set_flags(state, slot, kMarked);
+  if (!is_live(state, slot)) throw_unknown(id, " is deleted already (argument `id`)");
+  set_flags(state, slot, flags_of(state, slot) | kMarked);
 }
 
 void unmark(State& state, const IdTable& table, Id id) {
   const Slot slot = find_or_throw(table, id);
-  if (flags_of(state, slot) == 0) {
+  if (is_live(state, slot)) {
     throw InvalidInput("id " + std::to_string(id) + " is not deleted, so it cannot be brought back (argument `id`)");
   }
-  set_flags(state, slot, 0);
+  set_flags(state, slot, static_cast<std::uint8_t>(flags_of(state, slot) & ~kMarked));
 }
 
 void copy_vectors(const State& state, const Metric& metric, const IdTable& table, const Id* ids, std::size_t rows,
                   float* out) {
   for (std::size_t i = 0; i < rows; ++i) {
     const Slot slot = find_or_throw(table, ids[i]);
-    if (flags_of(state, slot) != 0) throw_unknown(ids[i], " is deleted (argument `ids`)");
+    if (!is_live(state, slot)) throw_unknown(ids[i], " is deleted (argument `ids`)");
     const std::byte* row = state.vectors.row(slot);
     check_block(state, row);
     metric.decode(row, out + i * metric.dimensions);
@@ -114,7 +136,7 @@ std::vector<Id> list_ids(const State& state, bool with_marked) {
   ids.reserve(count);
   for (std::size_t slot = 0; slot < count; ++slot) {
     const std::uint8_t flags = flags_of(state, static_cast<Slot>(slot));
-    if (flags == 0 || (with_marked && flags == kMarked)) ids.push_back(*state.ids.at<Id>(slot));
+    if ((flags & kHidden) == 0 || (with_marked && (flags & kSuperseded) == 0)) ids.push_back(*state.ids.at<Id>(slot));
   }
   return ids;
 }

@@ -18,6 +18,11 @@ RowCounts count_rows(const State& state);
 // first two sees state.overwrites change and runs again, so it never meets both or neither of two versions.
 void publish_rows(State& state, IdTable& table, std::size_t first, std::size_t last, Entry entry);
 
+// Before an add: the slots that it replaces, so that no new row links to them. Afterwards, or when it was
+// interrupted: take that back from those that were not replaced.
+std::size_t doom(State& state, const IdTable& table, const std::vector<Id>& ids);
+void spare(State& state, const IdTable& table, const std::vector<Id>& ids);
+
 // Enter every slot of a file that was read; superseded ones excepted.
 void build_id_table(const State& state, IdTable& table);
 

@@ -21,6 +21,8 @@ class BlockGuard;  // files/block_guard.h: checks the blocks of a mapped file on
 // Bits of a slot's flags.
 inline constexpr std::uint8_t kMarked = 1;      // hidden by mark_deleted; the id still resolves
 inline constexpr std::uint8_t kSuperseded = 2;  // overwritten by a later slot of the same id
+inline constexpr std::uint8_t kDoomed = 4;      // about to be: still found, but no new link goes there. Never saved
+inline constexpr std::uint8_t kHidden = kMarked | kSuperseded;  // never in a result
 
 struct State {
   explicit State(const IndexConfig& config);
@@ -30,10 +32,10 @@ struct State {
   Graph graph;
   Plane vectors;  // padded_dimensions * element_bytes per slot; zeros behind the last dimension
   Plane ids;      // u64 per slot
-  Plane flags;    // u8 per slot: kMarked, kSuperseded; relaxed atomics
+  Plane flags;    // u8 per slot: kMarked, kSuperseded, kDoomed; atomics
 
   std::atomic<std::size_t> count{0};       // slots that exist; release after all of their rows are written
-  std::atomic<std::size_t> num_hidden{0};  // slots with any flag set
+  std::atomic<std::size_t> num_hidden{0};  // slots with a flag of kHidden
   std::atomic<std::size_t> num_superseded{0};
   // Odd while an overwriting add swaps slots; a query during which it changed runs again (walk/query.h).
   std::atomic<std::uint64_t> overwrites{0};

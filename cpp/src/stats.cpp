@@ -62,7 +62,11 @@ IndexStats collect_stats(const State& state, const Metric& metric) {
   stats.rows = count_rows(state);
   const std::size_t count = stats.rows.slots;
   stats.levels = count_levels(state.graph, count);
-  stats.unreachable = count_unreachable(state.graph, count);
+  const Reach reach(state.graph, count);
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto slot = static_cast<Slot>(i);
+    stats.unreachable += !reach.has(slot) && (*state.flags.at<std::uint8_t>(slot) & kSuperseded) == 0;
+  }
   survey_vectors(state, metric, count, stats);
   stats.vector_bytes = state.vectors.reserved_bytes();
   stats.link_bytes = state.graph.links.reserved_bytes() + state.graph.upper_links.reserved_bytes();

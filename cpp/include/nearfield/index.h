@@ -37,7 +37,7 @@ struct LevelCount {
 struct IndexStats {
   RowCounts rows;
   std::vector<LevelCount> levels;  // from level 0 up
-  std::size_t unreachable;         // slots that level-0 links do not reach from the entry point
+  std::size_t unreachable;         // live and marked slots that no path of level-0 links reaches
   double norm_min, norm_max;       // Euclidean norms of the kept vectors, live rows
   std::size_t duplicates;          // live rows whose vector equals that of an earlier live row
   std::size_t vector_bytes, link_bytes, other_bytes;  // reserved in memory, or mapped

@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "nearfield/types.h"
 #include "planes/plane.h"
@@ -63,7 +64,18 @@ std::size_t degree(const std::uint32_t* row, std::size_t places);
 // point has the top level. Returns an empty string, or the first fault in words. O(links).
 std::string validate(const Graph& graph, std::size_t count);
 
-// Slots that no path of level-0 links reaches from the entry point. O(links); `count / 8` bytes.
-std::size_t count_unreachable(const Graph& graph, std::size_t count);
+// What paths of level-0 links reach. O(links) in all; one bit per slot.
+class Reach {
+ public:
+  Reach(const Graph& graph, std::size_t count);  // everything that the entry point leads to
+
+  bool has(Slot slot) const { return reached_[slot]; }
+  void add(Slot slot);  // the slot and everything that it leads to
+
+ private:
+  const Graph& graph_;
+  std::vector<bool> reached_;
+  std::vector<Slot> open_;
+};
 
 }  // namespace nearfield

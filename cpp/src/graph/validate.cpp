@@ -71,27 +71,27 @@ std::string validate(const Graph& graph, std::size_t count) {
   return {};
 }
 
-std::size_t count_unreachable(const Graph& graph, std::size_t count) {
+Reach::Reach(const Graph& graph, std::size_t count) : graph_(graph), reached_(count, false) {
   const Entry entry = graph.entry();
-  if (count == 0 || entry.slot >= count) return count;
-  std::vector<bool> reached(count, false);
-  std::vector<Slot> open{entry.slot};
-  reached[entry.slot] = true;
-  std::size_t num_reached = 1;
-  while (!open.empty()) {
-    const Slot slot = open.back();
-    open.pop_back();
-    const std::uint32_t* row = graph.row(slot, 0);
-    for (std::size_t i = 0; i < graph.places(0); ++i) {
+  if (entry.slot < count) add(entry.slot);
+}
+
+void Reach::add(Slot slot) {
+  const auto meet = [this](Slot met) {
+    if (met >= reached_.size() || reached_[met]) return;
+    reached_[met] = true;
+    open_.push_back(met);
+  };
+  meet(slot);
+  while (!open_.empty()) {
+    const std::uint32_t* row = graph_.row(open_.back(), 0);
+    open_.pop_back();
+    for (std::size_t i = 0; i < graph_.places(0); ++i) {
       const Slot target = __atomic_load_n(row + i, __ATOMIC_RELAXED);
       if (target == kNoSlot) break;
-      if (target >= count || reached[target]) continue;
-      reached[target] = true;
-      ++num_reached;
-      open.push_back(target);
+      meet(target);
     }
   }
-  return count - num_reached;
 }
 
 }  // namespace nearfield

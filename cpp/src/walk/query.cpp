@@ -12,12 +12,6 @@
 namespace nearfield {
 namespace {
 
-// A walk that filters keeps hidden slots in its beam beside the ef that it looks for. So many at most:
-// beyond that the furthest are forgotten, and if then too few are found the exact scan answers.
-std::size_t beam_for(std::size_t ef, std::size_t hidden) {
-  return ef + std::min(hidden, std::max<std::size_t>(4096, 8 * ef));
-}
-
 // Below this share of the index in the beam a walk pays; above, reading all rows in sequence is cheaper.
 constexpr std::size_t kScanShare = 4;
 
@@ -37,14 +31,14 @@ struct Batch {
 WalkResult walk(const WalkView& view, const State& state, const Metric& metric, std::size_t ef, Scratch& scratch) {
   WalkScratch& walk_scratch = scratch.walk();
   if (view.count <= kScanShare * ef) {
-    return metric.walks->scan(view, scratch.query(), 0, view.count, ef, view.hidden, walk_scratch);
+    return metric.walks->scan(view, scratch.query(), 0, view.count, ef, walk_scratch);
   }
   const Entry entry = state.graph.entry();
   // The entry point may be newer than the count of this view; its row is then not ours to read.
   const Slot start = entry.slot < view.count ? entry.slot : 0;
   const int level = entry.slot < view.count ? entry.level : *state.graph.levels.at<std::uint8_t>(0);
   const Slot nearest = metric.walks->descend(view, scratch.query(), start, level, 1, walk_scratch);
-  return metric.walks->search(view, scratch.query(), nearest, 0, ef, view.hidden, walk_scratch);
+  return metric.walks->search(view, scratch.query(), nearest, 0, ef, walk_scratch);
 }
 
 void throw_if_damaged(const State& state, const Scratch& scratch) {
@@ -56,7 +50,7 @@ bool try_query(Batch& batch, const float* query, Scratch& scratch, Id* ids, floa
   const State& state = batch.state;
   const std::uint64_t before = state.overwrites.load(std::memory_order_acquire);
   const WalkView view = view_of(state, batch.metric);
-  const std::size_t hidden = view.hidden ? state.num_hidden.load(std::memory_order_relaxed) : 0;
+  const std::size_t hidden = view.hide != 0 ? state.num_hidden.load(std::memory_order_relaxed) : 0;
   const std::size_t k = batch.options.k;
   const std::size_t ef = std::min(std::max(batch.options.ef, k), std::max<std::size_t>(view.count, 1));
   scratch.fit(view.count, beam_for(ef, hidden), ef, view.places0, view.dimensions);
@@ -65,7 +59,7 @@ bool try_query(Batch& batch, const float* query, Scratch& scratch, Id* ids, floa
   WalkResult result = walk(view, state, batch.metric, ef, scratch);
   const std::size_t live = view.count - std::min(hidden, view.count);
   if (result.size < std::min(k, live) && !scratch.walk().damaged) {
-    result = batch.metric.walks->scan(view, scratch.query(), 0, view.count, ef, view.hidden, scratch.walk());
+    result = batch.metric.walks->scan(view, scratch.query(), 0, view.count, ef, scratch.walk());
   }
   throw_if_damaged(state, scratch);
 
@@ -112,7 +106,7 @@ WalkView view_of(const State& state, const Metric& metric) {
   view.dimensions = metric.padded;
   view.places0 = 2 * state.graph.M;
   view.places = state.graph.M;
-  view.hidden = state.num_hidden.load(std::memory_order_acquire) > 0;
+  view.hide = state.num_hidden.load(std::memory_order_acquire) > 0 ? kHidden : 0;
   if (state.guard && !state.guard->all_checked()) {
     view.touch = &BlockGuard::touch;
     view.guard = state.guard.get();

@@ -13,6 +13,10 @@ T* fit_vector(std::vector<T>& vector, std::size_t size) {
 
 }  // namespace
 
+std::size_t beam_for(std::size_t ef, std::size_t hidden) {
+  return ef + std::min(hidden, std::max<std::size_t>(4096, 8 * ef));
+}
+
 void Scratch::fit(std::size_t slots, std::size_t beam, std::size_t ef, std::size_t places, std::size_t padded) {
   constexpr std::size_t kSpare = 8;  // a scan gathers 4 rows whatever `places` is
   const std::size_t words = slots / 64 + 1;

@@ -11,6 +11,10 @@
 
 namespace nearfield {
 
+// Entries that the beam of a walk for ef results needs where `hidden` slots are walked through: so many at most;
+// beyond that the furthest are forgotten (and if then too few are found, a query scans).
+std::size_t beam_for(std::size_t ef, std::size_t hidden);
+
 class Scratch {
  public:
   // Make room for walks over `slots` slots with a beam of `beam` entries, `ef` results, rows of

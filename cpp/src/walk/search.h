@@ -84,7 +84,7 @@ inline bool compare(const WalkView& view, const float* query, std::size_t n, Wal
 }
 
 inline bool is_hidden(const WalkView& view, std::uint32_t slot) {
-  return __atomic_load_n(view.flags.row(slot), __ATOMIC_ACQUIRE) != 0;
+  return (__atomic_load_n(view.flags.row(slot), __ATOMIC_ACQUIRE) & view.hide) != 0;
 }
 
 // Compare `slot` itself and put it into the beam: where a walk begins.
@@ -159,22 +159,22 @@ WalkResult search_as(const WalkView& view, const float* query, std::uint32_t slo
 }
 
 template <class Lanes, class Op, class Rows>
-WalkResult search(const WalkView& view, const float* query, std::uint32_t slot, int level, std::size_t ef, bool filter,
+WalkResult search(const WalkView& view, const float* query, std::uint32_t slot, int level, std::size_t ef,
                   WalkScratch& scratch) {
-  return filter ? search_as<Lanes, Op, Rows, true>(view, query, slot, level, ef, scratch)
-                : search_as<Lanes, Op, Rows, false>(view, query, slot, level, ef, scratch);
+  return view.hide != 0 ? search_as<Lanes, Op, Rows, true>(view, query, slot, level, ef, scratch)
+                        : search_as<Lanes, Op, Rows, false>(view, query, slot, level, ef, scratch);
 }
 
 // Exact: every row in turn. Rows of a segment lie in sequence, so the machine's own prefetching serves.
 template <class Lanes, class Op, class Rows>
 WalkResult scan(const WalkView& view, const float* query, std::size_t first, std::size_t last, std::size_t ef,
-                bool filter, WalkScratch& scratch) {
+                WalkScratch& scratch) {
   Beam beam{scratch.beam, ef};
   while (first < last) {
     std::size_t n = 0;
     for (; first < last && n < 4; ++first) {
       const auto slot = static_cast<std::uint32_t>(first);
-      if (filter && is_hidden(view, slot)) continue;
+      if (view.hide != 0 && is_hidden(view, slot)) continue;
       scratch.slots[n] = slot;
       scratch.rows[n++] = view.vectors.row(slot);
     }

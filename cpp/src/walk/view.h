@@ -18,13 +18,13 @@ struct WalkView {
   RowsView upper_links;  // u32[places] per upper row
   RowsView upper_of;     // u32 per slot
   RowsView levels;       // u8 per slot
-  RowsView flags;        // u8 per slot; non-zero = hidden from results
+  RowsView flags;        // u8 per slot
   std::size_t count = 0;
   std::size_t upper_rows = 0;  // rows of upper_links; looked at only where a guard is set
   std::size_t dimensions = 0;  // padded
   std::uint32_t places0 = 0;   // places in a level-0 row, 2M
   std::uint32_t places = 0;    // places in a row above, M
-  bool hidden = false;         // some flags are set, so results must be filtered
+  std::uint8_t hide = 0;       // slots with one of these flags are walked through but not found; 0 = none have
   // Checks bytes of a mapped file before they are read for the first time; null when there is nothing
   // to check. False = damaged, the walk ends.
   bool (*touch)(const void* guard, const void* data, std::size_t bytes) = nullptr;
@@ -34,7 +34,7 @@ struct WalkView {
 // Memory of one walk, lent by the caller, reused from walk to walk. All bits of visited are 0 between walks.
 struct WalkScratch {
   std::uint64_t* beam = nullptr;        // beam_capacity entries (beam.h)
-  std::uint64_t* found = nullptr;       // ef entries; used where view.hidden
+  std::uint64_t* found = nullptr;       // ef entries; used where view.hide
   std::uint64_t* visited = nullptr;     // one bit per slot
   std::uint32_t* touched = nullptr;     // words of visited that are not 0; as many places as words
   std::uint32_t* slots = nullptr;       // places0 + 8: the gathered neighbours of one hop
@@ -59,13 +59,12 @@ struct Walks {
   // From `slot` on level `from`, go to the nearest neighbour until none is nearer, level by level,
   // down to and including level `to`. Returns where it ends. (HNSW paper, algorithm 2 with ef = 1.)
   std::uint32_t (*descend)(const WalkView&, const float* query, std::uint32_t slot, int from, int to, WalkScratch&);
-  // The beam search of one level from one slot (HNSW paper, algorithm 2). Hidden slots are walked through
-  // but not returned where `filter` is set; at most ef entries are returned.
-  WalkResult (*search)(const WalkView&, const float* query, std::uint32_t slot, int level, std::size_t ef, bool filter,
-                       WalkScratch&);
-  // Exact: the ef nearest of slots [first, last), hidden ones left out where `filter` is set.
+  // The beam search of one level from one slot (HNSW paper, algorithm 2): at most ef slots that view.hide
+  // does not hide, which are walked through.
+  WalkResult (*search)(const WalkView&, const float* query, std::uint32_t slot, int level, std::size_t ef, WalkScratch&);
+  // Exact: the ef nearest of slots [first, last), hidden ones left out.
   WalkResult (*scan)(const WalkView&, const float* query, std::size_t first, std::size_t last, std::size_t ef,
-                     bool filter, WalkScratch&);
+                     WalkScratch&);
   // Distances to some rows, or to one.
   void (*distances)(const WalkView&, const float* query, const std::uint32_t* slots, std::size_t n, float* out);
   // Choose at most `places` of n candidates, sorted by (distance, slot), for the links of the row that the

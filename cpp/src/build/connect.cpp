@@ -1,0 +1,61 @@
+#include "build/connect.h"
+
+#include "build/round.h"
+#include "walk/beam.h"
+#include "walk/query.h"
+
+namespace nearfield {
+namespace {
+
+// Hang `slot` onto one of the reached ones found near it: the nearest with a free place; if none has
+// one, between the nearest and its last link, which `slot` then links to instead.
+void hang_on(Graph& graph, Slot slot, const WalkResult& near) {
+  const std::size_t places = graph.places(0);
+  for (std::size_t i = 0; i < near.size; ++i) {
+    std::uint32_t* row = graph.row(entry_slot(near.entries[i]), 0);
+    const std::size_t links = degree(row, places);
+    if (links == places) continue;
+    __atomic_store_n(row + links, slot, __ATOMIC_RELAXED);
+    return;
+  }
+  std::uint32_t* row = graph.row(entry_slot(near.entries[0]), 0);
+  const Slot moved = row[places - 1];
+  std::uint32_t* own = graph.row(slot, 0);
+  std::size_t links = degree(own, places);
+  for (std::size_t i = 0; i < links; ++i) {
+    if (own[i] == moved) links = places + 1;  // it is there already
+  }
+  if (links == places) links = places - 1;  // full: its furthest link gives way
+  if (links < places) __atomic_store_n(own + links, moved, __ATOMIC_RELAXED);
+  __atomic_store_n(row + places - 1, slot, __ATOMIC_RELAXED);
+}
+
+}  // namespace
+
+std::size_t connect(State& state, const Metric& metric, ScratchPool& pool) {
+  const std::size_t count = state.count.load(std::memory_order_relaxed);
+  const Entry entry = state.graph.entry();
+  if (count == 0) return 0;
+  Reach reach(state.graph, count);
+  std::size_t hung = 0;
+  const std::size_t ef = state.config.ef_construction;
+  const ScratchPool::Lease scratch = pool.lend();
+  scratch->fit(count, ef, ef, state.graph.places(0), metric.padded);
+  WalkView view = view_of(state, metric);
+  view.hide = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto slot = static_cast<Slot>(i);
+    const std::uint8_t flags = __atomic_load_n(state.flags.at<std::uint8_t>(slot), __ATOMIC_ACQUIRE);
+    if (reach.has(slot) || (flags & kSuperseded) != 0) continue;
+    const float* query = metric.query_of(state.vectors.row(slot), scratch->query());
+    const Slot nearest = metric.walks->descend(view, query, entry.slot, entry.level, 1, scratch->walk());
+    // The walk begins at the entry point's side unless the descent ended on a slot that is itself cut off.
+    const Slot start = reach.has(nearest) ? nearest : entry.slot;
+    hang_on(state.graph, slot, metric.walks->search(view, query, start, 0, ef, scratch->walk()));
+    ++hung;
+    reach.add(slot);
+  }
+  return hung;
+}
+
+}  // namespace nearfield

@@ -1,0 +1,195 @@
+#include "build/round.h"
+
+#include <algorithm>
+#include <mutex>
+#include <tuple>
+#include <vector>
+
+#include "hash.h"
+#include "threads.h"
+#include "walk/beam.h"
+#include "walk/query.h"
+
+namespace nearfield {
+namespace {
+
+// "target, take source as a link": what a new row says to each row that it links to.
+struct LinkBack {
+  Slot target;
+  std::int32_t level;
+  std::uint64_t entry;  // (distance, source), see walk/beam.h
+};
+
+bool operator<(const LinkBack& a, const LinkBack& b) {
+  return std::tie(a.target, a.level, a.entry) < std::tie(b.target, b.level, b.entry);
+}
+
+struct Round {
+  State& state;
+  const Metric& metric;
+  ScratchPool& pool;
+  std::size_t first, last;
+  WalkView before;  // the graph without the round
+  WalkView with;    // vectors of the round included
+  Entry entry;      // of the graph without the round
+  std::size_t ef;
+  std::size_t passed_through;  // slots that no new link may go to
+  std::vector<std::vector<LinkBack>> links_back;  // per row of the round
+};
+
+// Candidates of the round itself: the rows before `slot` that exist on `level`, nearest kept, into the beam
+// that the search of the frozen graph left.
+void compare_round(Round& round, const float* query, std::size_t slot, int level, Beam& beam, Scratch& scratch) {
+  constexpr std::size_t kBatch = 64;
+  Slot slots[kBatch];
+  float distances[kBatch];
+  for (std::size_t next = round.first; next < slot;) {
+    std::size_t n = 0;
+    for (; next < slot && n < kBatch; ++next) {
+      if (round.state.graph.level_of(static_cast<Slot>(next)) >= level) slots[n++] = static_cast<Slot>(next);
+    }
+    round.metric.walks->distances(round.with, query, slots, n, distances);
+    for (std::size_t i = 0; i < n; ++i) {
+      const std::uint64_t entry = make_entry(distances[i], slots[i]);
+      if (entry < beam.bound()) beam.insert(entry);
+    }
+    scratch.walk().num_distances += n;
+  }
+}
+
+// The nearest on one level of the frozen graph. Slots that are or will be superseded only lead the way, unless
+// there is nothing else.
+Beam search_frozen(const Round& round, const float* query, Slot from, int level, Scratch& scratch) {
+  if (level > round.entry.level) return {scratch.walk().beam, round.ef};
+  WalkResult result = round.metric.walks->search(round.before, query, from, level, round.ef, scratch.walk());
+  if (result.size == 0) {
+    WalkView all = round.before;
+    all.hide = 0;
+    result = round.metric.walks->search(all, query, from, level, round.ef, scratch.walk());
+  }
+  auto* entries = const_cast<std::uint64_t*>(result.entries);  // the scratch is ours
+  for (std::size_t i = 0; i < result.size; ++i) entries[i] &= ~std::uint64_t{1};
+  return {entries, round.ef, result.size};
+}
+
+void link_row(Round& round, std::size_t row) {
+  const auto slot = static_cast<Slot>(round.first + row);
+  Graph& graph = round.state.graph;
+  const ScratchPool::Lease scratch = round.pool.lend();
+  scratch->fit(round.first, beam_for(round.ef, round.passed_through), round.ef, round.before.places0,
+               round.metric.padded);
+  const float* query = round.metric.query_of(round.state.vectors.row(slot), scratch->query());
+  const int level_of_row = graph.level_of(slot);
+
+  Slot nearest = round.entry.slot;
+  if (round.entry.level > level_of_row) {
+    nearest = round.metric.walks->descend(round.before, query, nearest, round.entry.level, level_of_row + 1,
+                                          scratch->walk());
+  }
+  std::vector<std::uint32_t> chosen(round.before.places0);
+  std::vector<Slot> links(round.before.places0);
+  for (int level = level_of_row; level >= 0; --level) {
+    Beam beam = search_frozen(round, query, nearest, level, *scratch);
+    if (beam.size > 0) nearest = entry_slot(beam.entries[0]);
+    compare_round(round, query, slot, level, beam, *scratch);
+    const std::size_t n = round.metric.walks->prune(round.with, beam.entries, beam.size, graph.M, round.metric.fill,
+                                                    scratch->decoded(), chosen.data());
+    for (std::size_t i = 0; i < n; ++i) {
+      const std::uint64_t entry = beam.entries[chosen[i]];
+      links[i] = entry_slot(entry);
+      round.links_back[row].push_back({links[i], level, (entry >> 32 << 32) | std::uint64_t{slot} << 1});
+    }
+    store_row(graph.row(slot, level), graph.places(level), links.data(), n);
+  }
+}
+
+// Put the sources of one target into its row: appended where they fit, else chosen anew among all.
+void link_back(Round& round, const LinkBack* begin, const LinkBack* end) {
+  Graph& graph = round.state.graph;
+  const Slot target = begin->target;
+  const int level = begin->level;
+  const std::size_t places = graph.places(level);
+  std::uint32_t* row = graph.row(target, level);
+  const std::size_t old_links = degree(row, places);
+  const auto new_links = static_cast<std::size_t>(end - begin);
+  if (old_links + new_links <= places) {
+    for (std::size_t i = 0; i < new_links; ++i) {
+      __atomic_store_n(row + old_links + i, entry_slot(begin[i].entry), __ATOMIC_RELAXED);
+    }
+    return;
+  }
+  const ScratchPool::Lease scratch = round.pool.lend();
+  scratch->fit(0, 1, 1, places, round.metric.padded);
+  const float* query = round.metric.query_of(round.state.vectors.row(target), scratch->query());
+  std::vector<float> distances(old_links);
+  round.metric.walks->distances(round.with, query, row, old_links, distances.data());
+  std::vector<std::uint64_t> candidates;
+  candidates.reserve(old_links + new_links);
+  for (std::size_t i = 0; i < old_links; ++i) {
+    const std::uint8_t flags = __atomic_load_n(round.state.flags.at<std::uint8_t>(row[i]), __ATOMIC_ACQUIRE);
+    if ((flags & round.before.hide) == 0) candidates.push_back(make_entry(distances[i], row[i]));
+  }
+  for (const LinkBack* link = begin; link != end; ++link) candidates.push_back(link->entry);
+  std::sort(candidates.begin(), candidates.end());
+  std::vector<std::uint32_t> chosen(places);
+  const std::size_t n = round.metric.walks->prune(round.with, candidates.data(), candidates.size(), places,
+                                                  round.metric.fill, scratch->decoded(), chosen.data());
+  std::vector<Slot> links(n);
+  for (std::size_t i = 0; i < n; ++i) links[i] = entry_slot(candidates[chosen[i]]);
+  store_row(row, places, links.data(), n);
+}
+
+void link_all_back(Round& round, std::size_t num_threads) {
+  std::vector<LinkBack> all;
+  for (const std::vector<LinkBack>& of_row : round.links_back) all.insert(all.end(), of_row.begin(), of_row.end());
+  std::sort(all.begin(), all.end());
+  std::vector<std::size_t> groups;  // where a target's links begin, and the end
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (i == 0 || all[i].target != all[i - 1].target || all[i].level != all[i - 1].level) groups.push_back(i);
+  }
+  const std::size_t num_groups = groups.size();
+  groups.push_back(all.size());
+  parallel_for(num_groups, num_threads, [&](std::size_t, std::size_t group) {
+    link_back(round, all.data() + groups[group], all.data() + groups[group + 1]);
+  });
+}
+
+}  // namespace
+
+void store_row(std::uint32_t* row, std::size_t places, const Slot* slots, std::size_t n) {
+  for (std::size_t i = 0; i < places; ++i) __atomic_store_n(row + i, i < n ? slots[i] : kNoSlot, __ATOMIC_RELAXED);
+}
+
+int level_of_slot(std::uint64_t seed, Slot slot, std::uint32_t M) {
+  const std::uint64_t hash = mix64(seed ^ mix64(slot));
+  int level = 0;
+  // The hash is below 2^64 / M^l with probability M^-l; integer division, so every machine agrees.
+  for (std::uint64_t threshold = ~std::uint64_t{0} / M; hash < threshold && level < kMaxLevel; threshold /= M) ++level;
+  return level;
+}
+
+void link_round(State& state, const Metric& metric, ScratchPool& pool, std::size_t first, std::size_t last,
+                std::size_t replaced, std::size_t num_threads, const Poll& poll, Entry& entry) {
+  const std::size_t upper_rows = state.graph.upper_rows;
+  Round round{state, metric, pool, first, last, {}, {}, entry, state.config.ef_construction, replaced, {}};
+  round.links_back.resize(last - first);
+  try {
+    for (std::size_t slot = first; slot < last; ++slot) {
+      const int level = level_of_slot(state.config.seed, static_cast<Slot>(slot), state.config.M);
+      state.graph.set_level(static_cast<Slot>(slot), level);
+      if (level > entry.level) entry = {static_cast<Slot>(slot), level};
+    }
+    round.before = view_of(state, metric);
+    round.before.count = first;
+    round.before.hide = replaced > 0 ? kSuperseded | kDoomed : 0;
+    round.with = round.before;
+    round.with.count = last;
+    parallel_for(last - first, num_threads, [&round](std::size_t, std::size_t row) { link_row(round, row); }, poll);
+  } catch (...) {
+    state.graph.upper_rows = upper_rows;
+    throw;
+  }
+  link_all_back(round, num_threads);
+}
+
+}  // namespace nearfield

@@ -1,0 +1,34 @@
+"""What all tests share: seeded data and the folder of real data sets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """A generator with a fixed seed, new for each test."""
+    return np.random.default_rng(20261124)
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """The folder of real data sets; the test is skipped where the project stands alone."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip(f"the real data sets are not on this machine (looked in {SHARED_DATA.name})")
+    return SHARED_DATA
+
+
+def clustered(
+    rng: np.random.Generator, rows: int, dimensions: int, clusters: int = 40
+) -> NDArray[np.float32]:
+    """Vectors with the structure of embeddings: a few directions with spread around them."""
+    centres = rng.normal(size=(clusters, dimensions))
+    spread = 0.5 * rng.normal(size=(rows, dimensions))
+    return (centres[rng.integers(clusters, size=rows)] + spread).astype(np.float32)

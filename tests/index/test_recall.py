@@ -1,0 +1,114 @@
+"""Recall against brute force: a grid of spaces and storages, inner product, copies, k near the size."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import nearfield as nf
+from tests.conftest import clustered
+
+SPACES = list(nf.Space)
+STORAGES = list(nf.StorageDataType)
+
+
+def recall_at_10(index: nf.Index, exact: nf.ExactIndex, queries: NDArray[np.float32], ef: int) -> float:
+    found = index.query(queries, k=10, query_ef=ef)
+    truth = exact.query(queries, k=10)
+    return nf.evaluate.recall(found, truth)
+
+
+@pytest.mark.parametrize("storage", STORAGES)
+@pytest.mark.parametrize("space", SPACES)
+def test_recall_meets_its_floor_in_every_space_and_storage(
+    rng: np.random.Generator, space: nf.Space, storage: nf.StorageDataType
+) -> None:
+    vectors = clustered(rng, 4000, 24)
+    vectors /= np.abs(vectors).max()
+    index = nf.Index(space, 24, storage_data_type=storage)
+    index.add_items(vectors)
+    # The ruler holds what the index holds: recall of the walk, not of the encoding.
+    exact = nf.ExactIndex(space, 24)
+    exact.add_items(index.get_vectors(range(4000)))
+    queries = clustered(rng, 200, 24) / 8
+    assert recall_at_10(index, exact, queries, 100) >= 0.97
+
+
+@pytest.mark.parametrize("order", ["random", "rising", "falling"])
+def test_inner_product_recall_depends_neither_on_order_nor_on_norms(
+    rng: np.random.Generator, order: str
+) -> None:
+    directions = rng.normal(size=(3000, 32))
+    norms = rng.uniform(0.1, 3, size=3000)
+    if order != "random":
+        norms = np.sort(norms)[:: 1 if order == "rising" else -1]
+    vectors = directions / np.linalg.norm(directions, axis=1, keepdims=True) * norms[:, None]
+    index = nf.Index(nf.Space.InnerProduct, 32, M=12)
+    exact = nf.ExactIndex(nf.Space.InnerProduct, 32)
+    for each in (index, exact):
+        each.add_items(vectors)
+    assert recall_at_10(index, exact, rng.normal(size=(300, 32)).astype(np.float32), 100) >= 0.98
+
+
+def test_inner_product_recall_on_real_matrix_factors(shared_data) -> None:
+    data = np.load(shared_data / "lastfm" / "als64.npz")
+    index = nf.Index(nf.Space.InnerProduct, 64)
+    exact = nf.ExactIndex(nf.Space.InnerProduct, 64)
+    for each in (index, exact):
+        each.add_items(data["item_factors"])
+    assert recall_at_10(index, exact, data["user_factors"], 100) >= 0.95
+
+
+@pytest.mark.parametrize("space", SPACES)
+def test_copies_of_one_vector_hide_neither_each_other_nor_the_rest(
+    rng: np.random.Generator, space: nf.Space
+) -> None:
+    vectors = clustered(rng, 2000, 16)
+    vectors[500:1500] = vectors[7]  # a thousand copies
+    index = nf.Index(space, 16)
+    index.add_items(vectors)
+    assert index.stats().unreachable == 0
+    exact = nf.ExactIndex(space, 16)
+    exact.add_items(vectors)
+    queries = np.concatenate([vectors[:50], vectors[7:8] + 0.01])
+    assert recall_at_10(index, exact, queries, 100) >= 0.97
+
+
+@pytest.mark.parametrize("space", SPACES)
+def test_k_equal_to_the_number_of_rows_returns_every_row(
+    rng: np.random.Generator, space: nf.Space
+) -> None:
+    vectors = rng.normal(size=(1500, 8)).astype(np.float32)
+    index = nf.Index(space, 8, M=4, ef_construction=10)
+    index.add_items(vectors)
+    ids, distances = index.query(vectors[:3], k=1500)
+    assert np.array_equal(np.sort(ids, axis=1), np.tile(np.arange(1500), (3, 1)))
+    assert np.all(np.diff(distances, axis=1) >= 0)
+
+
+def test_exact_results_where_most_rows_are_deleted(rng: np.random.Generator) -> None:
+    vectors = clustered(rng, 3000, 16)
+    index = nf.Index(nf.Space.Euclidean, 16)
+    index.add_items(vectors)
+    kept = rng.permutation(3000)[:30]
+    for id in set(range(3000)) - set(kept.tolist()):
+        index.mark_deleted(id)
+    ids, _ = index.query(vectors[:20], k=30)
+    assert np.array_equal(np.sort(ids, axis=1), np.tile(np.sort(kept), (20, 1)))
+
+
+def test_results_after_every_row_was_overwritten_are_as_good_as_fresh(
+    rng: np.random.Generator,
+) -> None:
+    vectors = clustered(rng, 3000, 16)
+    index = nf.Index(nf.Space.Euclidean, 16)
+    index.add_items(clustered(rng, 3000, 16), ids=range(3000))
+    index.add_items(vectors, ids=range(3000))
+    fresh = nf.Index(nf.Space.Euclidean, 16)
+    fresh.add_items(vectors)
+    exact = nf.ExactIndex(nf.Space.Euclidean, 16)
+    exact.add_items(vectors)
+    queries = clustered(rng, 200, 16)
+    overwritten = recall_at_10(index, exact, queries, 50)
+    assert overwritten >= recall_at_10(fresh, exact, queries, 50) - 0.02
