@@ -22,12 +22,11 @@ Word load(const unsigned char* bytes) {
   return word;
 }
 
-std::uint64_t absorb(std::uint64_t lane, std::uint64_t word) {
-  return std::rotl(lane + word * kPrime2, 31) * kPrime1;
-}
+std::uint64_t absorb(std::uint64_t lane, std::uint64_t word) { return std::rotl(lane + word * kPrime2, 31) * kPrime1; }
 
 // All whole stripes of 32 bytes; each of the four lanes takes every fourth word.
-const unsigned char* absorb_stripes(std::array<std::uint64_t, 4>& lanes, const unsigned char* data, std::size_t stripes) {
+const unsigned char* absorb_stripes(std::array<std::uint64_t, 4>& lanes, const unsigned char* data,
+                                    std::size_t stripes) {
   std::uint64_t a = lanes[0], b = lanes[1], c = lanes[2], d = lanes[3];  // in registers, for the loop
   for (; stripes > 0; --stripes, data += 32) {
     a = absorb(a, load<std::uint64_t>(data));

@@ -122,6 +122,8 @@ void save_atomically(const std::string& path, const std::function<void(const Byt
   const bool replaces = ::stat(target.path.c_str(), &old) == 0;
   if (replaces && S_ISDIR(old.st_mode)) throw_not_accessible("cannot write", name, EISDIR);
   if (replaces && !S_ISREG(old.st_mode)) return write_directly(target.path, name, write);
+  // A rename does not ask for the permission to write the file, but its owner took it away for a reason.
+  if (replaces && ::access(target.path.c_str(), W_OK) != 0) throw_not_accessible("cannot write", name, errno);
 
   auto [file, temporary_path] = create_beside(target, name);
   Temporary temporary(temporary_path);

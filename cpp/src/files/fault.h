@@ -20,7 +20,8 @@ inline constexpr const char* kBytesName = "the given bytes";
 // The same unless `good`.
 inline void require(bool good, const std::string& file, std::uint64_t offset, const char* field, std::uint64_t found,
                     const char* expected) {
-  if (!good) [[unlikely]] throw_corrupt(file, offset, field, std::to_string(found), expected);
+  if (!good) [[unlikely]]
+    throw_corrupt(file, offset, field, std::to_string(found), expected);
 }
 
 // FileNotAccessible with the words of errno: "<what> <file>: <reason>".

@@ -141,7 +141,7 @@ enum class Kind : std::uint32_t {
 };
 inline constexpr std::size_t kNumPlanes = 7;  // kinds 1 ... 7
 inline constexpr std::array<const char*, kNumPlanes> kPlaneNames{"vectors",  "links",  "upper_links", "ids",
-                                                                "upper_of", "levels", "flags"};
+                                                                 "upper_of", "levels", "flags"};
 inline constexpr std::uint32_t kRequired = 1;
 
 struct Section {

@@ -3,11 +3,20 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <string>
 #include <vector>
 
 namespace nearfield {
+
+// A number as it lies in a file, at any alignment.
+template <class Number>
+Number number_at(const std::byte* data) {
+  Number number;
+  std::memcpy(&number, data, sizeof number);
+  return number;
+}
 
 class ByteSource {
  public:
@@ -54,8 +63,8 @@ class SequentialReader {
  private:
   const ByteSource& source_;
   std::uint64_t offset_;
-  std::vector<std::byte> buffer_;      // a window of the file; unused where the source is in memory
-  std::uint64_t window_begin_ = 0;     // its place in the file
+  std::vector<std::byte> buffer_;   // a window of the file; unused where the source is in memory
+  std::uint64_t window_begin_ = 0;  // its place in the file
   std::uint64_t window_end_ = 0;
 };
 

@@ -1,0 +1,136 @@
+#include "files/content.h"
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "codes/codes.h"
+#include "files/fault.h"
+
+namespace nearfield {
+namespace {
+
+std::string row_field(const char* name, std::size_t slot) {
+  return std::string(name) + " of row " + std::to_string(slot);
+}
+
+[[noreturn]] void throw_row(const Places& places, const Places::Plane& plane, const char* name, std::size_t slot,
+                            const std::string& found, const std::string& expected) {
+  throw_corrupt(places.file, plane.offset + slot * plane.stride, row_field(name, slot), found, expected);
+}
+
+void check_levels(const State& state, std::size_t count, const Places& places) {
+  const Graph& graph = state.graph;
+  const int top = graph.entry().level;
+  for (std::size_t slot = 0; slot < count; ++slot) {
+    const int level = graph.level_of(static_cast<Slot>(slot));
+    const std::uint64_t first = *graph.upper_of.at<Slot>(slot);
+    if (level > top) {
+      throw_row(places, places.levels, "level", slot, std::to_string(level),
+                "at most that of the entry point, " + std::to_string(top));
+    }
+    const bool good = level == 0 ? first == kNoSlot : first + static_cast<std::uint64_t>(level) <= graph.upper_rows;
+    if (!good) {
+      throw_row(places, places.upper_of, "upper_of", slot, std::to_string(first),
+                "4294967295 on level 0, else rows below " + std::to_string(graph.upper_rows));
+    }
+  }
+}
+
+void check_flags(const State& state, std::size_t count, const Places& places) {
+  std::size_t marked = 0, superseded = 0;
+  for (std::size_t slot = 0; slot < count; ++slot) {
+    const std::uint8_t flags = *state.flags.at<std::uint8_t>(slot);
+    if (flags > kSuperseded) throw_row(places, places.flags, "flags", slot, std::to_string(flags), "0, 1 or 2");
+    marked += flags == kMarked;
+    superseded += flags == kSuperseded;
+  }
+  const std::size_t counted = state.num_hidden.load(std::memory_order_relaxed);
+  const std::size_t counted_superseded = state.num_superseded.load(std::memory_order_relaxed);
+  if (marked + superseded != counted || superseded != counted_superseded) {
+    throw_corrupt(places.file, places.flags.offset, "flags",
+                  std::to_string(marked) + " marked and " + std::to_string(superseded) + " superseded rows",
+                  std::to_string(counted - counted_superseded) + " and " + std::to_string(counted_superseded));
+  }
+}
+
+[[noreturn]] void throw_repeated(const State& state, std::size_t count, const Places& places, Id repeated) {
+  bool first = true;
+  for (std::size_t slot = 0; slot < count; ++slot) {
+    const bool superseded = *state.flags.at<std::uint8_t>(slot) == kSuperseded;
+    if (superseded || *state.ids.at<Id>(slot) != repeated) continue;
+    if (!first) throw_row(places, places.ids, "id", slot, std::to_string(repeated), "an id that no other row has");
+    first = false;
+  }
+  throw_corrupt(places.file, places.ids.offset, "ids", "not all different", "each id once");
+}
+
+void check_ids(const State& state, std::size_t count, const Places& places) {
+  bool ascending = true;  // as automatic ids are; then nothing is repeated
+  bool any = false;
+  Id last = 0;
+  for (std::size_t slot = 0; slot < count; ++slot) {
+    const Id id = *state.ids.at<Id>(slot);
+    if (id == kNoId) throw_row(places, places.ids, "id", slot, std::to_string(id), "an id below 2^64 - 1");
+    if (*state.flags.at<std::uint8_t>(slot) == kSuperseded) continue;
+    ascending = ascending && (!any || id > last);
+    any = true;
+    last = id;
+  }
+  if (ascending) return;
+  std::vector<Id> ids;
+  ids.reserve(count);
+  for (std::size_t slot = 0; slot < count; ++slot) {
+    if (*state.flags.at<std::uint8_t>(slot) != kSuperseded) ids.push_back(*state.ids.at<Id>(slot));
+  }
+  std::sort(ids.begin(), ids.end());
+  const auto repeated = std::adjacent_find(ids.begin(), ids.end());
+  if (repeated != ids.end()) throw_repeated(state, count, places, *repeated);
+}
+
+// Position of the first element that is no number, or of the first byte that should be 0; `padded` when good.
+std::size_t first_bad_element(Storage storage, const std::byte* row, std::size_t dimensions, std::size_t padded) {
+  const auto is_bad = [storage, row](std::size_t d) {
+    if (storage == Storage::Float32) {
+      std::uint32_t bits;
+      std::memcpy(&bits, row + d * sizeof bits, sizeof bits);
+      return (bits & 0x7F800000u) == 0x7F800000u;  // infinity or NaN
+    }
+    return storage == Storage::E4M3 && (static_cast<unsigned>(row[d]) & 0xFEu) == 0xFEu;  // NaN
+  };
+  for (std::size_t d = 0; d < dimensions; ++d) {
+    if (is_bad(d)) return d;
+  }
+  const std::size_t size = element_bytes(storage);
+  for (std::size_t i = dimensions * size; i < padded * size; ++i) {
+    if (row[i] != std::byte{0}) return i / size;
+  }
+  return padded;
+}
+
+void check_vectors(const State& state, std::size_t count, const Places& places) {
+  const std::size_t dimensions = state.config.dimensions;
+  const std::size_t padded = padded_dimensions(dimensions);
+  for (std::size_t slot = 0; slot < count; ++slot) {
+    const std::size_t bad = first_bad_element(state.config.storage, state.vectors.row(slot), dimensions, padded);
+    if (bad == padded) continue;
+    throw_row(places, places.vectors, "vector", slot,
+              bad < dimensions ? "not a finite number in dimension " + std::to_string(bad) : "not 0 behind its end",
+              bad < dimensions ? "finite numbers" : "zeros there");
+  }
+}
+
+}  // namespace
+
+void check_content(const State& state, const Places& places) {
+  const std::size_t count = state.count.load(std::memory_order_acquire);
+  check_levels(state, count, places);
+  check_flags(state, count, places);
+  check_ids(state, count, places);
+  check_vectors(state, count, places);
+  const std::string fault = validate(state.graph, count);
+  if (!fault.empty())
+    throw_corrupt(places.file, places.links.offset, "links", "impossible: " + fault, "links within the graph");
+}
+
+}  // namespace nearfield

@@ -1,0 +1,171 @@
+#include "files/writer.h"
+
+#include <cstddef>
+#include <cstring>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "files/block_sums.h"
+#include "files/flags_copy.h"
+#include "files/format.h"
+#include "files/output.h"
+#include "hash.h"
+
+namespace nearfield {
+namespace {
+
+using format::Header;
+using format::Kind;
+using format::Section;
+
+struct Layout {
+  Header header;
+  std::vector<Section> sections;  // without their sums
+};
+
+Section plane_section(Kind kind, const Plane& plane, std::uint64_t rows) {
+  Section section;
+  section.kind = static_cast<std::uint32_t>(kind);
+  section.flags = format::kRequired;
+  section.row_bytes = plane.row_bytes();
+  section.rows = rows;
+  section.bytes = rows * plane.row_bytes();
+  return section;
+}
+
+Section attachment_section(const std::string& name, const std::vector<std::byte>& bytes) {
+  Section section;
+  section.kind = static_cast<std::uint32_t>(Kind::Attachment);
+  section.row_bytes = 1;
+  section.rows = section.bytes = sizeof(std::uint32_t) + name.size() + bytes.size();
+  return section;
+}
+
+Header header_of(const State& state, const FlagsCopy& flags) {
+  const IndexConfig& config = state.config;
+  const Entry entry = state.graph.entry();
+  Header header;
+  header.space = static_cast<std::uint8_t>(config.space);
+  header.storage = static_cast<std::uint8_t>(config.storage);
+  header.dimensions = config.dimensions;
+  header.M = config.M;
+  header.ef_construction = config.ef_construction;
+  header.seed = config.seed;
+  header.count = flags.bytes.size();
+  header.num_marked = flags.num_marked;
+  header.num_superseded = flags.num_superseded;
+  header.upper_rows = state.graph.upper_rows;
+  header.entry_slot = entry.slot;
+  header.entry_level = entry.level;
+  header.next_id = state.next_id;
+  header.unswept = state.unswept;
+  return header;
+}
+
+// Where everything stands: known before the first byte is written.
+Layout lay_out(const State& state, const FlagsCopy& flags) {
+  const std::uint64_t count = flags.bytes.size();
+  const Graph& graph = state.graph;
+  Layout layout;
+  layout.header = header_of(state, flags);
+  layout.sections = {
+      plane_section(Kind::Vectors, state.vectors, count),
+      plane_section(Kind::Links, graph.links, count),
+      plane_section(Kind::UpperLinks, graph.upper_links, graph.upper_rows),
+      plane_section(Kind::Ids, state.ids, count),
+      plane_section(Kind::UpperOf, graph.upper_of, count),
+      plane_section(Kind::Levels, graph.levels, count),
+      plane_section(Kind::Flags, state.flags, count),
+  };
+  for (const auto& [name, bytes] : state.attachments) layout.sections.push_back(attachment_section(name, bytes));
+
+  std::uint64_t end = format::kHeaderBytes;
+  std::uint64_t bytes_before = 0;
+  std::uint64_t blocks = 0;
+  for (Section& section : layout.sections) {
+    section.offset = format::place_after(end, bytes_before, section.bytes);
+    end = section.offset + section.bytes;
+    bytes_before = section.bytes;
+  }
+  layout.header.section_count = static_cast<std::uint32_t>(layout.sections.size());
+  layout.header.table_offset = format::place_after(end, bytes_before, 0);
+  end = layout.header.table_offset + layout.sections.size() * sizeof(Section) + sizeof(std::uint64_t);
+  for (Section& section : layout.sections) {
+    section.sums_offset = end + blocks * sizeof(std::uint64_t);
+    blocks += format::num_blocks(section.bytes);
+  }
+  layout.header.file_bytes = end + blocks * sizeof(std::uint64_t);
+  layout.header.header_sum = xxh64(&layout.header, offsetof(Header, header_sum));
+  return layout;
+}
+
+// Writes a section's bytes and sums them on the way.
+class SectionWriter {
+ public:
+  explicit SectionWriter(Output& out) : out_(out) {}
+  void put(const void* data, std::size_t bytes) {
+    sums_.feed(static_cast<const std::byte*>(data), bytes);
+    out_.put(data, bytes);
+  }
+  void put_plane(const Plane& plane, std::size_t rows) {
+    plane.for_each_run(
+        0, rows, [&](const std::byte* data, std::size_t, std::size_t run) { put(data, run * plane.row_bytes()); });
+  }
+  std::vector<std::uint64_t> finish() { return sums_.finish(); }
+
+ private:
+  Output& out_;
+  BlockSums sums_;
+};
+
+void put_content(SectionWriter& out, const State& state, const FlagsCopy& flags, std::size_t section) {
+  const std::size_t count = flags.bytes.size();
+  const Graph& graph = state.graph;
+  if (section >= format::kNumPlanes) {
+    const auto& [name, bytes] = *std::next(state.attachments.begin(), static_cast<long>(section - format::kNumPlanes));
+    const auto name_bytes = static_cast<std::uint32_t>(name.size());
+    out.put(&name_bytes, sizeof name_bytes);
+    out.put(name.data(), name.size());
+    return out.put(bytes.data(), bytes.size());
+  }
+  switch (static_cast<Kind>(section + 1)) {
+    case Kind::Vectors: return out.put_plane(state.vectors, count);
+    case Kind::Links: return out.put_plane(graph.links, count);
+    case Kind::UpperLinks: return out.put_plane(graph.upper_links, graph.upper_rows);
+    case Kind::Ids: return out.put_plane(state.ids, count);
+    case Kind::UpperOf: return out.put_plane(graph.upper_of, count);
+    case Kind::Levels: return out.put_plane(graph.levels, count);
+    case Kind::Flags: return out.put(flags.bytes.data(), count);
+    case Kind::Attachment: return;
+  }
+}
+
+}  // namespace
+
+void write_index(const State& state, const ByteSink& sink) {
+  const FlagsCopy flags = copy_flags(state);
+  Layout layout = lay_out(state, flags);
+  Output out(sink);
+  out.put(&layout.header, sizeof layout.header);
+  std::vector<std::uint64_t> all_sums;
+  for (std::size_t i = 0; i < layout.sections.size(); ++i) {
+    Section& section = layout.sections[i];
+    out.pad_to(section.offset);
+    SectionWriter writer(out);
+    put_content(writer, state, flags, i);
+    const std::vector<std::uint64_t> sums = writer.finish();
+    section.sums_sum = xxh64(sums.data(), sums.size() * sizeof(std::uint64_t));
+    all_sums.insert(all_sums.end(), sums.begin(), sums.end());
+  }
+  out.pad_to(layout.header.table_offset);
+  const std::size_t table_bytes = layout.sections.size() * sizeof(Section);
+  out.put(layout.sections.data(), table_bytes);
+  out.put_number(xxh64(layout.sections.data(), table_bytes));
+  out.put(all_sums.data(), all_sums.size() * sizeof(std::uint64_t));
+  out.flush();
+}
+
+std::uint64_t index_file_bytes(const State& state) { return lay_out(state, copy_flags(state)).header.file_bytes; }
+
+}  // namespace nearfield
