@@ -1,0 +1,69 @@
+"""Vector search for recommendation: an HNSW index with SIMD kernels, and files that can be trusted.
+
+`Index` is a superset of Voyager's Python class: ``import nearfield as voyager`` works.
+
+>>> import numpy as np, nearfield as nf
+>>> index = nf.Index(nf.Space.Cosine, num_dimensions=4)
+>>> index.add_items(np.eye(4))
+[0, 1, 2, 3]
+>>> ids, distances = index.query([1.0, 0.5, 0.0, 0.0], k=2)
+>>> ids.tolist()
+[0, 1]
+
+Importing this package loads nothing beyond the standard library and numpy.
+"""
+
+from __future__ import annotations
+
+import os as _os
+import re as _re
+
+from nearfield import _check_cpu
+
+# The one moment at which the environment is read.
+_check_cpu.load_core(_os.environ)
+
+from nearfield import errors, simd  # noqa: E402
+from nearfield._core import version as __version__  # noqa: E402
+from nearfield.e4m3 import E4M3T  # noqa: E402
+from nearfield.errors import RecallError  # noqa: E402
+from nearfield.exact import ExactIndex  # noqa: E402
+from nearfield.ids import LabelSetView  # noqa: E402
+from nearfield.index import E4M3Index, Float8Index, FloatIndex, Index  # noqa: E402
+from nearfield.memory import estimate_memory  # noqa: E402
+from nearfield.neighbors import NO_ID, Neighbors  # noqa: E402
+from nearfield.opening import load  # noqa: E402
+from nearfield.spaces import Space, StorageDataType  # noqa: E402
+from nearfield.string_index import StringIndex  # noqa: E402
+
+__all__ = [
+    "E4M3",
+    "E4M3T",
+    "NO_ID",
+    "Cosine",
+    "E4M3Index",
+    "Euclidean",
+    "ExactIndex",
+    "Float8",
+    "Float8Index",
+    "Float32",
+    "FloatIndex",
+    "Index",
+    "InnerProduct",
+    "LabelSetView",
+    "Neighbors",
+    "RecallError",
+    "Space",
+    "StorageDataType",
+    "StringIndex",
+    "errors",
+    "estimate_memory",
+    "load",
+    "simd",
+    "version",
+]
+
+# Voyager has the members of both enums as module attributes, and its version as a tuple.
+Euclidean, InnerProduct, Cosine = Space.Euclidean, Space.InnerProduct, Space.Cosine
+Float8, Float32, E4M3 = StorageDataType.Float8, StorageDataType.Float32, StorageDataType.E4M3
+version: tuple[int, ...] = tuple(int(part) for part in _re.findall(r"\d+", __version__)[:3])

@@ -1,0 +1,91 @@
+"""Adding rows to the core, from one array or from a stream of chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from nearfield import _core
+from nearfield._arrays import as_ids, as_vectors
+from nearfield._chunks import BLOCK_ROWS, blocks, is_chunked
+from nearfield._progress import Report, reporting
+from nearfield.errors import InvalidInput, NotFinite
+from nearfield.typing import Chunks, IdsLike, Progress, VectorsLike
+
+__all__ = ["add_rows"]
+
+
+def add_rows(
+    core: _core.Index,
+    vectors: VectorsLike | Chunks,
+    ids: IdsLike | None,
+    num_threads: int,
+    progress: Progress,
+) -> list[int]:
+    """Add vectors to the core; see `nearfield.Index.add_items`.
+
+    Parameters
+    ----------
+    core : _core.Index
+        What they are added to.
+    vectors : array-like of shape (n, dimensions) or iterator of (ids, vectors)
+        The rows.
+    ids : sequence of n int or None
+        Their ids; None or empty: automatic.
+    num_threads : int
+        -1 for all cores.
+    progress : None, bool or callable
+        As for `nearfield.Index.add_items`.
+
+    Returns
+    -------
+    list of int
+        The id of each row.
+
+    Raises
+    ------
+    InvalidInput
+        As for `nearfield.Index.add_items`.
+    """
+    with reporting(progress, "adding") as report:
+        if is_chunked(vectors):
+            if ids is not None:
+                message = (
+                    "ids is given beside an iterator; put the ids into its tuples (ids, vectors)"
+                )
+                raise InvalidInput(message)
+            return _add_chunks(core, vectors, num_threads, report)  # type: ignore[arg-type]
+        rows = as_vectors(vectors, core.dimensions, "vectors", axes=2)  # type: ignore[arg-type]
+        given = None if ids is None else as_ids(ids)
+        if given is not None and len(given) == 0:
+            given = None  # as in Voyager
+        if given is not None and len(given) != len(rows):
+            message = f"ids has {len(given)} ids for {len(rows)} vectors; expected one for each"
+            raise InvalidInput(message)
+        added: list[int] = core.add(rows, given, num_threads, report).tolist()
+        return added
+
+
+def _add_chunks(
+    core: _core.Index, chunks: Iterable[Any], num_threads: int, report: Report | None
+) -> list[int]:
+    added: list[int] = []
+    # The first block ends where a round of the core ends.
+    first_rows = BLOCK_ROWS - core.counts[0] % 512
+    for ids, vectors in blocks(chunks, core.dimensions, first_rows):
+        before = len(added)
+        within = None if report is None else _shifted(report, before)
+        try:
+            added += core.add(vectors, ids, num_threads, within).tolist()
+        except NotFinite as error:
+            row = None if error.row is None else before + error.row
+            message = f"{error} (that is row {row} of the whole input)"
+            raise NotFinite(message, row) from error
+    if report is not None:
+        report(len(added), len(added))
+    return added
+
+
+def _shifted(report: Report, before: int) -> Report:
+    """Count from the start of the stream, whose length is not known."""
+    return lambda done, _: report(before + done, None)

@@ -1,0 +1,304 @@
+"""How good and how fast an approximate index is, measured against the truth."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nearfield._arrays import as_count, as_vectors
+from nearfield.errors import InvalidInput
+from nearfield.exact import ExactIndex
+from nearfield.neighbors import NO_ID
+from nearfield.spaces import Space
+from nearfield.typing import Searcher, Vectors, VectorsLike
+
+__all__ = ["CurvePoint", "Measurable", "curve", "recall", "true_neighbors"]
+
+_BLOCK_ROWS = 1024
+_TOLERANCE = 1e-6
+
+
+class Measurable(Searcher, Protocol):
+    """What `curve` needs of an index; `nearfield.Index` and `nearfield.StringIndex` have it."""
+
+    @property
+    def space(self) -> Space:
+        """Geometry."""
+
+    @property
+    def num_dimensions(self) -> int:
+        """Width of every vector."""
+
+    @property
+    def ids(self) -> Any:
+        """The live ids or keys."""
+
+    def get_vectors(self, ids: Any, /) -> Vectors:
+        """Give stored vectors."""
+
+
+class CurvePoint(NamedTuple):
+    """One beam width and what it gave."""
+
+    ef: int
+    """Beam width."""
+    recall: float
+    """Share of the true neighbours that were found."""
+    queries_per_second: float
+    """Of the whole batch."""
+    distances: float
+    """Vectors compared with a query, per query; equal on every machine."""
+    hops: float
+    """Link rows read on level 0, per query; equal on every machine."""
+
+
+def recall(
+    found: Any,
+    truth: Any,
+    k: int | None = None,
+    *,
+    exclude_self: Any = None,
+    tolerance: float = _TOLERANCE,
+) -> float:
+    """Measure the share of the true nearest neighbours that was found.
+
+    Parameters
+    ----------
+    found, truth : Neighbors, tuple (ids, distances), or array of ids of shape (n, >=k) or (>=k,)
+        Ids may be integers or keys. With distances on both sides the measure knows ties: a found
+        item whose distance is at most the k-th true distance counts, whatever its id.
+    k : int, optional
+        How many of the true neighbours to look for; default all columns of ``truth``.
+    exclude_self : True or array of n ids, optional
+        The ids of the queries themselves, which are taken out of both sides first; True means 0 ...
+        n-1. Ask for k + 1 neighbours then.
+    tolerance : float, default 1e-6
+        How far, relative to the k-th true distance, a distance may lie above it and still count:
+        float32 sums differ in their last bits.
+
+    Returns
+    -------
+    float
+        0 to 1, the mean over the queries; NaN when there is nothing to find. Padding on the true
+        side is not asked for; an id that was found twice counts once.
+
+    Raises
+    ------
+    InvalidInput
+        Different numbers of queries, or ``truth`` with fewer than ``k`` columns.
+
+    Examples
+    --------
+    >>> recall([[1, 2, 3]], [[1, 3, 4]], k=2)
+    0.5
+    >>> recall(([[1, 2]], [[0.0, 0.5]]), ([[1, 9]], [[0.0, 0.5]]))
+    1.0
+    """
+    found_ids, found_distances = _sides(found)
+    true_ids, true_distances = _sides(truth)
+    if len(found_ids) != len(true_ids):
+        message = (
+            f"found has {len(found_ids)} rows and truth {len(true_ids)}; expected one row a query"
+        )
+        raise InvalidInput(message)
+    own = _own_ids(exclude_self, len(true_ids))
+    width = true_ids.shape[1] - (own is not None)
+    wanted = width if k is None else as_count(k, "k")
+    if wanted > width:
+        message = (
+            f"truth has {true_ids.shape[1]} columns; expected at least {wanted + (own is not None)}"
+        )
+        raise InvalidInput(message)
+    hits = total = 0
+    for first in range(0, len(true_ids), _BLOCK_ROWS):
+        block = slice(first, first + _BLOCK_ROWS)
+        mine = None if own is None else own[block]
+        f_ids, f_distances = _first(found_ids[block], _rows(found_distances, block), mine, wanted)
+        t_ids, t_distances = _first(true_ids[block], _rows(true_distances, block), mine, wanted)
+        asked = _is_real(t_ids).sum(axis=1)
+        good = (f_ids[:, :, np.newaxis] == t_ids[:, np.newaxis, :]).any(axis=2)
+        if f_distances is not None and t_distances is not None and wanted:
+            real = np.where(_is_real(t_ids), t_distances, -np.inf)
+            limit = real.max(axis=1, initial=-np.inf)[:, np.newaxis]
+            with np.errstate(invalid="ignore"):
+                good |= f_distances <= limit + tolerance * np.abs(limit)
+        good &= _is_real(f_ids) & ~_seen_before(f_ids)
+        hits += int(np.minimum(good.sum(axis=1), asked).sum())
+        total += int(asked.sum())
+    return hits / total if total else float("nan")
+
+
+def _sides(given: Any) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    distances = None
+    if isinstance(given, tuple) and len(given) == 2:
+        given, distances = given
+        distances = np.atleast_2d(np.asarray(distances, dtype=np.float64))
+    ids = np.atleast_2d(np.asarray(given))
+    if ids.ndim != 2 or (distances is not None and distances.shape != ids.shape):
+        message = f"ids have shape {ids.shape}; expected (n, k), and distances of the same shape"
+        raise InvalidInput(message)
+    if ids.dtype.kind == "i":
+        ids = ids.astype(np.uint64)  # so that -1, a common padding, becomes NO_ID
+    return ids, distances
+
+
+def _rows(distances: NDArray[Any] | None, block: slice) -> NDArray[Any] | None:
+    return None if distances is None else distances[block]
+
+
+def _own_ids(given: Any, rows: int) -> NDArray[Any] | None:
+    if given is None or given is False:
+        return None
+    own = np.arange(rows, dtype=np.uint64) if given is True else np.asarray(given)
+    if own.shape != (rows,):
+        message = f"exclude_self has shape {own.shape}; expected ({rows},), the id of each query"
+        raise InvalidInput(message)
+    return own.astype(np.uint64) if own.dtype.kind == "i" else own
+
+
+def _first(
+    ids: NDArray[Any], distances: NDArray[Any] | None, own: NDArray[Any] | None, k: int
+) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """Keep the first k columns, after the query itself was moved behind all others."""
+    if own is not None:
+        order = np.argsort(ids == own[:, np.newaxis], axis=1, kind="stable")
+        last = (ids == own[:, np.newaxis]).any(axis=1)
+        ids = np.take_along_axis(ids, order, axis=1)
+        distances = None if distances is None else np.take_along_axis(distances, order, axis=1)
+        k_own = np.minimum(k, ids.shape[1] - last)
+        if (k_own < k).any():
+            ids = ids.copy()
+            ids[k_own < k, -1] = None if ids.dtype.kind == "O" else NO_ID
+    return ids[:, :k], None if distances is None else distances[:, :k]
+
+
+def _is_real(ids: NDArray[Any]) -> NDArray[np.bool_]:
+    """Tell ids and keys from padding."""
+    if ids.dtype.kind == "O":
+        real: NDArray[np.bool_] = np.frompyfunc(_is_not_none, 1, 1)(ids).astype(np.bool_)
+        return real
+    if ids.dtype.kind == "u":
+        return np.asarray(ids != NO_ID)
+    return np.ones(ids.shape, dtype=np.bool_)
+
+
+def _is_not_none(key: object) -> bool:
+    return key is not None
+
+
+def _seen_before(ids: NDArray[Any]) -> NDArray[np.bool_]:
+    equal = ids[:, :, np.newaxis] == ids[:, np.newaxis, :]
+    return np.asarray(np.tril(equal, k=-1).any(axis=2))
+
+
+def true_neighbors(
+    index: Measurable, queries: VectorsLike, k: int
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Find the true nearest of the vectors that an index holds, by brute force.
+
+    Parameters
+    ----------
+    index : Index or StringIndex
+        Its stored vectors are the truth, so what the storage has rounded is not held against the
+        graph.
+    queries : array-like of shape (n, num_dimensions)
+        The queries.
+    k : int
+        Neighbours of each.
+
+    Returns
+    -------
+    tuple
+        (ids or keys, distances), both of shape (n, k).
+
+    Raises
+    ------
+    TooFewNeighbors
+        The index holds fewer than ``k``.
+    """
+    names = np.asarray(index.ids)
+    ruler = ExactIndex(index.space, index.num_dimensions)
+    ruler.add_items(index.get_vectors(names))
+    rows, distances = ruler.query(as_vectors(queries, index.num_dimensions, "queries", axes=2), k)
+    return names[rows.astype(np.intp)], distances
+
+
+def curve(
+    index: Measurable,
+    queries: VectorsLike,
+    k: int = 10,
+    efs: Iterable[int] = (10, 20, 40, 80, 160, 320),
+    *,
+    truth: Any = None,
+    num_threads: int | None = -1,
+    exclude_self: Any = None,
+    clock: Callable[[], float] = time.perf_counter,
+) -> list[CurvePoint]:
+    """Measure recall and speed over beam widths.
+
+    Parameters
+    ----------
+    index : Index or StringIndex
+        What is measured.
+    queries : array-like of shape (n, num_dimensions)
+        At least one.
+    k : int, default 10
+        Neighbours of each query.
+    efs : iterable of int
+        Beam widths, at least ``k`` each; smaller ones are raised to it.
+    truth : tuple (ids, distances) or array of ids, optional
+        The true neighbours; default `true_neighbors` of the index.
+    num_threads : int or None, default -1
+        As for ``index.query``.
+    exclude_self : True or array of ids, optional
+        As for `recall`; k + 1 neighbours are asked for then.
+    clock : callable, default time.perf_counter
+        Gives seconds.
+
+    Returns
+    -------
+    list of CurvePoint
+        One for each beam width, in the order given.
+
+    Raises
+    ------
+    InvalidInput
+        No queries.
+    TooFewNeighbors
+        The index holds fewer than ``k`` vectors.
+
+    Examples
+    --------
+    >>> import numpy as np, nearfield as nf
+    >>> from nearfield import evaluate
+    >>> index = nf.Index.from_vectors(np.eye(8), space=nf.Space.Euclidean)
+    >>> [(point.ef, point.recall) for point in evaluate.curve(index, np.eye(8), k=1, efs=[8])]
+    [(8, 1.0)]
+    """
+    rows = as_vectors(queries, index.num_dimensions, "queries", axes=2)
+    if not len(rows):
+        message = "queries is empty; expected at least one"
+        raise InvalidInput(message)
+    asked = as_count(k, "k") + (exclude_self is not None and exclude_self is not False)
+    if truth is None:
+        truth = true_neighbors(index, rows, asked)
+    points = []
+    for ef in efs:
+        width = max(as_count(ef, "ef"), asked)
+        start = clock()
+        found = index.query(rows, asked, num_threads, width)
+        seconds = clock() - start
+        points.append(
+            CurvePoint(
+                ef=width,
+                recall=recall(found, truth, k, exclude_self=exclude_self),
+                queries_per_second=len(rows) / seconds if seconds > 0 else float("inf"),
+                distances=getattr(found, "num_distances", 0) / len(rows),
+                hops=getattr(found, "num_hops", 0) / len(rows),
+            )
+        )
+    return points

@@ -1,0 +1,774 @@
+"""`Index`: a superset of Voyager's, on the compiled core. This file documents and delegates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar, Self, cast
+
+import numpy as np
+
+from nearfield import _files
+from nearfield._adding import add_rows
+from nearfield._arrays import as_count, as_id, as_ids, as_threads, as_vectors, as_whole
+from nearfield._core import Index as Core
+from nearfield.errors import FileMismatch, InvalidInput
+from nearfield.ids import LabelSetView
+from nearfield.neighbors import Neighbors, neighbors_of, too_few
+from nearfield.spaces import Space, StorageDataType, as_space, as_storage
+from nearfield.stats import IndexStats, stats_of
+from nearfield.typing import (
+    Chunks,
+    FileFormat,
+    IdsLike,
+    IfShort,
+    Progress,
+    VectorLike,
+    Vectors,
+    VectorsLike,
+)
+
+__all__ = ["E4M3Index", "Float8Index", "FloatIndex", "Index"]
+
+_FLOAT32 = np.dtype(np.float32)
+_PLAIN = 0x101  # numpy's flags C_CONTIGUOUS and ALIGNED
+_OWN = frozenset(("_core", "_ef", "_reserved"))
+_DEFAULT_EF = 10
+
+
+class Index:
+    """An index of vectors that finds the nearest neighbours of a query, approximately and fast.
+
+    Calling ``Index`` gives a `FloatIndex`, `Float8Index` or `E4M3Index`; a Python subclass of it
+    stays what it is. All names, orders and defaults are Voyager's, so ``import nearfield as
+    voyager`` works.
+
+    Parameters
+    ----------
+    space : Space, int or str
+        Geometry; see `Space`.
+    num_dimensions : int
+        Width of every vector, 1 to 2^20.
+    M : int, default 12
+        Links of a vector on upper levels, 2 to 4096; 2M on level 0. More gives higher recall at the
+        same ``ef`` and costs 8 bytes a vector for each, and time to build.
+    ef_construction : int, default 200
+        Beam width while adding, raised to M where it is smaller. More gives a better graph, more
+        slowly.
+    random_seed : int, default 1
+        Chooses the levels. Equal seeds and equal calls give equal bytes on every machine.
+    max_elements : int, default 1
+        Kept for Voyager's sake; memory grows by itself.
+    storage_data_type : StorageDataType, int or str, default Float32
+        How vectors are kept; see `StorageDataType`.
+
+    Raises
+    ------
+    InvalidInput
+        A number out of its bounds.
+    TypeError
+        An argument of a wrong type.
+
+    Notes
+    -----
+    Threads: queries, reads, adds and saves may run at the same time from any number of threads;
+    queries wait for nobody. Long calls release the GIL. HNSW is described in
+    doi:10.1109/TPAMI.2018.2889473.
+
+    Examples
+    --------
+    >>> import numpy as np, nearfield as nf
+    >>> index = nf.Index(nf.Space.Cosine, num_dimensions=3)
+    >>> index.add_items(np.eye(3))
+    [0, 1, 2]
+    >>> ids, distances = index.query([1, 0.1, 0], k=2)
+    >>> ids.tolist()
+    [0, 1]
+    """
+
+    _storage: ClassVar[StorageDataType | None] = None
+
+    _core: Core
+    _ef: int
+    _reserved: int
+
+    def __init__(
+        self,
+        space: Space | int | str,
+        num_dimensions: int,
+        M: int = 12,
+        ef_construction: int = 200,
+        random_seed: int = 1,
+        max_elements: int = 1,
+        storage_data_type: StorageDataType | int | str = StorageDataType.Float32,
+    ) -> None:
+        storage = as_storage(storage_data_type)
+        if self._storage is not None and self._storage is not storage:
+            message = (
+                f"storage_data_type is {storage.name}, but {type(self).__name__} stores "
+                f"{self._storage.name}; use nearfield.Index"
+            )
+            raise InvalidInput(message)
+        links = as_whole(M, "M", 2, 4096)
+        beam = as_whole(
+            as_count(ef_construction, "ef_construction"), "ef_construction", 0, 2**32 - 1
+        )
+        self._adopt(
+            Core(
+                as_space(space).value,
+                as_whole(num_dimensions, "num_dimensions", 1, 2**20),
+                links,
+                max(beam, links),
+                as_whole(as_count(random_seed, "random_seed"), "random_seed", 0, 2**64 - 1),
+                storage.value,
+            ),
+            reserved=as_count(max_elements, "max_elements"),
+        )
+
+    def _adopt(self, core: Core, ef: int = _DEFAULT_EF, reserved: int = 1) -> None:
+        """Stand on a core; a plain Index becomes the class of its storage."""
+        storage = StorageDataType(core.storage)
+        if type(self) is Index:
+            self.__class__ = _CLASS_OF[storage]
+        elif self._storage is not None and self._storage is not storage:
+            message = f"the file stores {storage.name}, which a {type(self).__name__} cannot be"
+            raise FileMismatch(message)
+        self._core = core
+        self._ef = ef
+        self._reserved = reserved
+
+    # --- grow -------------------------------------------------------------------------------------
+
+    def add_item(self, vector: VectorLike, id: int | None = None) -> int:
+        """Add or overwrite one vector.
+
+        Parameters
+        ----------
+        vector : array-like of shape (num_dimensions,)
+            As for `add_items`.
+        id : int or None, default None
+            None takes an id that is not in use: 0, 1, 2, ... as long as all ids are automatic.
+            A known id is overwritten, and comes back if it was marked as deleted.
+
+        Returns
+        -------
+        int
+            The id.
+
+        Raises
+        ------
+        InvalidInput
+            As for `add_items`.
+
+        Notes
+        -----
+        `add_items` is much faster for many vectors.
+        """
+        row = as_vectors(vector, self.num_dimensions, "vector", axes=1)
+        ids = None if id is None else as_ids([as_id(id)], "id")
+        return int(self._core.add(row[np.newaxis], ids, 1, None)[0])
+
+    def add_items(
+        self,
+        vectors: VectorsLike | Chunks,
+        ids: IdsLike | None = None,
+        num_threads: int | None = -1,
+        *,
+        progress: Progress = None,
+    ) -> list[int]:
+        """Add or overwrite many vectors.
+
+        Parameters
+        ----------
+        vectors : array-like of shape (n, num_dimensions), or iterator of (ids, vectors)
+            numpy arrays of any real type, order and stride, memory-mapped and read-only ones;
+            nested lists; DLPack tensors on the CPU; Arrow columns of lists. Converted to float32.
+            An iterator gives chunks of any size, with ids or None; the index does not depend on
+            their sizes.
+        ids : sequence of n int, optional
+            0 to 2^64-2. None or empty: automatic ids that are not in use. A known id is
+            overwritten, and comes back if it was marked as deleted; of equal ids in one call the
+            last row wins.
+        num_threads : int or None, default -1
+            -1 or None: all cores. The index does not depend on it.
+        progress : bool or callable, optional
+            True shows a bar or lines on stderr; a callable gets (rows done, rows in all or None).
+
+        Returns
+        -------
+        list of int
+            The id of each row.
+
+        Raises
+        ------
+        DimensionMismatch
+            A wrong width.
+        NotFinite
+            NaN, infinity, or a number beyond float32; ``row`` is the first bad one.
+        InvalidInput
+            Not 2-D; a value that the storage cannot hold; as many ids as rows are needed.
+        TypeError
+            Not real numbers; ids that are not integers.
+
+        Notes
+        -----
+        All rows are checked before the first is stored, so a failed call changes nothing; with an
+        iterator that holds for each block of 8,192 rows. Ctrl-C keeps the rows of finished rounds.
+        Releases the GIL.
+
+        Examples
+        --------
+        >>> import nearfield as nf
+        >>> index = nf.Index(nf.Space.Euclidean, num_dimensions=2)
+        >>> index.add_items([[0, 0], [1, 1]], ids=[10, 20])
+        [10, 20]
+        >>> index.add_items((None, [[i, i]]) for i in range(3))
+        [0, 1, 2]
+        """
+        return add_rows(self._core, vectors, ids, as_threads(num_threads), progress)
+
+    def mark_deleted(self, id: int) -> None:
+        """Hide a vector: queries no longer return it, but still walk through it.
+
+        Parameters
+        ----------
+        id : int
+            A live id.
+
+        Raises
+        ------
+        UnknownId
+            Not stored, or marked already.
+        """
+        self._core.mark_deleted(as_id(id))
+
+    def unmark_deleted(self, id: int) -> None:
+        """Bring back a vector that `mark_deleted` has hidden.
+
+        Parameters
+        ----------
+        id : int
+            A marked id.
+
+        Raises
+        ------
+        UnknownId
+            Not stored.
+        InvalidInput
+            Not marked.
+        """
+        self._core.unmark_deleted(as_id(id))
+
+    def resize(self, new_size: int) -> None:
+        """Set `max_elements`; kept for Voyager's sake, without an effect on memory.
+
+        Parameters
+        ----------
+        new_size : int
+            At least `num_elements`.
+
+        Raises
+        ------
+        InvalidInput
+            Less than `num_elements`.
+        """
+        size = as_count(new_size, "new_size")
+        if size < self.num_elements:
+            message = f"new_size is {size}, but the index holds {self.num_elements} elements"
+            raise InvalidInput(message)
+        self._reserved = size
+
+    # --- ask --------------------------------------------------------------------------------------
+
+    def query(
+        self,
+        vectors: VectorsLike,
+        k: int = 1,
+        num_threads: int | None = -1,
+        query_ef: int | None = -1,
+        *,
+        if_short: IfShort = "raise",
+    ) -> Neighbors:
+        """Find the ``k`` nearest stored vectors to each query.
+
+        Parameters
+        ----------
+        vectors : array-like of shape (num_dimensions,) or (n, num_dimensions)
+            Anything that `add_items` takes, but no iterators. Length does not matter in cosine
+            space.
+        k : int, default 1
+            Neighbours of each query; 0 gives empty arrays.
+        num_threads : int or None, default -1
+            For a batch; -1 or None: all cores. The results do not depend on it.
+        query_ef : int or None, default -1
+            Beam width, at least ``k``. -1 or None: `ef`, raised to ``k``. Time grows about in
+            proportion; recall rises, then flattens.
+        if_short : "raise" or "pad", default "raise"
+            When fewer than ``k`` live vectors exist: raise as Voyager does, or fill with
+            `nearfield.NO_ID` and infinite distances. ``counts`` of the result tells how many are
+            valid.
+
+        Returns
+        -------
+        Neighbors
+            A tuple (ids, distances): uint64 and float32, nearest first, ties in order of insertion;
+            (k,) for one query, (n, k) for a batch.
+
+        Raises
+        ------
+        DimensionMismatch
+            A wrong width.
+        InvalidInput
+            NaN or infinity (`NotFinite`), a wrong number of axes, or ``query_ef`` from 1 to k-1.
+        TooFewNeighbors
+            Fewer than ``k`` live vectors exist; ``partial`` holds what was found.
+        TypeError
+            An argument of a wrong type, or a negative ``k``.
+
+        Notes
+        -----
+        Releases the GIL. Safe from many threads, also while others add. One vector as a contiguous
+        float32 array is the quickest input.
+
+        Examples
+        --------
+        >>> import nearfield as nf
+        >>> index = nf.Index(nf.Space.Euclidean, num_dimensions=2)
+        >>> _ = index.add_items([[0, 0], [3, 4]])
+        >>> index.query([0, 1], k=3, if_short="pad").distances.tolist()
+        [1.0, 18.0, inf]
+        """
+        # The common case first: numbers in the very form that the core reads.
+        if (
+            type(vectors) is not np.ndarray
+            or vectors.dtype is not _FLOAT32
+            or vectors.flags.num & _PLAIN != _PLAIN
+            or type(k) is not int
+            or type(num_threads) is not int
+            or type(query_ef) is not int
+            or k < 0
+        ):
+            vectors = as_vectors(vectors, self._core.dimensions, "vectors")
+            k = as_count(k, "k")
+            num_threads = as_threads(num_threads)
+            query_ef = -1 if query_ef is None else as_whole(query_ef, "query_ef", -(2**63), 2**63)
+        ef = query_ef if query_ef > 0 else self._ef
+        if 0 < query_ef < k:
+            message = f"query_ef is {query_ef}, smaller than k = {k}; expected at least k, or -1"
+            raise InvalidInput(message)
+        if if_short != "raise" and if_short != "pad":
+            message = f"if_short is {if_short!r}; expected 'raise' or 'pad'"
+            raise InvalidInput(message)
+        result = neighbors_of(found := self._core.query(vectors, k, ef, num_threads))
+        if found[2] is not None and if_short == "raise":
+            raise too_few(result, k, self._core.counts)
+        return result
+
+    def get_vector(self, id: int) -> Vectors:
+        """Give a stored vector.
+
+        Parameters
+        ----------
+        id : int
+            A live id.
+
+        Returns
+        -------
+        ndarray of float32, shape (num_dimensions,)
+            As the storage keeps it; of unit length in cosine space.
+
+        Raises
+        ------
+        UnknownId
+            Not stored, or marked as deleted.
+        """
+        return cast(Vectors, self._core.get_vectors(np.array([as_id(id)], dtype=np.uint64))[0])
+
+    def get_vectors(self, ids: IdsLike) -> Vectors:
+        """Give stored vectors.
+
+        Parameters
+        ----------
+        ids : sequence of n int
+            Live ids; ``index.ids`` gives all.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, num_dimensions)
+            As the storage keeps them; of unit length in cosine space.
+
+        Raises
+        ------
+        UnknownId
+            One is not stored, or marked as deleted.
+        """
+        return self._core.get_vectors(as_ids(ids))
+
+    def get_distance(self, a: VectorLike, b: VectorLike) -> float:
+        """Measure the distance of two vectors as the index would.
+
+        Parameters
+        ----------
+        a, b : array-like of shape (num_dimensions,)
+            Rounded to the storage first, as if both were stored.
+
+        Returns
+        -------
+        float
+            In the index's space.
+
+        Raises
+        ------
+        InvalidInput
+            A wrong width, NaN or infinity.
+        """
+        width = self._core.dimensions
+        first, second = as_vectors(a, width, "a", axes=1), as_vectors(b, width, "b", axes=1)
+        return self._core.distance(first, second)
+
+    # --- keep -------------------------------------------------------------------------------------
+
+    def save(
+        self,
+        output_path: _files.Target = None,
+        *,
+        file_like: _files.Target = None,
+        format: FileFormat = "nearfield",
+    ) -> None:
+        """Write the index to a file.
+
+        Parameters
+        ----------
+        output_path : str, path or binary file object
+            A path is written under a temporary name in the same folder, synced, and renamed: a
+            crash leaves the old file whole. A file object gets bytes of at most 100 MiB at a time.
+        file_like : binary file object, optional
+            Voyager's other name for a file object.
+        format : "nearfield" or "voyager", default "nearfield"
+            Our own format, with checksums, or Voyager's version 1.
+
+        Raises
+        ------
+        IndexFileNotAccessible
+            The path cannot be written; also an OSError.
+        InvalidInput
+            An unknown format; an empty index in Voyager's, which Voyager could not load.
+        TypeError
+            Neither a path nor a file object.
+        """
+        _files.write(
+            self._core, _files.one_of("save", "output_path", output_path, file_like), format
+        )
+
+    def as_bytes(self, *, format: FileFormat = "nearfield") -> bytes:
+        """Give the bytes that `save` would write; ``bytes(index)`` is the same.
+
+        Parameters
+        ----------
+        format : "nearfield" or "voyager", default "nearfield"
+            As for `save`.
+
+        Returns
+        -------
+        bytes
+            The whole file, in memory.
+
+        Raises
+        ------
+        InvalidInput
+            As for `save`.
+        """
+        return _files.as_bytes(self._core, format)
+
+    @classmethod
+    def load(
+        cls,
+        filename: _files.Source = None,
+        space: Space | int | str | None = None,
+        num_dimensions: int | None = None,
+        storage_data_type: StorageDataType | int | str = StorageDataType.Float32,
+        *,
+        file_like: _files.Source = None,
+        mmap: bool = False,
+        verify: bool = False,
+    ) -> Self:
+        """Open an index file: nearfield's, Voyager's (versions 0 and 1) or hnswlib's.
+
+        Parameters
+        ----------
+        filename : str, path, bytes or binary file object
+            Bytes are the content of a file. A file object is read from its present position.
+        space, num_dimensions : optional
+            Needed for files that do not say it (Voyager 1.x, hnswlib); must match files that do.
+            Give both or neither.
+        storage_data_type : StorageDataType, int or str, default Float32
+            As above; counts, also as the default, when the two are given.
+        file_like : binary file object, optional
+            Voyager's other name for a file object.
+        mmap : bool, default False
+            Map the file instead of reading it: opens at once, shares memory between processes.
+            Paths only. The file must not be cut short while it is open. Blocks are checked when
+            they are first touched.
+        verify : bool, default False
+            With ``mmap``, check all blocks now.
+
+        Returns
+        -------
+        Index
+            Of the class that fits the storage; a Python subclass gives itself, without calling
+            ``__init__``.
+
+        Raises
+        ------
+        NotAnIndexFile, UnsupportedVersion, CorruptIndexFile
+            The content is not one of the formats, too new, or damaged.
+        FileMismatch
+            The file holds something else than the arguments say.
+        IndexFileNotAccessible
+            The path cannot be read; also the OSError that fits, such as FileNotFoundError.
+        TypeError
+            An argument of a wrong type; ``space`` without ``num_dimensions``.
+        """
+        source = _files.one_of("load", "filename", filename, file_like)
+        checks = _files.expected(space, num_dimensions, storage_data_type)
+        core = _files.read(source, mmap=mmap, verify=verify, **checks)
+        return cls._from_core(core)
+
+    @classmethod
+    def _from_core(cls, core: Core) -> Self:
+        chosen = cast(type[Self], Index if cls in _CLASS_OF.values() else cls)
+        self = chosen.__new__(chosen)
+        self._adopt(core)
+        return self
+
+    @classmethod
+    def from_vectors(
+        cls,
+        vectors: VectorsLike,
+        *,
+        ids: IdsLike | None = None,
+        space: Space | int | str = Space.Cosine,
+        num_threads: int | None = -1,
+        progress: Progress = None,
+        **options: Any,
+    ) -> Self:
+        """Make an index of these vectors.
+
+        Parameters
+        ----------
+        vectors : array-like of shape (n, num_dimensions)
+            As for `add_items`, but no iterators.
+        ids : sequence of n int, optional
+            As for `add_items`.
+        space : Space, int or str, default Cosine
+            Geometry.
+        num_threads, progress
+            As for `add_items`.
+        **options
+            Any other argument of the class.
+
+        Returns
+        -------
+        Index
+            Of the class that fits the storage.
+
+        Raises
+        ------
+        InvalidInput
+            As for `add_items`.
+
+        Examples
+        --------
+        >>> import numpy as np, nearfield as nf
+        >>> len(nf.Index.from_vectors(np.eye(4), M=16))
+        4
+        """
+        rows = as_vectors(vectors, None, "vectors", axes=2)
+        index = cls(space, rows.shape[1], **options)
+        index.add_items(rows, ids, num_threads, progress=progress)
+        return index
+
+    # --- describe ---------------------------------------------------------------------------------
+
+    @property
+    def space(self) -> Space:
+        """Geometry."""
+        return Space(self._core.space)
+
+    @property
+    def num_dimensions(self) -> int:
+        """Width of every vector."""
+        return self._core.dimensions
+
+    @property
+    def M(self) -> int:
+        """Links of a vector on upper levels."""
+        return self._core.M
+
+    @property
+    def ef_construction(self) -> int:
+        """Beam width while adding."""
+        return self._core.ef_construction
+
+    @property
+    def random_seed(self) -> int:
+        """The number that chooses the levels."""
+        return self._core.seed
+
+    @property
+    def storage_data_type(self) -> StorageDataType:
+        """How vectors are kept."""
+        return StorageDataType(self._core.storage)
+
+    @property
+    def simd_level(self) -> str:
+        """The kind of vector instructions that this index uses."""
+        return self._core.simd_level
+
+    @property
+    def num_elements(self) -> int:
+        """Ids that are stored, those marked as deleted included; ``len`` leaves them out."""
+        _, live, marked, _ = self._core.counts
+        return live + marked
+
+    @property
+    def max_elements(self) -> int:
+        """A number kept for Voyager's sake; writing it is `resize`."""
+        return max(self._reserved, self.num_elements)
+
+    @max_elements.setter
+    def max_elements(self, new_size: int) -> None:
+        self.resize(new_size)
+
+    @property
+    def ef(self) -> int:
+        """Beam width of queries that name none; 10 at first and after loading."""
+        return self._ef
+
+    @ef.setter
+    def ef(self, width: int) -> None:
+        self._ef = as_count(width, "ef")
+
+    @property
+    def ids(self) -> LabelSetView:
+        """The live ids, as a view."""
+        return LabelSetView(self, lambda: self._core.ids(False))
+
+    def stats(self) -> IndexStats:
+        """Count everything: rows, levels, reachability, norms, duplicates, memory.
+
+        Returns
+        -------
+        IndexStats
+            At this instant.
+
+        Notes
+        -----
+        Reads all links and vectors once.
+        """
+        return stats_of(self._core.stats(), self._core.simd_level)
+
+    def validate(self) -> str:
+        """Check the structure of the graph: links, levels, ids.
+
+        Returns
+        -------
+        str
+            Empty when it is sound, otherwise the first fault in words.
+        """
+        return self._core.validate()
+
+    # --- protocol ---------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        """Count the live ids."""
+        return self._core.counts[1]
+
+    def __iter__(self) -> Iterator[int]:
+        """Go over the live ids, in order of insertion."""
+        return iter(self._core.ids(False).tolist())
+
+    def __contains__(self, id: object) -> bool:
+        """Tell whether an id is live; False for anything that cannot be an id."""
+        try:
+            return self._core.contains(as_id(id))
+        except TypeError:
+            return False
+
+    def __getitem__(self, id: int) -> Vectors:
+        """Give a stored vector, as `get_vector`."""
+        return self.get_vector(id)
+
+    def __delitem__(self, id: int) -> None:
+        """Hide a vector, as `mark_deleted`."""
+        self.mark_deleted(id)
+
+    def __bytes__(self) -> bytes:
+        """Give the bytes of the file, as `as_bytes`."""
+        return self.as_bytes()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle and copy by the bytes of the file, with `ef` and the user's own attributes."""
+        own = {name: value for name, value in self.__dict__.items() if name not in _OWN}
+        return _restore, (type(self), self.as_bytes(), self._ef, self._reserved), own or None
+
+    def __repr__(self) -> str:
+        """Name class, space, width and storage, as Voyager does."""
+        return (
+            f"<nearfield.{type(self).__name__} space={self.space.name} "
+            f"num_dimensions={self.num_dimensions} storage_data_type={self.storage_data_type.name}>"
+        )
+
+
+class FloatIndex(Index):
+    """An `Index` that keeps vectors as float32."""
+
+    _storage = StorageDataType.Float32
+
+
+class _EightBitIndex(Index):
+    def __init__(
+        self,
+        space: Space | int | str,
+        num_dimensions: int,
+        M: int = 12,
+        ef_construction: int = 200,
+        random_seed: int = 1,
+        max_elements: int = 1,
+        storage_data_type: StorageDataType | int | str | None = None,
+    ) -> None:
+        storage = self._storage if storage_data_type is None else storage_data_type
+        super().__init__(
+            space,
+            num_dimensions,
+            M,
+            ef_construction,
+            random_seed,
+            max_elements,
+            cast(StorageDataType, storage),
+        )
+
+
+class Float8Index(_EightBitIndex):
+    """An `Index` that keeps vectors in 8 bits of fixed point, -128/127 to 1."""
+
+    _storage = StorageDataType.Float8
+
+
+class E4M3Index(_EightBitIndex):
+    """An `Index` that keeps vectors as 8-bit floating-point numbers (`E4M3T`)."""
+
+    _storage = StorageDataType.E4M3
+
+
+_CLASS_OF: dict[StorageDataType, type[Index]] = {
+    StorageDataType.Float32: FloatIndex,
+    StorageDataType.Float8: Float8Index,
+    StorageDataType.E4M3: E4M3Index,
+}
+
+
+def _restore(cls: type[Index], data: bytes, ef: int, reserved: int) -> Index:
+    """Rebuild a pickled index."""
+    index = cls.__new__(cls)
+    index._adopt(_files.read(data), ef, reserved)
+    return index

@@ -1,0 +1,99 @@
+"""How much memory an index will need, before it is built."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nearfield._arrays import as_count
+from nearfield.errors import InvalidInput
+from nearfield.spaces import StorageDataType, as_storage
+
+__all__ = ["MemoryEstimate", "estimate_memory"]
+
+# What the core keeps beside links and vectors for each row: its id (8), level (1), flags (1), the
+# place of its upper links (4), and its share of the table from ids to slots.
+_ROW_BYTES = 8 + 1 + 1 + 4
+_ID_TABLE_BYTES = 8
+_VECTOR_PADDING = 16  # numbers; the kernels read whole blocks
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryEstimate:
+    """Bytes that an index needs when it is in memory.
+
+    Attributes
+    ----------
+    vector_bytes : int
+        The vectors as they are stored.
+    link_bytes : int
+        The graph.
+    other_bytes : int
+        Ids, flags and the table that finds an id.
+    """
+
+    vector_bytes: int
+    link_bytes: int
+    other_bytes: int
+
+    @property
+    def total_bytes(self) -> int:
+        """The sum of the three."""
+        return self.vector_bytes + self.link_bytes + self.other_bytes
+
+
+def estimate_memory(
+    rows: int,
+    dimensions: int,
+    M: int = 12,
+    storage: StorageDataType | int | str = StorageDataType.Float32,
+) -> MemoryEstimate:
+    """Estimate the memory of an index with so many rows.
+
+    Parameters
+    ----------
+    rows : int
+        Vectors, 0 or more. Overwritten rows count until the index is built anew.
+    dimensions : int
+        Numbers in a vector, 1 or more.
+    M : int, default 12
+        Links of a row on upper levels; 2M on level 0, so a row costs 8M bytes of links and a little
+        more.
+    storage : StorageDataType, int or str, default Float32
+        4 bytes a dimension for Float32, 1 for Float8 and E4M3.
+
+    Returns
+    -------
+    MemoryEstimate
+        Vector, link, other and total bytes.
+
+    Raises
+    ------
+    InvalidInput
+        Fewer than 1 dimension, or M below 2.
+    TypeError
+        Something that is not a whole number.
+
+    Notes
+    -----
+    Small indexes need a few KiB more than this. A query needs one bit a row and thread in addition;
+    a Python array that is being added is not counted.
+
+    Examples
+    --------
+    >>> estimate_memory(1_000_000, 128, M=16).total_bytes // 10**6
+    666
+    """
+    rows = as_count(rows, "rows")
+    dimensions = as_count(dimensions, "dimensions")
+    links = as_count(M, "M")
+    if dimensions < 1 or links < 2:
+        message = f"dimensions is {dimensions} and M is {links}; expected at least 1 and 2"
+        raise InvalidInput(message)
+    element = 4 if as_storage(storage, "storage") is StorageDataType.Float32 else 1
+    padded = -(-dimensions // _VECTOR_PADDING) * _VECTOR_PADDING
+    upper_rows = round(rows / (links - 1))
+    return MemoryEstimate(
+        vector_bytes=rows * padded * element,
+        link_bytes=rows * 4 * 2 * links + upper_rows * 4 * links,
+        other_bytes=rows * (_ROW_BYTES + _ID_TABLE_BYTES),
+    )

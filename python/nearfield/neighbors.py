@@ -1,0 +1,138 @@
+"""What a query returns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nearfield.errors import TooFewNeighbors
+from nearfield.typing import Distances, Ids
+
+__all__ = ["NO_ID", "KeyNeighbors", "Neighbors"]
+
+NO_ID = 2**64 - 1
+"""Fills the places of a short result; the one 64-bit number that cannot be an id."""
+
+
+class _Cost:
+    """The part that both kinds of result share: how many results, and what they cost.
+
+    ``_found`` is what the core returned: (ids, distances, counts or None, distances computed,
+    hops). It is kept whole, because setting one attribute is all that a query can afford.
+    """
+
+    __slots__ = ()
+
+    _found: tuple[Any, Distances, NDArray[np.uint32] | None, int, int]
+
+    @property
+    def distances(self) -> Distances:
+        """Distances, nearest first, float32; infinity in places that are padding."""
+        return self._found[1]
+
+    @property
+    def counts(self) -> NDArray[np.uint32]:
+        """Valid results per row: shape () for one query, (n,) for a batch; the rest is padding."""
+        counts = self._found[2]
+        shape = self.distances.shape
+        if counts is None:
+            return np.full(shape[:-1], shape[-1], dtype=np.uint32)
+        return counts.reshape(shape[:-1])
+
+    @property
+    def num_distances(self) -> int:
+        """Stored vectors that were compared with a query, summed over the batch."""
+        return self._found[3]
+
+    @property
+    def num_hops(self) -> int:
+        """Link rows that were read on level 0, summed over the batch."""
+        return self._found[4]
+
+
+class Neighbors(tuple[Ids, Distances], _Cost):
+    """The nearest neighbours: a tuple ``(ids, distances)``, as in Voyager, with more attributes.
+
+    For one query both arrays have shape (k,), for a batch (n, k). `num_distances` and `num_hops`
+    count the work of the whole batch; they are equal on every machine and thread count.
+
+    Examples
+    --------
+    >>> import numpy as np, nearfield as nf
+    >>> index = nf.Index(nf.Space.Euclidean, num_dimensions=2)
+    >>> _ = index.add_items([[0, 0], [0, 1], [5, 5]])
+    >>> found = index.query([[0, 0.9]], k=2)
+    >>> ids, distances = found
+    >>> ids.tolist(), found.counts.tolist(), found.ids is ids
+    ([[1, 0]], [2], True)
+    """
+
+    @property
+    def ids(self) -> Ids:
+        """Ids of the neighbours, uint64; `nearfield.NO_ID` in places that are padding."""
+        return self[0]
+
+
+class KeyNeighbors(tuple[NDArray[np.object_], Distances], _Cost):
+    """The nearest neighbours in a `nearfield.StringIndex`: a tuple ``(keys, distances)``.
+
+    As `Neighbors`, but with `keys`, an object array of `str`; None in places that are padding.
+    """
+
+    @property
+    def keys(self) -> NDArray[np.object_]:
+        """Keys of the neighbours, `str`; None in places that are padding."""
+        return self[0]
+
+    @property
+    def ids(self) -> NDArray[np.object_]:
+        """The keys, under the name that `Neighbors` has for them."""
+        return self[0]
+
+
+def neighbors_of(found: tuple[Ids, Distances, NDArray[np.uint32] | None, int, int]) -> Neighbors:
+    """Wrap what the core returned, without a copy.
+
+    Parameters
+    ----------
+    found : tuple
+        (ids, distances, counts or None when every row is full, distances computed, hops).
+
+    Returns
+    -------
+    Neighbors
+        The same arrays.
+    """
+    result = Neighbors(found[:2])
+    result._found = found
+    return result
+
+
+def too_few(
+    partial: Neighbors | KeyNeighbors, k: int, counts: tuple[int, int, int, int]
+) -> TooFewNeighbors:
+    """Say why a query came back short.
+
+    Parameters
+    ----------
+    partial : Neighbors or KeyNeighbors
+        What was found.
+    k : int
+        What was asked for.
+    counts : tuple of int
+        (slots, live, marked, superseded).
+
+    Returns
+    -------
+    TooFewNeighbors
+        Not yet raised.
+    """
+    _, live, marked, _ = counts
+    hidden = f", {marked} more are marked as deleted" if marked else ""
+    message = (
+        f"k is {k}, but the index holds only {live} live vectors{hidden}; found "
+        f"{partial.counts.min()}: ask for fewer, or pass if_short='pad' to get what exists"
+    )
+    return TooFewNeighbors(message, partial)

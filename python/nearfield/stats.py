@@ -1,0 +1,86 @@
+"""The health of an index in numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+__all__ = ["IndexStats", "LevelStats"]
+
+
+class LevelStats(NamedTuple):
+    """One level of the graph."""
+
+    rows: int
+    """Places that exist on this level."""
+    mean_degree: float
+    """Links per place."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexStats:
+    """What `nearfield.Index.stats` counts.
+
+    Attributes
+    ----------
+    slots : int
+        Places in the index: live, marked and superseded ones.
+    live : int
+        Vectors that a query can return.
+    marked : int
+        Hidden by ``mark_deleted``; they can be brought back.
+    superseded : int
+        Overwritten by a later vector of the same id; they are only walked through.
+    levels : tuple of LevelStats
+        From level 0 up.
+    unreachable : int
+        Places that the links of level 0 do not reach from the entry point.
+    norm_min, norm_max : float
+        Euclidean norms of the stored live vectors.
+    duplicates : int
+        Live vectors that are equal to an earlier live one.
+    vector_bytes, link_bytes, other_bytes : int
+        Memory in use, or mapped from a file.
+    simd_level : str
+        The kind of vector instructions that the index uses.
+    """
+
+    slots: int
+    live: int
+    marked: int
+    superseded: int
+    levels: tuple[LevelStats, ...]
+    unreachable: int
+    norm_min: float
+    norm_max: float
+    duplicates: int
+    vector_bytes: int
+    link_bytes: int
+    other_bytes: int
+    simd_level: str
+
+    @property
+    def total_bytes(self) -> int:
+        """Vector, link and other bytes together."""
+        return self.vector_bytes + self.link_bytes + self.other_bytes
+
+
+def stats_of(counted: Mapping[str, Any], simd_level: str) -> IndexStats:
+    """Give the numbers of the core their names.
+
+    Parameters
+    ----------
+    counted : mapping
+        What the core counted.
+    simd_level : str
+        Of the index.
+
+    Returns
+    -------
+    IndexStats
+        The same numbers.
+    """
+    named = dict(counted)
+    levels = tuple(LevelStats(*level) for level in named.pop("levels"))
+    return IndexStats(**named, levels=levels, simd_level=simd_level)

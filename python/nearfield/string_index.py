@@ -1,0 +1,637 @@
+"""`StringIndex`: an index whose vectors have strings for names."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Self, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nearfield import _files
+from nearfield._adding import add_rows
+from nearfield._arrays import as_threads, as_vectors
+from nearfield._chunks import is_chunked
+from nearfield._core import Index as Core
+from nearfield._keys import ATTACHMENT, KeyTable, as_key, as_keys
+from nearfield.errors import CorruptIndexFile, FileMismatch, InvalidInput, UnknownId
+from nearfield.ids import KeyView
+from nearfield.index import Index
+from nearfield.neighbors import NO_ID, KeyNeighbors, Neighbors, too_few
+from nearfield.spaces import Space, StorageDataType
+from nearfield.stats import IndexStats
+from nearfield.typing import FileFormat, IfShort, Progress, VectorLike, Vectors, VectorsLike
+
+__all__ = ["KeysLike", "StringIndex"]
+
+KeysLike = Sequence[str] | NDArray[np.str_] | NDArray[np.object_]
+
+_OWN = frozenset(("_index", "_keys", "_lock", "_attached"))
+
+
+class StringIndex:
+    """An index of vectors that are named by strings.
+
+    The same methods as `nearfield.Index`, with keys in place of ids; queries return keys. The keys
+    are kept in the file. A key that is added again overwrites its vector.
+
+    Parameters
+    ----------
+    space, num_dimensions, M, ef_construction, random_seed, max_elements, storage_data_type
+        As for `nearfield.Index`.
+
+    Raises
+    ------
+    InvalidInput
+        As for `nearfield.Index`.
+
+    Notes
+    -----
+    Threads: as for `nearfield.Index`; adds and saves wait for each other. Inside, key number i in
+    order of first appearance has the id i.
+
+    Examples
+    --------
+    >>> import nearfield as nf
+    >>> index = nf.StringIndex(nf.Space.Euclidean, num_dimensions=2)
+    >>> index.add_items([[0, 0], [1, 1]], ["zero", "one"])
+    ['zero', 'one']
+    >>> keys, distances = index.query([0.9, 0.9], k=2)
+    >>> keys.tolist()
+    ['one', 'zero']
+    """
+
+    def __init__(
+        self,
+        space: Space | int | str,
+        num_dimensions: int,
+        M: int = 12,
+        ef_construction: int = 200,
+        random_seed: int = 1,
+        max_elements: int = 1,
+        storage_data_type: StorageDataType | int | str = StorageDataType.Float32,
+    ) -> None:
+        index = Index(
+            space, num_dimensions, M, ef_construction, random_seed, max_elements, storage_data_type
+        )
+        self._adopt(index, KeyTable())
+
+    def _adopt(self, index: Index, keys: KeyTable) -> None:
+        self._index = index
+        self._keys = keys
+        self._lock = threading.RLock()
+        self._attached = -1  # how many keys the attachment of the core holds
+
+    # --- grow -------------------------------------------------------------------------------------
+
+    def add_item(self, vector: VectorLike, key: str) -> str:
+        """Add or overwrite one vector.
+
+        Parameters
+        ----------
+        vector : array-like of shape (num_dimensions,)
+            As for `nearfield.Index.add_item`.
+        key : str
+            Its name.
+
+        Returns
+        -------
+        str
+            The key.
+
+        Raises
+        ------
+        InvalidInput
+            As for `nearfield.Index.add_item`.
+        TypeError
+            The key is not a str.
+        """
+        row = as_vectors(vector, self.num_dimensions, "vector", axes=1)
+        return self.add_items(row[np.newaxis], [as_key(key)], 1)[0]
+
+    def add_items(
+        self,
+        vectors: VectorsLike | Iterable[tuple[KeysLike, VectorsLike]],
+        keys: KeysLike | None = None,
+        num_threads: int | None = -1,
+        *,
+        progress: Progress = None,
+    ) -> list[str]:
+        """Add or overwrite many vectors.
+
+        Parameters
+        ----------
+        vectors : array-like of shape (n, num_dimensions), or iterator of (keys, vectors)
+            As for `nearfield.Index.add_items`.
+        keys : sequence of n str
+            Their names; left out when an iterator gives them. Of equal keys the last row wins.
+        num_threads, progress
+            As for `nearfield.Index.add_items`.
+
+        Returns
+        -------
+        list of str
+            The key of each row.
+
+        Raises
+        ------
+        InvalidInput
+            As for `nearfield.Index.add_items`.
+        TypeError
+            The keys are missing or are not str.
+
+        Notes
+        -----
+        As for `nearfield.Index.add_items`.
+        """
+        threads = as_threads(num_threads)
+        core = self._index._core
+        with self._lock:
+            known = len(self._keys)
+            try:
+                if is_chunked(vectors):
+                    if keys is not None:
+                        message = (
+                            "keys is given beside an iterator; put them into its tuples "
+                            "(keys, vectors)"
+                        )
+                        raise InvalidInput(message)
+                    stream = self._with_ids(cast(Iterable[Any], vectors))
+                    ids = add_rows(core, stream, None, threads, progress)
+                    return [self._keys.key(id) for id in ids]
+                rows = as_vectors(cast(VectorsLike, vectors), core.dimensions, "vectors", axes=2)
+                names = as_keys(keys)
+                if len(names) != len(rows):
+                    message = (
+                        f"keys has {len(names)} keys for {len(rows)} vectors; expected one for each"
+                    )
+                    raise InvalidInput(message)
+                add_rows(core, rows, self._keys.add(names), threads, progress)
+                return names
+            except BaseException:
+                self._forget_unused(known)
+                raise
+
+    def _with_ids(self, chunks: Iterable[Any]) -> Iterator[Any]:
+        for chunk in chunks:
+            if isinstance(chunk, (tuple, list)) and len(chunk) == 2:
+                yield self._keys.add(as_keys(chunk[0])), chunk[1]
+            else:
+                yield chunk  # for the sentence of whoever reads it
+
+    def _forget_unused(self, known: int) -> None:
+        """After an add that failed or was stopped, drop the keys behind the last that is stored."""
+        used = len(self._keys)
+        while used > known and not self._index._core.holds(used - 1):
+            used -= 1
+        self._keys.truncate(used)
+
+    def mark_deleted(self, key: str) -> None:
+        """Hide a vector; see `nearfield.Index.mark_deleted`.
+
+        Parameters
+        ----------
+        key : str
+            A live key.
+
+        Raises
+        ------
+        UnknownId
+            Not stored, or marked already.
+        """
+        with _named(key):
+            self._index._core.mark_deleted(self._id(key))
+
+    def unmark_deleted(self, key: str) -> None:
+        """Bring back a vector that `mark_deleted` has hidden.
+
+        Parameters
+        ----------
+        key : str
+            A marked key.
+
+        Raises
+        ------
+        UnknownId
+            Not stored.
+        InvalidInput
+            Not marked.
+        """
+        with _named(key):
+            self._index._core.unmark_deleted(self._id(key))
+
+    def resize(self, new_size: int) -> None:
+        """Set `max_elements`; see `nearfield.Index.resize`.
+
+        Parameters
+        ----------
+        new_size : int
+            At least `num_elements`.
+
+        Raises
+        ------
+        InvalidInput
+            Less than `num_elements`.
+        """
+        self._index.resize(new_size)
+
+    # --- ask --------------------------------------------------------------------------------------
+
+    def query(
+        self,
+        vectors: VectorsLike,
+        k: int = 1,
+        num_threads: int | None = -1,
+        query_ef: int | None = -1,
+        *,
+        if_short: IfShort = "raise",
+    ) -> KeyNeighbors:
+        """Find the ``k`` nearest stored vectors to each query.
+
+        Parameters
+        ----------
+        vectors, k, num_threads, query_ef
+            As for `nearfield.Index.query`.
+        if_short : "raise" or "pad", default "raise"
+            As for `nearfield.Index.query`; the key that pads is None.
+
+        Returns
+        -------
+        KeyNeighbors
+            A tuple (keys, distances): `str` objects and float32; (k,) for one query, (n, k) for a
+            batch.
+
+        Raises
+        ------
+        InvalidInput, TooFewNeighbors, TypeError
+            As for `nearfield.Index.query`.
+        """
+        raising = if_short == "raise"
+        found = self._index.query(
+            vectors, k, num_threads, query_ef, if_short="pad" if raising else if_short
+        )
+        result = self._named(found)
+        if raising and found._found[2] is not None:
+            raise too_few(result, k, self._index._core.counts)
+        return result
+
+    def _named(self, found: Neighbors) -> KeyNeighbors:
+        key = self._keys.key
+        names = [None if id == NO_ID else key(id) for id in found.ids.ravel().tolist()]
+        keys = np.empty(len(names), dtype=object)
+        keys[:] = names
+        result = KeyNeighbors((keys.reshape(found.ids.shape), found.distances))
+        result._found = found._found
+        return result
+
+    def get_vector(self, key: str) -> Vectors:
+        """Give a stored vector.
+
+        Parameters
+        ----------
+        key : str
+            A live key.
+
+        Returns
+        -------
+        ndarray of float32, shape (num_dimensions,)
+            As for `nearfield.Index.get_vector`.
+
+        Raises
+        ------
+        UnknownId
+            Not stored, or marked as deleted.
+        """
+        with _named(key):
+            return self._index.get_vector(self._id(key))
+
+    def get_vectors(self, keys: KeysLike | KeyView) -> Vectors:
+        """Give stored vectors.
+
+        Parameters
+        ----------
+        keys : sequence of n str
+            Live keys; ``index.keys`` gives all.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, num_dimensions)
+            As for `nearfield.Index.get_vectors`.
+
+        Raises
+        ------
+        UnknownId
+            One is not stored, or marked as deleted.
+        """
+        names = as_keys(keys)
+        ids = np.array([self._id(name) for name in names], dtype=np.uint64)
+        try:
+            return self._index._core.get_vectors(ids)
+        except UnknownId as error:
+            raise _unknown(self._keys.key(cast(int, error.id))) from None
+
+    def get_distance(self, a: VectorLike, b: VectorLike) -> float:
+        """Measure the distance of two vectors as the index would.
+
+        Parameters
+        ----------
+        a, b : array-like of shape (num_dimensions,)
+            As for `nearfield.Index.get_distance`.
+
+        Returns
+        -------
+        float
+            In the index's space.
+
+        Raises
+        ------
+        InvalidInput
+            A wrong width, NaN or infinity.
+        """
+        return self._index.get_distance(a, b)
+
+    # --- keep -------------------------------------------------------------------------------------
+
+    def save(
+        self,
+        output_path: _files.Target = None,
+        *,
+        file_like: _files.Target = None,
+        format: FileFormat = "nearfield",
+    ) -> None:
+        """Write the index and its keys to a file.
+
+        Parameters
+        ----------
+        output_path, file_like
+            As for `nearfield.Index.save`.
+        format : "nearfield"
+            Voyager's format has no place for keys and is refused.
+
+        Raises
+        ------
+        IndexFileNotAccessible, InvalidInput, TypeError
+            As for `nearfield.Index.save`.
+        """
+        target = _files.one_of("save", "output_path", output_path, file_like)
+        with self._lock:
+            self._attach(format)
+            _files.write(self._index._core, target, format)
+
+    def as_bytes(self, *, format: FileFormat = "nearfield") -> bytes:
+        """Give the bytes that `save` would write; ``bytes(index)`` is the same.
+
+        Parameters
+        ----------
+        format : "nearfield"
+            As for `save`.
+
+        Returns
+        -------
+        bytes
+            The whole file, in memory.
+
+        Raises
+        ------
+        InvalidInput
+            As for `save`.
+        """
+        with self._lock:
+            self._attach(format)
+            return _files.as_bytes(self._index._core, format)
+
+    def _attach(self, file_format: FileFormat) -> None:
+        if file_format == "voyager":
+            message = "format is 'voyager', which has no place for keys; save in nearfield's format"
+            raise InvalidInput(message)
+        if self._attached != len(self._keys):
+            self._index._core.attach(ATTACHMENT, self._keys.to_bytes())
+            self._attached = len(self._keys)
+
+    @classmethod
+    def load(
+        cls,
+        filename: _files.Source = None,
+        space: Space | int | str | None = None,
+        num_dimensions: int | None = None,
+        storage_data_type: StorageDataType | int | str = StorageDataType.Float32,
+        *,
+        file_like: _files.Source = None,
+        mmap: bool = False,
+        verify: bool = False,
+    ) -> Self:
+        """Open a file that a `StringIndex` has saved.
+
+        Parameters
+        ----------
+        filename, space, num_dimensions, storage_data_type, file_like, mmap, verify
+            As for `nearfield.Index.load`.
+
+        Returns
+        -------
+        StringIndex
+            Of the class that was asked.
+
+        Raises
+        ------
+        FileMismatch
+            The file holds an index without keys, or something else than the arguments say.
+        CorruptIndexFile
+            Also when the keys are damaged.
+        NotAnIndexFile, UnsupportedVersion, IndexFileNotAccessible, TypeError
+            As for `nearfield.Index.load`.
+        """
+        source = _files.one_of("load", "filename", filename, file_like)
+        checks = _files.expected(space, num_dimensions, storage_data_type)
+        return cls._from_core(_files.read(source, mmap=mmap, verify=verify, **checks))
+
+    @classmethod
+    def _from_core(cls, core: Core) -> Self:
+        data = core.attachment(ATTACHMENT)
+        if not data:
+            message = "the file holds an index with integer ids; open it with nearfield.Index.load"
+            raise FileMismatch(message)
+        keys = KeyTable(data)
+        ids = core.ids(True)
+        if ids.size and int(ids.max()) >= len(keys):
+            message = (
+                f'the attachment "keys" has {len(keys)} keys, but the id {ids.max()} is stored'
+            )
+            raise CorruptIndexFile(message, 0, "keys.n")
+        self = cls.__new__(cls)
+        self._adopt(Index._from_core(core), keys)
+        self._attached = len(keys)
+        return self
+
+    # --- describe ---------------------------------------------------------------------------------
+
+    @property
+    def space(self) -> Space:
+        """Geometry."""
+        return self._index.space
+
+    @property
+    def num_dimensions(self) -> int:
+        """Width of every vector."""
+        return self._index.num_dimensions
+
+    @property
+    def M(self) -> int:
+        """Links of a vector on upper levels."""
+        return self._index.M
+
+    @property
+    def ef_construction(self) -> int:
+        """Beam width while adding."""
+        return self._index.ef_construction
+
+    @property
+    def random_seed(self) -> int:
+        """The number that chooses the levels."""
+        return self._index.random_seed
+
+    @property
+    def storage_data_type(self) -> StorageDataType:
+        """How vectors are kept."""
+        return self._index.storage_data_type
+
+    @property
+    def simd_level(self) -> str:
+        """The kind of vector instructions that this index uses."""
+        return self._index.simd_level
+
+    @property
+    def num_elements(self) -> int:
+        """Keys that are stored, those marked as deleted included; ``len`` leaves them out."""
+        return self._index.num_elements
+
+    @property
+    def max_elements(self) -> int:
+        """A number kept for Voyager's sake; writing it is `resize`."""
+        return self._index.max_elements
+
+    @max_elements.setter
+    def max_elements(self, new_size: int) -> None:
+        self._index.resize(new_size)
+
+    @property
+    def ef(self) -> int:
+        """Beam width of queries that name none; 10 at first and after loading."""
+        return self._index.ef
+
+    @ef.setter
+    def ef(self, width: int) -> None:
+        self._index.ef = width
+
+    @property
+    def keys(self) -> KeyView:
+        """The live keys, as a view."""
+        return KeyView(self, self._live_keys)
+
+    @property
+    def ids(self) -> KeyView:
+        """The live keys, under the name that `nearfield.Index` has for them."""
+        return self.keys
+
+    def _live_keys(self) -> NDArray[np.object_]:
+        names = [self._keys.key(id) for id in self._index]
+        keys = np.empty(len(names), dtype=object)
+        keys[:] = names
+        return keys
+
+    def stats(self) -> IndexStats:
+        """Count everything; see `nearfield.Index.stats`.
+
+        Returns
+        -------
+        IndexStats
+            At this instant.
+        """
+        return self._index.stats()
+
+    def validate(self) -> str:
+        """Check the structure of the graph; see `nearfield.Index.validate`.
+
+        Returns
+        -------
+        str
+            Empty when it is sound, otherwise the first fault in words.
+        """
+        return self._index.validate()
+
+    # --- protocol ---------------------------------------------------------------------------------
+
+    def _id(self, key: object) -> int:
+        name = as_key(key)
+        id = self._keys.find(name)
+        if id is None:
+            raise _unknown(name)
+        return id
+
+    def __len__(self) -> int:
+        """Count the live keys."""
+        return len(self._index)
+
+    def __iter__(self) -> Iterator[str]:
+        """Go over the live keys, in order of insertion."""
+        return iter(self.keys)
+
+    def __contains__(self, key: object) -> bool:
+        """Tell whether a key is live; False for anything that is not a str."""
+        if not isinstance(key, str):
+            return False
+        id = self._keys.find(key)
+        return id is not None and self._index._core.contains(id)
+
+    def __getitem__(self, key: str) -> Vectors:
+        """Give a stored vector, as `get_vector`."""
+        return self.get_vector(key)
+
+    def __delitem__(self, key: str) -> None:
+        """Hide a vector, as `mark_deleted`."""
+        self.mark_deleted(key)
+
+    def __bytes__(self) -> bytes:
+        """Give the bytes of the file, as `as_bytes`."""
+        return self.as_bytes()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle and copy by the bytes of the file, with `ef` and the user's own attributes."""
+        own = {name: value for name, value in self.__dict__.items() if name not in _OWN}
+        return _restore, (type(self), self.as_bytes(), self.ef, self._index._reserved), own or None
+
+    def __repr__(self) -> str:
+        """Name class, space, width and storage."""
+        return (
+            f"<nearfield.{type(self).__name__} space={self.space.name} "
+            f"num_dimensions={self.num_dimensions} storage_data_type={self.storage_data_type.name}>"
+        )
+
+
+def _restore(cls: type[StringIndex], data: bytes, ef: int, reserved: int) -> StringIndex:
+    """Rebuild a pickled index."""
+    index = cls._from_core(_files.read(data))
+    index.ef = ef
+    index._index._reserved = reserved
+    return index
+
+
+def _unknown(key: str) -> UnknownId:
+    return UnknownId(f"key {key!r} is not stored, or is marked as deleted", key)
+
+
+class _named:
+    """Say the key, not the id behind it, when the core does not know it."""
+
+    __slots__ = ("_key",)
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, UnknownId):
+            raise _unknown(self._key) from None
