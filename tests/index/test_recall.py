@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 import nearfield as nf
+from nearfield.evaluate import recall
 from tests.conftest import clustered
 
 SPACES = list(nf.Space)
@@ -16,7 +17,7 @@ STORAGES = list(nf.StorageDataType)
 def recall_at_10(index: nf.Index, exact: nf.ExactIndex, queries: NDArray[np.float32], ef: int) -> float:
     found = index.query(queries, k=10, query_ef=ef)
     truth = exact.query(queries, k=10)
-    return nf.evaluate.recall(found, truth)
+    return recall(found, truth)
 
 
 @pytest.mark.parametrize("storage", STORAGES)
