@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nearfield._arrays import as_count, as_vectors
 from nearfield.errors import InvalidInput
-from nearfield.exact import ExactIndex
+from nearfield.exact import ExactIndex, unit_rows
 from nearfield.neighbors import NO_ID
 from nearfield.spaces import Space
 from nearfield.typing import Searcher, Vectors, VectorsLike
@@ -203,8 +203,8 @@ def true_neighbors(
     Parameters
     ----------
     index : Index or StringIndex
-        Its stored vectors are the truth, so what the storage has rounded is not held against the
-        graph.
+        Its stored vectors and its own distance are the truth, so what the storage has rounded is
+        not held against the graph.
     queries : array-like of shape (n, num_dimensions)
         The queries.
     k : int
@@ -221,10 +221,16 @@ def true_neighbors(
         The index holds fewer than ``k``.
     """
     names = np.asarray(index.ids)
-    ruler = ExactIndex(index.space, index.num_dimensions)
+    rows = as_vectors(queries, index.num_dimensions, "queries", axes=2)
+    cosine = index.space is Space.Cosine
+    # In cosine space the index keeps unit vectors, but 8 bits cannot hold them quite: its distance
+    # is one less the product of the unit query with what is kept.
+    ruler = ExactIndex(Space.InnerProduct if cosine else index.space, index.num_dimensions)
     ruler.add_items(index.get_vectors(names))
-    rows, distances = ruler.query(as_vectors(queries, index.num_dimensions, "queries", axes=2), k)
-    return names[rows.astype(np.intp)], distances
+    found, distances = ruler.query(unit_rows(rows) if cosine else rows, k)
+    if cosine:
+        distances = np.maximum(distances, 0)
+    return names[found.astype(np.intp)], distances
 
 
 def curve(

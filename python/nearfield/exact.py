@@ -178,7 +178,7 @@ class ExactIndex:
         return self._next_id - 1
 
     def _stored(self, rows: Vectors) -> Vectors:
-        return _unit(rows).astype(np.float32) if self._space is Space.Cosine else rows
+        return unit_rows(rows).astype(np.float32) if self._space is Space.Cosine else rows
 
     def query(
         self,
@@ -258,7 +258,7 @@ class ExactIndex:
         return rows, distances
 
     def _prepared(self, queries: Vectors) -> NDArray[np.float64]:
-        return _unit(queries) if self._space is Space.Cosine else queries.astype(np.float64)
+        return unit_rows(queries) if self._space is Space.Cosine else queries.astype(np.float64)
 
     def _rough(
         self, queries: NDArray[np.float64], rows: NDArray[np.float64]
@@ -420,7 +420,19 @@ def _unknown(id: int) -> UnknownId:
     return UnknownId(f"id {id} is not stored, or is marked as deleted", id)
 
 
-def _unit(rows: Vectors) -> NDArray[np.float64]:
+def unit_rows(rows: Vectors) -> NDArray[np.float64]:
+    """Divide each row by its length, in float64.
+
+    Parameters
+    ----------
+    rows : ndarray of float32, shape (..., width)
+        Any lengths; a zero row stays zero.
+
+    Returns
+    -------
+    ndarray of float64
+        Of the same shape.
+    """
     wide = rows.astype(np.float64)
     norms = np.sqrt((wide**2).sum(axis=-1, keepdims=True))
     return np.asarray(np.divide(wide, norms, out=np.zeros_like(wide), where=norms > 0))
