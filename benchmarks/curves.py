@@ -1,0 +1,106 @@
+"""From measured points to statements: speed at a recall, ratios, recall at equal ef."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+Json = dict[str, Any]
+RECALLS = (0.90, 0.95, 0.99)
+SUBJECT = "nearfield"
+
+
+def frontier(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Keep the (recall, queries/s) that no other point beats in both, by rising recall."""
+    best: list[tuple[float, float]] = []
+    for recall, qps in sorted(points, reverse=True):
+        if not best or qps > best[-1][1]:
+            best.append((recall, qps))
+    return best[::-1]
+
+
+def qps_at(points: Sequence[tuple[float, float]], recall: float) -> tuple[float, bool] | None:
+    """Give queries/s at a recall, between measured points on a logarithmic scale.
+
+    The flag is true where the cheapest setting is already beyond that recall: the speed is then
+    that setting's. None: never reached.
+    """
+    curve = frontier(points)
+    if not curve or curve[-1][0] < recall:
+        return None
+    if curve[0][0] >= recall:
+        return curve[0][1], curve[0][0] > recall
+    for (low, fast), (high, slow) in pairwise(curve):
+        if low <= recall <= high:
+            share = (recall - low) / (high - low)
+            return math.exp(math.log(fast) * (1 - share) + math.log(slow) * share), False
+    raise AssertionError("the curve rises past the recall")
+
+
+def summarize(curves: dict[str, dict[str, list[Json]]], modes: Sequence[str]) -> Json:
+    """Give, per mode and recall: queries/s per engine, and how much faster the subject is."""
+    out: Json = {}
+    for mode in modes:
+        for recall in RECALLS:
+            row: Json = {"qps": {}, "ratio": {}}
+            for name, by_mode in curves.items():
+                at = qps_at(_points(by_mode[mode]), recall)
+                row["qps"][name] = None if at is None else {"value": at[0], "beyond": at[1]}
+                if name != SUBJECT and SUBJECT in curves:
+                    row["ratio"][name] = _ratio(curves[SUBJECT][mode], by_mode[mode], recall)
+            out.setdefault(mode, {})[f"{recall:.2f}"] = row
+    return out
+
+
+def recall_differences(
+    curves: dict[str, dict[str, list[Json]]], peer: str = "hnswlib", mode: str = "single"
+) -> dict[str, float]:
+    """Give recall(subject) - recall(peer) at every ef that both were asked at."""
+    if SUBJECT not in curves or peer not in curves:
+        return {}
+    theirs = {point["ef"]: point["recall"] for point in curves[peer][mode]}
+    return {
+        str(point["ef"]): point["recall"] - theirs[point["ef"]]
+        for point in curves[SUBJECT][mode]
+        if point["ef"] in theirs
+    }
+
+
+def busyness(curves: dict[str, dict[str, list[Json]]]) -> float:
+    """Give wall over CPU seconds of the single-query passes: 1.0 on a machine of one's own."""
+    shares = [
+        wall / cpu
+        for by_mode in curves.values()
+        for point in by_mode["single"]
+        for wall, cpu in zip(point["wall_seconds"], point["cpu_seconds"], strict=True)
+        if cpu > 0
+    ]
+    return float(np.mean(shares)) if shares else float("nan")
+
+
+def _points(points: list[Json], repetition: int | None = None) -> list[tuple[float, float]]:
+    if repetition is None:
+        return [(point["recall"], point["qps"]) for point in points]
+    return [(point["recall"], point["qps_each"][repetition]) for point in points]
+
+
+def _ratio(ours: list[Json], theirs: list[Json], recall: float) -> Json | None:
+    """Give the ratio of the median curves, and its range over the repetitions, paired in time."""
+    a, b = qps_at(_points(ours), recall), qps_at(_points(theirs), recall)
+    if a is None or b is None:
+        return None
+    each = []
+    for repetition in range(len(ours[0]["qps_each"])):
+        left, right = (qps_at(_points(points, repetition), recall) for points in (ours, theirs))
+        if left and right:
+            each.append(left[0] / right[0])
+    return {
+        "value": a[0] / b[0],
+        "lowest": min(each),
+        "highest": max(each),
+        "beyond": a[1] or b[1],
+    }

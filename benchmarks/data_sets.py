@@ -1,0 +1,217 @@
+"""The data that benchmarks run on: by name, or any .npy, .npz or .fvecs file.
+
+Named sets are read from a folder that is not part of the repository (``--data-dir``). Ground truth
+is brute force in float64, computed once and kept in a temporary folder under the hash of the data.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Ids = NDArray[np.int64]
+
+SPACES = ("euclidean", "inner_product", "cosine")
+SEED = 20
+DATA_DIR = Path(__file__).resolve().parents[2] / "shared" / "data"
+CACHE = Path(tempfile.gettempdir()) / "nearfield-benchmarks"
+_CHUNK = 100  # queries compared at once: the score matrix stays at tens of megabytes
+_SPARE = 50  # candidates beyond k that float64 puts in order: float32 sums may swap near ties
+
+
+class DataNotFound(Exception):
+    """The name is unknown, or its file is not on this machine."""
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """Vectors to index, vectors to ask, and the geometry that decides what is near."""
+
+    name: str
+    space: str
+    base: Floats
+    queries: Floats
+
+    @cached_property
+    def digest(self) -> str:
+        """Name the exact bytes that were measured."""
+        digest = hashlib.sha256(f"{self.space} {self.base.shape}".encode())
+        digest.update(np.ascontiguousarray(self.base).data)
+        digest.update(np.ascontiguousarray(self.queries).data)
+        return digest.hexdigest()[:16]
+
+    def subset(self, rows: int, queries: int) -> DataSet:
+        """Take a seeded sample: files are often sorted, the first rows unlike the rest."""
+        rng = np.random.default_rng(SEED)
+        return replace(
+            self,
+            name=f"{self.name} ({min(rows, len(self.base)):,} rows)",
+            base=self.base[_sample(rng, len(self.base), rows)],
+            queries=self.queries[_sample(rng, len(self.queries), queries)],
+        )
+
+    def truth(self, k: int) -> NDArray[np.float64]:
+        """Distance of each query to its k-th nearest row: the border between right and wrong."""
+        path = CACHE / f"{self.digest}-{k}.npy"
+        if path.exists():
+            return np.asarray(np.load(path))
+        border = _kth_distances(self, k)
+        CACHE.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(f".{os.getpid()}.npy")
+        np.save(part, border)
+        part.replace(path)  # another run may be reading
+        return border
+
+    def recall(self, ids: NDArray[Any], k: int) -> float:
+        """Share of the k nearest that `ids` holds; any row at the k-th distance is right."""
+        found = np.asarray(ids)[:, :k].astype(np.int64)
+        found = np.sort(found, axis=1)
+        found[:, 1:][found[:, 1:] == found[:, :-1]] = -1  # an id counts once
+        known = (found >= 0) & (found < len(self.base))
+        border = self.truth(k)[:, np.newaxis]
+        hits = 0
+        for start in range(0, len(found), _CHUNK):
+            part = slice(start, start + _CHUNK)
+            rows = np.where(known[part], found[part], 0)
+            distances = exact_distances(self, part, rows)
+            # Closer than float32, which every engine holds, can tell: equally near.
+            limit = border[part] + 1e-7 * (1 + np.abs(border[part]))
+            hits += int(np.count_nonzero(known[part] & (distances <= limit)))
+        return hits / (len(found) * k)
+
+
+def exact_distances(data: DataSet, part: slice, rows: Ids) -> NDArray[np.float64]:
+    """Distances of queries[part] to the rows named for each of them, in float64."""
+    queries = data.queries[part, np.newaxis, :].astype(np.float64)
+    vectors = data.base[rows].astype(np.float64)
+    if data.space == "euclidean":
+        return np.asarray(((vectors - queries) ** 2).sum(axis=2))
+    products = (vectors * queries).sum(axis=2)
+    if data.space == "cosine":
+        products /= np.linalg.norm(vectors, axis=2) * np.linalg.norm(queries, axis=2)
+    return np.asarray(1 - products)
+
+
+def unit(vectors: Floats) -> Floats:
+    """Scale rows to length 1."""
+    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
+    return (vectors / np.where(lengths == 0, 1, lengths)).astype(np.float32)
+
+
+def load(name: str, folder: Path = DATA_DIR, space: str = "euclidean") -> DataSet:
+    """Give the data set of this name; a path is read as `space`."""
+    if name in _NAMED:
+        try:
+            return _NAMED[name](folder)
+        except FileNotFoundError as error:
+            message = f"{name}: no file {error.filename}; name the folder with --data-dir"
+            raise DataNotFound(message) from error
+    path = Path(name)
+    if path.suffix not in (".npy", ".npz", ".fvecs"):
+        raise DataNotFound(
+            f"{name!r} is neither one of {', '.join(_NAMED)} nor a .npy, .npz or .fvecs file"
+        )
+    if not path.exists():
+        raise DataNotFound(f"no file {name}")
+    base, queries = _read(path)
+    return DataSet(path.stem, space, _floats(base), _floats(queries))
+
+
+def _debian_minilm(folder: Path) -> DataSet:
+    import pyarrow.parquet as parquet  # only this set needs it
+
+    path = folder / "debian-minilm.parquet"
+    if not path.exists():
+        raise FileNotFoundError(2, "missing", str(path))
+    table = parquet.read_table(path, columns=["split", "embedding"])
+    column = table["embedding"].combine_chunks()
+    vectors = column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), -1)
+    asked = np.asarray(table["split"].to_pylist()) == "query"
+    return DataSet("debian-minilm", "cosine", _floats(vectors[~asked]), _floats(vectors[asked]))
+
+
+def _mnist(folder: Path) -> DataSet:
+    with np.load(folder / "mnist.npz") as arrays:
+        return DataSet("mnist", "euclidean", _floats(arrays["base"]), _floats(arrays["queries"]))
+
+
+def _lastfm(folder: Path) -> DataSet:
+    with np.load(folder / "lastfm" / "als64.npz") as arrays:
+        users = _floats(arrays["user_factors"])
+        asked = users[_sample(np.random.default_rng(SEED), len(users), 1000)]
+        return DataSet("lastfm", "inner_product", _floats(arrays["item_factors"]), asked)
+
+
+def _gaussian_small(_: Path) -> DataSet:
+    rng = np.random.default_rng(SEED)
+    vectors = rng.standard_normal((4200, 32), dtype=np.float32)
+    return DataSet("gaussian-small", "euclidean", vectors[:4000].copy(), vectors[4000:].copy())
+
+
+_NAMED: dict[str, Callable[[Path], DataSet]] = {
+    "debian-minilm": _debian_minilm,
+    "mnist": _mnist,
+    "lastfm": _lastfm,
+    "gaussian-small": _gaussian_small,
+}
+NAMES = tuple(_NAMED)
+
+
+def _read(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Give (base, queries); where a file holds no queries, rows are held out."""
+    if path.suffix == ".npz":
+        with np.load(path) as arrays:
+            base = arrays["base"] if "base" in arrays else arrays[arrays.files[0]]
+            return (base, arrays["queries"]) if "queries" in arrays else _held_out(base)
+    if path.suffix == ".npy":
+        return _held_out(np.load(path, mmap_mode="r"))
+    base = _fvecs(path)
+    asked = path.with_name(path.name.replace("_base", "_query"))
+    return (base, _fvecs(asked)) if asked != path and asked.exists() else _held_out(base)
+
+
+def _fvecs(path: Path) -> NDArray[Any]:
+    """Read rows of (int32 width, width floats)."""
+    words = np.fromfile(path, dtype=np.int32)
+    return words.reshape(-1, int(words[0]) + 1)[:, 1:].view(np.float32)
+
+
+def _held_out(vectors: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    asked = np.zeros(len(vectors), dtype=bool)
+    asked[_sample(np.random.default_rng(SEED), len(vectors), min(1000, len(vectors) // 10))] = True
+    return vectors[~asked], vectors[asked]
+
+
+def _sample(rng: np.random.Generator, rows: int, wanted: int) -> Ids:
+    return np.sort(rng.permutation(rows)[:wanted])
+
+
+def _floats(vectors: NDArray[Any]) -> Floats:
+    """Give float32, C-contiguous, writable: the form that every engine takes without a copy."""
+    return np.require(vectors, dtype=np.float32, requirements=["C", "W", "O"])
+
+
+def _kth_distances(data: DataSet, k: int) -> NDArray[np.float64]:
+    if k > len(data.base):
+        raise ValueError(f"k is {k}, but {data.name} has {len(data.base)} rows")
+    cosine = data.space == "cosine"
+    base, queries = (unit(data.base), unit(data.queries)) if cosine else (data.base, data.queries)
+    squares = (base.astype(np.float64) ** 2).sum(axis=1) if data.space == "euclidean" else 0.0
+    wanted = min(k + _SPARE, len(base))
+    border = np.empty(len(queries))
+    for start in range(0, len(queries), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        scores = squares - 2.0 * (queries[part] @ base.T)
+        rows = np.argpartition(scores, wanted - 1, axis=1)[:, :wanted]
+        border[part] = np.sort(exact_distances(data, part, rows), axis=1)[:, k - 1]
+    return border
