@@ -30,7 +30,7 @@ class Engine:
         self._index.set_ef(ef)
 
     def query_one(self, vector: Floats, k: int) -> NDArray[Any]:
-        return self._index.knn_query(vector, k, 1)[0]
+        return self._index.knn_query(vector, k, 1)[0][0]
 
     def query_batch(self, vectors: Floats, k: int, threads: int) -> NDArray[Any]:
         return self._index.knn_query(vectors, k, threads)[0]

@@ -15,6 +15,7 @@ cuts anew).
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearfield._arrays import as_vectors
-from nearfield.errors import IndexFileNotAccessible, InvalidInput, NearfieldError
+from nearfield.errors import InvalidInput, NearfieldError, from_core
 from nearfield.typing import Vectors
 
 __all__ = ["Chunk", "Source", "open_source"]
@@ -108,7 +109,9 @@ def open_source(
     """
     path, name = _split(str(spec))
     if not path.is_file():
-        raise IndexFileNotAccessible(2, "there is no such file", str(path))
+        kind = errno.ENOENT if not path.exists() else errno.EISDIR
+        message = f"{path} is not a file that can be read; name a file of vectors"
+        raise from_core("FileNotAccessible", message, {"errno": kind})
     suffix = path.suffix.lower()
     if suffix in (".parquet", ".pq"):
         from nearfield.parquet import open_parquet

@@ -1,0 +1,100 @@
+// Links and levels, and what validate() finds.
+#include "graph/graph.h"
+
+#include "check.h"
+
+namespace nearfield::test {
+namespace {
+
+constexpr std::uint32_t kM = 4;
+
+void set_row(Graph& graph, Slot slot, int level, std::initializer_list<Slot> links) {
+  std::uint32_t* row = graph.row(slot, level);
+  std::size_t i = 0;
+  for (const Slot link : links) row[i++] = link;
+  for (; i < graph.places(level); ++i) row[i] = kNoSlot;
+}
+
+// Six slots in a ring on level 0; slots 2 and 4 also stand on level 1.
+void make_ring(Graph& graph) {
+  graph.grow(6);
+  for (Slot slot = 0; slot < 6; ++slot) graph.set_level(slot, slot == 2 || slot == 4 ? 1 : 0);
+  for (Slot slot = 0; slot < 6; ++slot) set_row(graph, slot, 0, {(slot + 1) % 6, (slot + 5) % 6});
+  set_row(graph, 2, 1, {4});
+  set_row(graph, 4, 1, {2});
+  graph.set_entry({2, 1});
+}
+
+void check_fault(void (*spoil)(Graph&), const std::string& part, const Where& where = Where::current()) {
+  Graph graph(kM);
+  make_ring(graph);
+  check(validate(graph, 6).empty(), "the ring is sound: " + validate(graph, 6), where);
+  spoil(graph);
+  const std::string fault = validate(graph, 6);
+  check(fault.find(part) != std::string::npos, "fault '" + fault + "', expected '" + part + "'", where);
+}
+
+void an_empty_graph_is_valid() {
+  const Graph graph(kM);
+  check_equal(graph.entry().slot, kNoSlot, "entry slot of an empty graph");
+  check_equal(graph.entry().level, -1, "entry level of an empty graph");
+  check(validate(graph, 0).empty(), "an empty graph is valid");
+}
+
+void rows_begin_empty() {
+  Graph graph(kM);
+  graph.grow(100);
+  check_equal(graph.places(0), 2u * kM, "places on level 0");
+  check_equal(graph.places(1), kM, "places above");
+  for (Slot slot = 0; slot < 100; ++slot) {
+    graph.set_level(slot, slot % 3 == 0 ? 2 : 0);
+    check_equal(degree(graph.row(slot, 0), graph.places(0)), 0u, "degree of a new row");
+    if (slot % 3 == 0) check_equal(degree(graph.row(slot, 2), graph.places(2)), 0u, "degree of a new upper row");
+  }
+  check_equal(graph.upper_rows.load(), 68u, "upper rows of 34 slots on level 2");
+}
+
+void the_entry_point_comes_back() {
+  Graph graph(kM);
+  graph.set_entry({123456, 7});
+  check_equal(graph.entry().slot, 123456u, "entry slot");
+  check_equal(graph.entry().level, 7, "entry level");
+}
+
+void validate_names_the_fault() {
+  check_fault([](Graph& g) { g.row(1, 0)[0] = 6; }, "there are only 6");
+  check_fault([](Graph& g) { g.row(1, 0)[0] = 1; }, "links to itself");
+  check_fault([](Graph& g) { g.row(1, 0)[1] = g.row(1, 0)[0]; }, "twice");
+  check_fault([](Graph& g) { g.row(1, 0)[4] = 3; }, "behind its end");
+  check_fault([](Graph& g) { g.row(2, 1)[0] = 1; }, "not on that level");
+  check_fault([](Graph& g) { g.set_entry({6, 1}); }, "entry point is slot 6 of 6");
+  check_fault([](Graph& g) { g.set_entry({1, 1}); }, "does not have the top level");
+  check_fault([](Graph& g) { g.set_entry({1, 0}); }, "above the entry point's level");
+  check_fault([](Graph& g) { *g.upper_of.at<Slot>(4) = *g.upper_of.at<Slot>(2); }, "and to another");
+  check_fault([](Graph& g) { *g.upper_of.at<Slot>(4) = 5; }, "lie outside");
+  check_fault([](Graph& g) { *g.upper_of.at<Slot>(1) = 0; }, "has upper rows but no level");
+}
+
+void reach_follows_links_one_way() {
+  Graph graph(kM);
+  make_ring(graph);
+  set_row(graph, 1, 0, {2});
+  set_row(graph, 5, 0, {4});
+  set_row(graph, 0, 0, {1});
+  const Reach all(graph, 6);
+  check(all.has(1) && all.has(5), "neighbours of the chain are reached");
+  check(!all.has(0), "a slot that nobody links to is not reached");
+  Reach more(graph, 6);
+  more.add(0);
+  check(more.has(0), "an added slot is reached");
+}
+
+const Group group{"graph",
+                  {{"an empty graph is valid", an_empty_graph_is_valid},
+                   {"rows begin empty", rows_begin_empty},
+                   {"the entry point comes back", the_entry_point_comes_back},
+                   {"validate names the fault", validate_names_the_fault},
+                   {"reach follows links one way", reach_follows_links_one_way}}};
+
+}  // namespace
+}  // namespace nearfield::test

@@ -1,0 +1,199 @@
+"""Write the golden files: run once for each library, never again for a file that exists.
+
+A golden file is kept for ever and re-read by every later version (``test_golden.py``); beside each
+stands a JSON file of the same name with what the library that wrote it answered. Run it in an
+environment that holds the library, once each::
+
+    python tests/files/make_golden.py voyager_v0     # voyager 1.2.6
+    python tests/files/make_golden.py voyager_v1     # voyager 2.2.3
+    python tests/files/make_golden.py hnswlib        # hnswlib 0.8.0
+    python tests/files/make_golden.py nf1            # nearfield, format version 1
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+DATA = Path(__file__).resolve().parent / "data"
+DIMENSIONS = 16
+ROWS = 40
+K = 5
+SPACES = ("Euclidean", "InnerProduct", "Cosine")
+STORAGES = ("Float32", "Float8", "E4M3")
+HNSWLIB_SPACES = {"l2": "Euclidean", "ip": "InnerProduct", "cosine": "Cosine"}
+
+
+def vectors_for(name: str, rows: int = ROWS) -> Any:
+    """Vectors within the range of every storage, different for each file."""
+    rng = np.random.default_rng(list(name.encode()))
+    return rng.uniform(-0.95, 0.95, (rows, DIMENSIONS)).astype(np.float32)
+
+
+def lines_of(array: Any) -> list[list[float]]:
+    return [[float(f"{x:.9g}") for x in row] for row in np.asarray(array, np.float32)]
+
+
+def write(name: str, suffix: str, save: Callable[[str], None], record: dict[str, Any]) -> None:
+    """Write the file and its record, unless they are there already."""
+    path = DATA / (name + suffix)
+    if path.exists():
+        sys.stdout.write(f"{path.name} exists and stays as it is\n")
+        return
+    save(str(path))
+    lines = []
+    for key, value in record.items():
+        nested = isinstance(value, list) and value and isinstance(value[0], list)
+        rows = ",\n  ".join(json.dumps(row) for row in value) if nested else ""
+        lines.append(f'"{key}": ' + (f"[\n  {rows}]" if nested else json.dumps(value)))
+    (DATA / f"{name}.json").write_text("{" + ",\n".join(lines) + "}\n")
+    sys.stdout.write(f"{path.name} {path.stat().st_size}\n")
+
+
+def record_of(writer: str, space: str, storage: str, **more: Any) -> dict[str, Any]:
+    return {"writer": writer, "space": space, "storage": storage, "dimensions": DIMENSIONS} | more
+
+
+def answers(query: Callable[[Any], tuple[Any, Any]], name: str, storage: str) -> dict[str, Any]:
+    queries = vectors_for(name + " queries", 6)
+    if storage != "Float32":
+        queries = np.round(queries * 8) / 8  # few bits, which every storage keeps nearly
+    ids, distances = query(queries)
+    return {
+        "queries": lines_of(queries),
+        "found_ids": [[int(i) for i in row] for row in ids],
+        "found_distances": lines_of(distances),
+    }
+
+
+def voyager_file(name: str, writer: str, space: str, storage: str, kept: Sequence[int]) -> None:
+    """One file of Voyager: ids that are not 0, 1, 2, ..., three of them deleted."""
+    import voyager
+
+    index = voyager.Index(
+        getattr(voyager.Space, space),
+        num_dimensions=DIMENSIONS,
+        M=12,
+        storage_data_type=getattr(voyager.StorageDataType, storage),
+    )
+    ids = [int(i) for i in kept]
+    for row, vector in zip(ids, vectors_for(name, len(ids)), strict=True):
+        index.add_item(vector, row)
+    vectors = lines_of(index.get_vectors(ids))
+    deleted = ids[3:12:4]
+    for row in deleted:
+        index.mark_deleted(row)
+    record = record_of(writer, space, storage, M=12, ids=ids, deleted=deleted)
+    found = answers(lambda q: index.query(q, k=K, query_ef=ROWS), name, storage)
+    write(name, ".voy", index.save, record | {"vectors": vectors} | found)
+
+
+def make_voyager(version: str, writer: str) -> None:
+    for space in SPACES:
+        for storage in STORAGES:
+            name = f"voyager_{version}_{space.lower()}_{DIMENSIONS}d_{storage.lower()}_M12"
+            voyager_file(name, writer, space, storage, [7 * i + 5 for i in range(ROWS)])
+
+
+def make_voyager_v1() -> None:
+    import voyager
+
+    make_voyager("v1", "voyager 2.2.3")
+    empty = voyager.Index(voyager.Space.Cosine, num_dimensions=DIMENSIONS)
+    none: dict[str, Any] = {"ids": [], "deleted": [], "vectors": []}
+    record = record_of("voyager 2.2.3", "Cosine", "Float32", M=12, **none)
+    write(f"voyager_v1_cosine_{DIMENSIONS}d_float32_M12_empty", ".voy", empty.save, record)
+
+
+def make_hnswlib() -> None:
+    import hnswlib
+
+    for space, ours in HNSWLIB_SPACES.items():
+        name = f"hnswlib_{space}_{DIMENSIONS}d_float32_M8"
+        index = hnswlib.Index(space=space, dim=DIMENSIONS)
+        index.init_index(max_elements=ROWS + 9, M=8, ef_construction=100, random_seed=1)
+        ids = [2**40 + 3 * i for i in range(ROWS)]
+        index.add_items(vectors_for(name), ids, num_threads=1)
+        vectors = lines_of(index.get_items(ids))
+        deleted = ids[3:12:4]
+        for row in deleted:
+            index.mark_deleted(row)
+        index.set_ef(ROWS)
+        record = record_of("hnswlib 0.8.0", ours, "Float32", M=8, ids=ids, deleted=deleted)
+        found = answers(
+            lambda q, index=index: index.knn_query(q, k=K, num_threads=1), name, "Float32"
+        )
+        write(name, ".bin", index.save_index, record | {"vectors": vectors} | found)
+
+
+def nearfield_file(name: str, space: str, storage: str, M: int, rows: int) -> None:
+    """One file of ours: with overwritten and deleted rows, a StringIndex's attachment left out."""
+    import nearfield as nf
+
+    index = nf.Index(
+        getattr(nf.Space, space),
+        num_dimensions=DIMENSIONS,
+        M=M,
+        random_seed=7,
+        storage_data_type=getattr(nf.StorageDataType, storage),
+    )
+    ids = [7 * i + 5 for i in range(rows)]
+    given = vectors_for(name, rows + 4)
+    deleted = ids[3:12:4]
+    if rows:
+        index.add_items(given[:rows], ids)
+        index.add_items(given[rows:], ids[:4])  # ids[0] to ids[3] again
+        vectors = lines_of(index.get_vectors(ids))
+        for row in deleted:
+            index.mark_deleted(row)
+        found = answers(lambda q: tuple(index.query(q, k=K, query_ef=rows)), name, storage)
+    else:
+        vectors, found = [], {}
+    record = record_of("nearfield 0.1.0", space, storage, M=M, ids=ids, deleted=deleted)
+    write(name, ".nf", index.save, record | {"vectors": vectors if rows < 100 else []} | found)
+
+
+def make_nf1() -> None:
+    for space in SPACES:
+        for storage in STORAGES:
+            name = f"nf1_{space.lower()}_{DIMENSIONS}d_{storage.lower()}_M12"
+            nearfield_file(name, space, storage, 12, ROWS)
+    nearfield_file(f"nf1_cosine_{DIMENSIONS}d_float32_M12_empty", "Cosine", "Float32", 12, 0)
+    # Its links are more than 64 KiB: they start at a multiple of that, and can be mapped.
+    nearfield_file(
+        f"nf1_euclidean_{DIMENSIONS}d_float8_M8_1030rows", "Euclidean", "Float8", 8, 1030
+    )
+    strings_file(f"nf1_cosine_{DIMENSIONS}d_float8_M12_strings")
+
+
+def strings_file(name: str) -> None:
+    """A StringIndex: its keys travel as an attachment."""
+    import nearfield as nf
+
+    index = nf.StringIndex(nf.Space.Cosine, DIMENSIONS, storage_data_type=nf.StorageDataType.Float8)
+    keys = [f"key {i} {chr(0x61 + i % 26)}{chr(0x3B1 + i % 24)}" for i in range(ROWS)]
+    index.add_items(vectors_for(name), keys)
+    queries = vectors_for(name + " queries", 6)
+    found = index.query(queries, k=K, query_ef=ROWS)
+    record = record_of("nearfield 0.1.0", "Cosine", "Float8", M=12, keys=keys)
+    record |= {
+        "queries": lines_of(queries),
+        "found_keys": [list(map(str, row)) for row in found[0]],
+        "found_distances": lines_of(found[1]),
+    }
+    write(name, ".nf", index.save, record)
+
+
+if __name__ == "__main__":
+    DATA.mkdir(exist_ok=True)
+    {
+        "voyager_v0": lambda: make_voyager("v0", "voyager 1.2.6"),
+        "voyager_v1": make_voyager_v1,
+        "hnswlib": make_hnswlib,
+        "nf1": make_nf1,
+    }[sys.argv[1]]()
