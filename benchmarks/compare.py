@@ -27,7 +27,7 @@ from report import draw, markdown_table, verdicts
 Json = dict[str, Any]
 RESULTS = Path(__file__).resolve().parent / "results"
 # Under two minutes on two cores, both large data sets, all engines.
-_QUICK = {"efs": (10, 20, 40, 80, 160), "repetitions": 3, "min_seconds": 0.05}
+_QUICK: Json = {"efs": (10, 20, 40, 80, 160), "repetitions": 3, "min_seconds": 0.05}
 _QUICK_ROWS, _QUICK_QUERIES = 8000, 300
 
 __all__ = ["main", "markdown_table"]

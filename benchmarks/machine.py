@@ -56,7 +56,7 @@ def versions(*packages: str) -> dict[str, str]:
 def library_hash(engine: str) -> str | None:
     """Hash an engine's compiled module: a version number does not change with every compilation."""
     path = _library(engine)
-    return path and hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16] if path else None
 
 
 def _library(engine: str) -> Path | None:
@@ -88,7 +88,7 @@ def _simd_level() -> str | None:
         from nearfield import _core
     except ImportError:
         return None
-    return _core.simd_active()
+    return str(_core.simd_active())
 
 
 def _compiler() -> str | None:

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -152,7 +153,7 @@ def _sweep(
         for name, ask in asks.items():
             engines[name].set_ef(ef)
             point = points[name]
-            _, wall, cpu = timed(lambda ask=ask, n=point["passes"]: [ask() for _ in range(n)])
+            _, wall, cpu = timed(partial(_repeat, ask, point["passes"]))
             point["wall_seconds"].append(wall / point["passes"])
             point["cpu_seconds"].append(cpu / point["passes"])
     shown = []
@@ -163,6 +164,11 @@ def _sweep(
         out.curves[name][mode].append(point)
         shown.append(f"{name} {point['qps']:,.0f}/s {point['recall']:.4f}")
     say(f"  {mode:6} ef={ef:<4} " + "  ".join(shown))
+
+
+def _repeat(ask: Callable[[], Any], passes: int) -> None:
+    for _ in range(passes):
+        ask()
 
 
 def _ask(

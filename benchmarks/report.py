@@ -137,9 +137,7 @@ def _footer(result: Json) -> str:
 
 
 def _legend(result: Json) -> str:
-    text = (
-        "Engine columns: queries/s. Ratios: how much faster nearfield is (range over repetitions)."
-    )
+    text = "Engine columns: queries/s. Ratios: nearfield's speed by the peer's, median (range)."
     text += " `*`: beyond that recall at the cheapest setting. `-`: not reached or not measured."
     failures = [f"{k}: {v}" for run in result["runs"].values() for k, v in run["failures"].items()]
     gone = [f"{name} is not installed" for name in result["missing"]]
@@ -160,5 +158,5 @@ def _median(values: list[float]) -> float:
 
 
 def _markdown(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] * 3 + ["---:"] * (len(head) - 3), *rows]
+    lines = [head, ["---"] * 2 + ["---:"] * (len(head) - 2), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
