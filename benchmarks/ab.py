@@ -3,9 +3,10 @@
     python benchmarks/ab.py OLD/bin/python NEW/bin/python [--rounds 5] [--slower 1.05]
 
 Each argument is the Python of an environment with a build of nearfield, pytest, pytest-benchmark.
-The tests marked `gate` run old, new, old, new ... on the CPU clock. A test fails when the ratio of its
-medians, new by old, is above the limit in every round; above it in most rounds only is marked `?`:
-noise, or a small loss, so run it again with more rounds. No figure of another day is compared with.
+The tests marked `gate` run old, new, old in every round, on the CPU clock. A test fails when in
+every round the new median is above the limit and further from the old ones than these are from each
+other; `?` marks one whose median is above the limit all the same: noise, or a small loss, so run more
+rounds.
 """
 
 from __future__ import annotations
@@ -32,19 +33,24 @@ def main() -> int:
     options = parser.parse_args()
 
     ratios: dict[str, list[float]] = {}
+    noise: dict[str, list[float]] = {}
     for number in range(options.rounds):
         print(f"round {number + 1} of {options.rounds}", file=sys.stderr, flush=True)
-        old, new = (medians(python, options.select) for python in (options.old, options.new))
-        for name in old.keys() & new.keys():
-            ratios.setdefault(name, []).append(new[name] / old[name])
+        turns = (options.old, options.new, options.old)
+        before, new, after = (medians(python, options.select) for python in turns)
+        for name in before.keys() & new.keys() & after.keys():
+            old = before[name], after[name]
+            ratios.setdefault(name, []).append(2 * new[name] / sum(old))
+            noise.setdefault(name, []).append(max(old) / min(old))
 
     failed = False
     for name, each in sorted(ratios.items()):
-        slow = min(each) > options.slower
+        limits = [max(options.slower, own) for own in noise[name]]
+        slow = all(ratio > limit for ratio, limit in zip(each, limits, strict=True))
         failed |= slow
         verdict = "FAIL" if slow else "?   " if median(each) > options.slower else "ok  "
         spread = f"{median(each):.3f} ({min(each):.3f}-{max(each):.3f})"
-        print(f"{verdict} {spread} {name}")
+        print(f"{verdict} {spread} noise {median(noise[name]):.3f} {name}")
     return 1 if failed or not ratios else 0
 
 

@@ -72,4 +72,4 @@ def test_overwrite(benchmark: Any, data: DataSet) -> None:
 def bytes_per_row(index: nf.Index) -> float:
     stats = index._core.stats()
     total = stats["vector_bytes"] + stats["link_bytes"] + stats["other_bytes"]
-    return round(total / len(index), 1)
+    return float(round(total / len(index), 1))
