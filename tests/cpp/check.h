@@ -56,7 +56,8 @@ bool check_throws(const Function& function, const std::string& part = "", const 
     function();
   } catch (const E& error) {
     const std::string message = error.what();
-    return check(message.find(part) != std::string::npos, "the error says '" + message + "', not '" + part + "'", where);
+    return check(message.find(part) != std::string::npos, "the error says '" + message + "', not '" + part + "'",
+                 where);
   }
   fail("nothing was thrown", where);
   return false;

@@ -62,8 +62,8 @@ inline Answers ask(const Index& index, const std::vector<float>& queries, const 
   answers.ids.resize(rows * options.k);
   answers.distances.resize(rows * options.k);
   answers.counts.resize(rows);
-  answers.counters = index.query(queries.data(), rows, options, answers.ids.data(), answers.distances.data(),
-                                 answers.counts.data());
+  answers.counters =
+      index.query(queries.data(), rows, options, answers.ids.data(), answers.distances.data(), answers.counts.data());
   return answers;
 }
 

@@ -1,7 +1,6 @@
 // Links and levels, and what validate() finds.
-#include "graph/graph.h"
-
 #include "check.h"
+#include "graph/graph.h"
 
 namespace nearfield::test {
 namespace {

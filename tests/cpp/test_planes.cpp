@@ -1,15 +1,15 @@
 // Planes: rows that grow and never move, in memory or mapped.
-#include "planes/plane.h"
-
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <cstdlib>
 #include <cstring>
 #include <numeric>
+#include <utility>
 
 #include "check.h"
 #include "nearfield/error.h"
+#include "planes/plane.h"
 
 namespace nearfield::test {
 namespace {
@@ -67,7 +67,8 @@ void runs_cover_each_row_once() {
   Plane plane(8);
   plane.grow(1000);
   for (std::size_t slot = 0; slot < 1000; ++slot) *plane.at<std::uint64_t>(slot) = slot;
-  for (const auto& [first, last] : {std::pair<std::size_t, std::size_t>{0, 1000}, {5, 6}, {15, 17}, {100, 100}, {31, 999}}) {
+  for (const auto& [first, last] :
+       {std::pair<std::size_t, std::size_t>{0, 1000}, {5, 6}, {15, 17}, {100, 100}, {31, 999}}) {
     std::size_t next = first;
     std::as_const(plane).for_each_run(first, last, [&](const std::byte* data, std::size_t slot, std::size_t rows) {
       check_equal(slot, next, "first slot of a run");
@@ -98,7 +99,8 @@ void a_mapped_plane_grows_and_leaves_its_file() {
   std::vector<std::uint64_t> numbers(kRows);
   std::iota(numbers.begin(), numbers.end(), 7);
   const auto bytes = static_cast<ssize_t>(kRows * 8);
-  if (!check(pwrite(file.fd, numbers.data(), static_cast<std::size_t>(bytes), kOffset) == bytes, "file written")) return;
+  if (!check(pwrite(file.fd, numbers.data(), static_cast<std::size_t>(bytes), kOffset) == bytes, "file written"))
+    return;
 
   Plane plane(8);
   plane.map(file.fd, kOffset, kRows);
@@ -109,7 +111,8 @@ void a_mapped_plane_grows_and_leaves_its_file() {
   for (std::size_t slot = kRows; slot < 2 * kRows; ++slot) *plane.at<std::uint64_t>(slot) = slot;
   *plane.at<std::uint64_t>(3) = 99;
   std::uint64_t in_file = 0;
-  check(pread(file.fd, &in_file, 8, kOffset + 3 * 8) == 8 && in_file == 10, "a write to a mapped row stays out of the file");
+  check(pread(file.fd, &in_file, 8, kOffset + 3 * 8) == 8 && in_file == 10,
+        "a write to a mapped row stays out of the file");
   check_equal(*plane.at<std::uint64_t>(2 * kRows - 1), 2 * kRows - 1, "row behind the mapped ones");
 }
 

@@ -1,6 +1,4 @@
 // The loop on the thread pool: every item once, errors come home, nested calls, fork.
-#include "threads.h"
-
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -9,6 +7,7 @@
 #include <thread>
 
 #include "check.h"
+#include "threads.h"
 
 namespace nearfield::test {
 namespace {
@@ -50,9 +49,7 @@ void poll_is_called_on_the_caller_and_may_stop() {
     check(done <= total, "done is at most the total");
     if (++polls == 3) throw std::runtime_error("stop");
   };
-  const auto loop = [&] {
-    parallel_for(1'000'000, 2, [&](std::size_t, std::size_t) { ++begun; }, poll);
-  };
+  const auto loop = [&] { parallel_for(1'000'000, 2, [&](std::size_t, std::size_t) { ++begun; }, poll); };
   check_throws<std::runtime_error>(loop, "stop");
   check(begun < 1'000'000, "a poll that throws ends the loop");
 }

@@ -1,5 +1,7 @@
 #include "build/connect.h"
 
+#include <algorithm>
+
 #include "build/round.h"
 #include "walk/beam.h"
 #include "walk/query.h"
@@ -38,7 +40,7 @@ std::size_t connect(State& state, const Metric& metric, ScratchPool& pool) {
   if (count == 0) return 0;
   Reach reach(state.graph, count);
   std::size_t hung = 0;
-  const std::size_t ef = state.config.ef_construction;
+  const std::size_t ef = std::min<std::size_t>(state.config.ef_construction, count);
   const ScratchPool::Lease scratch = pool.lend();
   scratch->fit(count, ef, ef, state.graph.places(0), metric.padded);
   WalkView view = view_of(state, metric);

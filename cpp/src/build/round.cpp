@@ -171,7 +171,9 @@ int level_of_slot(std::uint64_t seed, Slot slot, std::uint32_t M) {
 void link_round(State& state, const Metric& metric, ScratchPool& pool, std::size_t first, std::size_t last,
                 std::size_t replaced, std::size_t num_threads, const Poll& poll, Entry& entry) {
   const std::size_t upper_rows = state.graph.upper_rows;
-  Round round{state, metric, pool, first, last, {}, {}, entry, state.config.ef_construction, replaced, {}};
+  // No beam holds more than the rows there are; a file may name an ef_construction of 2^32.
+  const std::size_t ef = std::min<std::size_t>(state.config.ef_construction, last);
+  Round round{state, metric, pool, first, last, {}, {}, entry, ef, replaced, {}};
   round.links_back.resize(last - first);
   try {
     for (std::size_t slot = first; slot < last; ++slot) {

@@ -1,0 +1,156 @@
+// The index as a whole: everything at once under the thread sanitizer, equal bytes on every level and
+// thread count, no allocation in a query.
+#include <atomic>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "allocations.h"
+#include "check.h"
+#include "fixtures.h"
+#include "nearfield/error.h"
+
+namespace nearfield::test {
+namespace {
+
+constexpr Space kSpaces[] = {Space::Euclidean, Space::InnerProduct, Space::Cosine};
+constexpr std::uint32_t kDimensions = 24;
+
+IndexConfig small(Space space, Storage storage = Storage::Float32) { return {space, storage, kDimensions, 8, 40, 1}; }
+
+void add_query_mark_and_save_run_together() {
+  constexpr std::size_t kRows = 3000;
+  const std::vector<float> vectors = clustered(kRows, kDimensions, 3);
+  for (const Space space : kSpaces) {
+    Index index(small(space));
+    const AddOptions two{2, {}};
+    index.add(vectors.data(), 500, nullptr, nullptr, two);
+    std::atomic<bool> adding{true};
+    std::vector<std::thread> threads;
+    for (int reader = 0; reader < 2; ++reader) {
+      threads.emplace_back([&] {
+        for (std::uint64_t turn = 0; adding; ++turn) {
+          const std::size_t row = 100 + mix64(turn) % 400;
+          const std::vector<float> query(vectors.begin() + static_cast<std::ptrdiff_t>(row * kDimensions),
+                                         vectors.begin() + static_cast<std::ptrdiff_t>((row + 1) * kDimensions));
+          const Answers answers = ask(index, query, {10, 40, 1, {}});
+          check_equal(answers.counts[0], 10u, "results");
+          const std::set<Id> distinct(answers.ids.begin(), answers.ids.end());
+          check_equal(distinct.size(), std::size_t{10}, "distinct results");
+          const Id id = row;
+          float vector[kDimensions];
+          index.get_vectors(&id, 1, vector);
+          check(index.contains(id), "an id that is only overwritten is always there");
+        }
+      });
+    }
+    threads.emplace_back([&] {
+      for (Id id = 0; id < 100; ++id) {
+        index.mark_deleted(id);
+        check(!index.contains(id), "marked");
+        if (id % 2 == 0) index.unmark_deleted(id);
+      }
+    });
+    threads.emplace_back([&] {
+      for (int i = 0; i < 3; ++i) {
+        const std::vector<std::byte> bytes = bytes_of(index);
+        check(Index::load(bytes, {}).validate().empty(), "a file written meanwhile is whole");
+      }
+    });
+    std::vector<Id> again(400);
+    for (std::size_t i = 0; i < again.size(); ++i) again[i] = 100 + i;
+    for (std::size_t first = 500; first < kRows; first += 500) {
+      index.add(vectors.data() + first * kDimensions, 500, nullptr, nullptr, two);
+      index.add(vectors.data() + 100 * kDimensions, again.size(), again.data(), nullptr, two);
+    }
+    adding = false;
+    for (std::thread& thread : threads) thread.join();
+    check_equal(index.counts().live, kRows - 50, "live rows");
+    check_equal(index.counts().marked, std::size_t{50}, "marked rows");
+    check_equal(index.stats().unreachable, std::size_t{0}, "unreachable rows");
+    check(index.validate().empty(), index.validate());
+  }
+}
+
+void bytes_are_equal_on_every_level_and_thread_count() {
+  const std::vector<float> vectors = clustered(1300, kDimensions, 4);
+  for (const Storage storage : {Storage::Float32, Storage::Float8, Storage::E4M3}) {
+    for (const Space space : kSpaces) {
+      std::vector<std::byte> expected;
+      for_each_level([&](const std::string& name) {
+        for (const std::size_t threads : {1, 2, 4}) {
+          Index index(small(space, storage));
+          index.add(vectors.data(), 1300, nullptr, nullptr, {threads, {}});
+          const std::vector<std::byte> bytes = bytes_of(index);
+          if (expected.empty()) expected = bytes;
+          check(bytes == expected, name + " with " + std::to_string(threads) + " threads");
+        }
+      });
+    }
+  }
+}
+
+void a_query_allocates_nothing() {
+  const std::vector<float> vectors = clustered(2000, kDimensions, 5);
+  for (const Space space : kSpaces) {
+    Index index(small(space));
+    index.add(vectors.data(), 2000, nullptr, nullptr, {});
+    for (const bool some_hidden : {false, true}) {
+      if (some_hidden) index.mark_deleted(17);
+      Id ids[10];
+      float distances[10];
+      std::uint32_t count = 0;
+      const QueryOptions options{10, 50, 1, {}};
+      index.query(vectors.data(), 1, options, ids, distances, &count);  // the scratch grows once
+      const std::uint64_t before = allocations();
+      for (std::size_t row = 0; row < 100; ++row) {
+        index.query(vectors.data() + row * kDimensions, 1, options, ids, distances, &count);
+      }
+      const std::uint64_t after = allocations();  // before the words of the check are made
+      check_equal(after - before, std::uint64_t{0}, "allocations in 100 queries");
+    }
+  }
+}
+
+void a_stopped_add_keeps_its_finished_rounds() {
+  const std::vector<float> vectors = clustered(3000, kDimensions, 6);
+  Index index(small(Space::Euclidean));
+  struct Stop {};
+  AddOptions options{2, [](std::size_t done, std::size_t) {
+                       if (done > 1200) throw Stop{};
+                     }};
+  bool stopped = false;
+  try {
+    index.add(vectors.data(), 3000, nullptr, nullptr, options);
+  } catch (const Stop&) {
+    stopped = true;
+  }
+  check(stopped, "the exception of poll comes home");
+  const std::size_t kept = index.counts().live;
+  check(kept >= 512 && kept < 3000 && kept % 512 == 0, "whole rounds are kept: " + std::to_string(kept));
+  check(index.validate().empty(), index.validate());
+  index.add(vectors.data() + kept * kDimensions, 3000 - kept, nullptr, nullptr, {});
+  Index whole(small(Space::Euclidean));
+  whole.add(vectors.data(), 3000, nullptr, nullptr, {});
+  check(ask(index, vectors, {5, 40, 0, {}}).ids == ask(whole, vectors, {5, 40, 0, {}}).ids,
+        "going on gives what one call gives");
+}
+
+void a_bad_row_changes_nothing() {
+  std::vector<float> vectors = clustered(1000, kDimensions, 7);
+  vectors[700 * kDimensions + 3] = std::numeric_limits<float>::quiet_NaN();
+  Index index(small(Space::Cosine));
+  check_throws<NotFinite>([&] { index.add(vectors.data(), 1000, nullptr, nullptr, {}); }, "row 700, column 3");
+  check_equal(index.counts().slots, std::size_t{0}, "slots");
+}
+
+const Group group{"index",
+                  {{"add, query, mark and save run together", add_query_mark_and_save_run_together},
+                   {"bytes are equal on every level and thread count", bytes_are_equal_on_every_level_and_thread_count},
+                   {"a query allocates nothing", a_query_allocates_nothing},
+                   {"a stopped add keeps its finished rounds", a_stopped_add_keeps_its_finished_rounds},
+                   {"a bad row changes nothing", a_bad_row_changes_nothing}}};
+
+}  // namespace
+}  // namespace nearfield::test
