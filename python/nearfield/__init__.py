@@ -23,8 +23,7 @@ from nearfield import _check_cpu
 # The one moment at which the environment is read.
 _check_cpu.load_core(_os.environ)
 
-from nearfield import errors, simd  # noqa: E402
-from nearfield._core import version as __version__  # noqa: E402
+from nearfield import _core, errors, simd  # noqa: E402
 from nearfield.e4m3 import E4M3T  # noqa: E402
 from nearfield.errors import RecallError  # noqa: E402
 from nearfield.exact import ExactIndex  # noqa: E402
@@ -62,6 +61,8 @@ __all__ = [
     "simd",
     "version",
 ]
+
+__version__ = _core.version
 
 # Voyager has the members of both enums as module attributes, and its version as a tuple.
 Euclidean, InnerProduct, Cosine = Space.Euclidean, Space.InnerProduct, Space.Cosine

@@ -63,6 +63,8 @@ def add_rows(
             message = f"ids has {len(given)} ids for {len(rows)} vectors; expected one for each"
             raise InvalidInput(message)
         added: list[int] = core.add(rows, given, num_threads, report).tolist()
+        if report is not None:
+            report(len(rows), len(rows))
         return added
 
 

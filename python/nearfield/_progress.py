@@ -80,13 +80,13 @@ def lines(label: str, stream: TextIO, clock: Callable[[], float] = time.monotoni
     callable
         To be called with (done, total or None).
     """
-    last = clock()
+    last, last_done = clock(), -1
 
     def report(done: int, total: int | None) -> None:
-        nonlocal last
-        if clock() - last < _SECONDS_BETWEEN_LINES and done != total:
+        nonlocal last, last_done
+        if done == last_done or (clock() - last < _SECONDS_BETWEEN_LINES and done != total):
             return
-        last = clock()
+        last, last_done = clock(), done
         of_all = "" if total is None else f" of {total:,}"
         stream.write(f"{label}: {done:,}{of_all} rows\n")
         stream.flush()

@@ -136,7 +136,7 @@ class Index:
         self._ef = ef
         self._reserved = reserved
 
-    # --- grow -------------------------------------------------------------------------------------
+    # --- grow ---
 
     def add_item(self, vector: VectorLike, id: int | None = None) -> int:
         """Add or overwrite one vector.
@@ -277,7 +277,7 @@ class Index:
             raise InvalidInput(message)
         self._reserved = size
 
-    # --- ask --------------------------------------------------------------------------------------
+    # --- ask ---
 
     def query(
         self,
@@ -425,7 +425,7 @@ class Index:
         first, second = as_vectors(a, width, "a", axes=1), as_vectors(b, width, "b", axes=1)
         return self._core.distance(first, second)
 
-    # --- keep -------------------------------------------------------------------------------------
+    # --- keep ---
 
     def save(
         self,
@@ -587,7 +587,7 @@ class Index:
         index.add_items(rows, ids, num_threads, progress=progress)
         return index
 
-    # --- describe ---------------------------------------------------------------------------------
+    # --- describe ---
 
     @property
     def space(self) -> Space:
@@ -677,7 +677,7 @@ class Index:
         """
         return self._core.validate()
 
-    # --- protocol ---------------------------------------------------------------------------------
+    # --- protocol ---
 
     def __len__(self) -> int:
         """Count the live ids."""

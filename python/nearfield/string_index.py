@@ -83,7 +83,7 @@ class StringIndex:
         self._lock = threading.RLock()
         self._attached = -1  # how many keys the attachment of the core holds
 
-    # --- grow -------------------------------------------------------------------------------------
+    # --- grow ---
 
     def add_item(self, vector: VectorLike, key: str) -> str:
         """Add or overwrite one vector.
@@ -236,7 +236,7 @@ class StringIndex:
         """
         self._index.resize(new_size)
 
-    # --- ask --------------------------------------------------------------------------------------
+    # --- ask ---
 
     def query(
         self,
@@ -351,7 +351,7 @@ class StringIndex:
         """
         return self._index.get_distance(a, b)
 
-    # --- keep -------------------------------------------------------------------------------------
+    # --- keep ---
 
     def save(
         self,
@@ -464,7 +464,7 @@ class StringIndex:
         self._attached = len(keys)
         return self
 
-    # --- describe ---------------------------------------------------------------------------------
+    # --- describe ---
 
     @property
     def space(self) -> Space:
@@ -560,7 +560,7 @@ class StringIndex:
         """
         return self._index.validate()
 
-    # --- protocol ---------------------------------------------------------------------------------
+    # --- protocol ---
 
     def _id(self, key: object) -> int:
         name = as_key(key)

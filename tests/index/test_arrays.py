@@ -7,16 +7,16 @@ import warnings
 from decimal import Decimal
 from fractions import Fraction
 
+import nearfield as nf
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-import nearfield as nf
 from nearfield import errors
 
 REAL_TYPES = [
-    "?", "i1", "u1", "<i2", ">i2", "<u4", "<i8", ">u8", "<f2", ">f2", "<f4", ">f4", "<f8", ">f8", "g",
+    "?", "i1", "u1", "<i2", ">i2", "<u4", "<i8", ">u8",
+    "<f2", ">f2", "<f4", ">f4", "<f8", ">f8", "g",
 ]  # fmt: skip
 
 
@@ -152,7 +152,7 @@ def test_overflow_of_a_wide_float_is_refused_without_a_warning():
         assert caught.value.row == 2
 
 
-# --- DLPack ----------------------------------------------------------------------------------------
+# --- DLPack ---
 
 
 class Tensor:
@@ -170,7 +170,12 @@ class Tensor:
 
 def test_tensors_on_the_cpu_are_read():
     values = np.random.default_rng(0).normal(size=(5, 6))
-    for given_values in (values, values.astype(np.float32), values[:, ::2].repeat(2, axis=1), values.T.copy().T):
+    for given_values in (
+        values,
+        values.astype(np.float32),
+        values[:, ::2].repeat(2, axis=1),
+        values.T.copy().T,
+    ):
         index = nf.Index.from_vectors(Tensor(given_values), space="euclidean")
         assert np.array_equal(index.get_vectors(range(5)), given_values.astype(np.float32))
         assert index.query(Tensor(given_values[2]))[0] == [2]
@@ -181,7 +186,7 @@ def test_tensors_on_a_gpu_are_refused_in_words():
         nf.Index(nf.Space.Euclidean, 2).add_items(Tensor(np.zeros((1, 2)), device=2))
 
 
-# --- Arrow -----------------------------------------------------------------------------------------
+# --- Arrow ---
 
 pa = pytest.importorskip("pyarrow")
 VALUES = np.random.default_rng(1).normal(size=(10, 4)).astype(np.float32)
@@ -215,7 +220,9 @@ ARROW = {
     "lists": pa.array(VALUES.tolist(), pa.list_(pa.float32())),
     "large lists": pa.array(VALUES.tolist(), pa.large_list(pa.float64())),
     "chunks": pa.chunked_array([fixed()[:3], fixed()[3:3], fixed()[3:]]),
-    "chunked lists": pa.chunked_array([c.cast(pa.list_(pa.float32())) for c in (fixed()[:3], fixed()[3:])]),
+    "chunked lists": pa.chunked_array(
+        [c.cast(pa.list_(pa.float32())) for c in (fixed()[:3], fixed()[3:])]
+    ),
     "table": pa.table({"embedding": fixed()}),
     "record batch": pa.record_batch({"embedding": fixed()}),
     "number columns": pa.table({str(i): VALUES[:, i] for i in range(4)}),
@@ -251,11 +258,17 @@ NULL_ROW = pa.array([[1.0, 2], [3, 4], None, [5, 6]], pa.list_(pa.float32(), 2))
 ARROW_BAD = {
     "null row": (NULL_ROW, ValueError, "row 2"),
     "null row in a slice": (NULL_ROW[1:], ValueError, "row 1"),
-    "null row in the second chunk": (pa.chunked_array([NULL_ROW[:2], NULL_ROW[2:]]), ValueError, "row 2"),
+    "null row in a later chunk": (
+        pa.chunked_array([NULL_ROW[:2], NULL_ROW[2:]]), ValueError, "row 2",
+    ),
     "null number": (pa.array([[1.0, 2], [3, None]]), ValueError, "row 1"),
-    "null number in fixed": (pa.array([[1.0, 2], [3, None]], pa.list_(pa.float32(), 2)), ValueError, "row 1"),
+    "null number in fixed": (
+        pa.array([[1.0, 2], [3, None]], pa.list_(pa.float32(), 2)), ValueError, "row 1",
+    ),
     "unequal lengths": (pa.array([[1.0, 2], [3, 4], [5]]), errors.DimensionMismatch, "row 2"),
-    "unequal chunks": (pa.chunked_array([pa.array([[1.0, 2]]), pa.array([[3.0]])]), errors.DimensionMismatch, "row 1"),
+    "unequal chunks": (
+        pa.chunked_array([[[1.0, 2]], [[3.0]]]), errors.DimensionMismatch, "row 1",
+    ),
     "strings": (pa.array(["a"]), TypeError, "string"),
     "lists of strings": (pa.array([["a", "b"]]), TypeError, "string"),
     "several columns": (pa.table({"a": ["x"], "b": [[1.0, 2]]}), ValueError, "columns a, b"),
@@ -286,7 +299,7 @@ def test_reading_arrow_without_pyarrow_names_the_extra(monkeypatch):
         nf.Index(nf.Space.Euclidean, 4).add_items(Single(fixed()))
 
 
-# --- ids -------------------------------------------------------------------------------------------
+# --- ids ---
 
 
 @pytest.mark.parametrize(

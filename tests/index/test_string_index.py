@@ -7,10 +7,9 @@ import io
 import pickle
 import threading
 
+import nearfield as nf
 import numpy as np
 import pytest
-
-import nearfield as nf
 from nearfield import errors
 
 NAMES = ["fado", "färöisch", "", "日本", "🎧 mix", "a" * 1000, "zero\0byte", "fado "]
@@ -231,7 +230,7 @@ def test_properties_are_those_of_the_index():
     assert "nearfield.StringIndex space=Euclidean num_dimensions=8" in repr(index)
 
 
-# --- files -----------------------------------------------------------------------------------------
+# --- files ---
 
 
 @pytest.mark.parametrize("mmap", [False, True])
@@ -348,7 +347,7 @@ def test_a_key_that_stands_twice_is_refused_when_keys_are_searched():
         index.get_vector("x")
 
 
-# --- streams and threads ---------------------------------------------------------------------------
+# --- streams and threads ---
 
 
 def test_chunks_of_any_size_give_the_same_bytes():
@@ -383,9 +382,8 @@ def test_queries_see_keys_while_others_add():
 
     def ask() -> None:
         while not stop.is_set():
-            for key in index.query(rows(4, 1), k=3, if_short="pad").keys.ravel():
-                if key is not None and key not in index:
-                    problems.append(key)
+            found = index.query(rows(4, 1), k=3, if_short="pad").keys.ravel()
+            problems.extend(key for key in found if key is not None and key not in index)
             list(index)
 
     thread = threading.Thread(target=ask)

@@ -1,0 +1,85 @@
+"""The estimate of memory agrees with what an index then uses, and tells bad input."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import nearfield as nf
+import numpy as np
+import pytest
+from nearfield import errors
+
+SHAPES = [
+    (60_000, 16, 4, nf.Float32),
+    (40_000, 3, 10, nf.Float32),
+    (30_000, 100, 6, nf.Float8),
+    (16_000, 512, 3, nf.E4M3),
+    (16_000, 300, 2, nf.Float32),
+]
+
+
+def built(rows: int, dimensions: int, M: int, storage: nf.StorageDataType) -> nf.Index:
+    rng = np.random.default_rng(0)
+    vectors = rng.uniform(-1, 1, size=(rows, dimensions)).astype(np.float32)
+    index = nf.Index("euclidean", dimensions, M, M, storage_data_type=storage)
+    index.add_items(vectors)
+    return index
+
+
+@pytest.mark.parametrize(("rows", "dimensions", "M", "storage"), SHAPES)
+def test_estimate_is_what_the_index_holds_within_five_percent(rows, dimensions, M, storage):
+    estimate = nf.estimate_memory(rows, dimensions, M, storage)
+    # The file holds the same planes, and up to 64 KiB of padding for each, but no table of ids.
+    held = len(bytes(built(rows, dimensions, M, storage))) + 8 * rows
+    assert estimate.total_bytes == pytest.approx(held, rel=0.05)
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
+def test_estimate_is_what_becomes_resident_within_five_percent(tmp_path):
+    built(40_000, 256, 4, nf.Float32).save(tmp_path / "index.nf")
+    code = """
+import sys, nearfield as nf
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * 4096
+before = resident()
+index = nf.Index.load(sys.argv[1])
+print(resident() - before)
+"""
+    command = [sys.executable, "-c", code, str(tmp_path / "index.nf")]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    estimate = nf.estimate_memory(40_000, 256, 4)
+    assert estimate.total_bytes == pytest.approx(int(run.stdout), rel=0.05)
+
+
+def test_estimate_by_hand():
+    estimate = nf.estimate_memory(1000, 17, M=11)
+    assert estimate.vector_bytes == 1000 * 32 * 4  # padded to 32
+    assert estimate.link_bytes == 1000 * 4 * 22 + 100 * 4 * 11
+    assert estimate.other_bytes == 1000 * 22
+    assert estimate.total_bytes == sum(
+        (estimate.vector_bytes, estimate.link_bytes, estimate.other_bytes)
+    )
+    eight = nf.estimate_memory(1000, 17, M=11, storage="E4M3")
+    assert eight.vector_bytes * 4 == estimate.vector_bytes
+    assert nf.estimate_memory(0, 1).total_bytes == 0
+    with pytest.raises(AttributeError):
+        estimate.vector_bytes = 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind"),
+    [
+        ((-1, 8), TypeError),
+        ((1.5, 8), TypeError),
+        ((10, 0), errors.InvalidInput),
+        ((10, 8, 1), errors.InvalidInput),
+        ((10, 8, 12, "float7"), errors.InvalidInput),
+        ((10, 8, 12, 7), TypeError),
+    ],
+)
+def test_what_cannot_be_estimated_is_refused(arguments, kind):
+    with pytest.raises(kind):
+        nf.estimate_memory(*arguments)
