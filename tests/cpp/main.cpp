@@ -1,10 +1,12 @@
-// Runs the native tests: nearfield_tests [word ...]. Prints "N passed, N failed" as its last line.
+// Runs the native tests: nearfield_tests [word ...]. Prints the SIMD levels that it runs at first, and
+// "N passed, N failed" as its last line.
 #include <chrono>
 #include <cstdio>
 #include <exception>
 #include <mutex>
 
 #include "check.h"
+#include "nearfield/cpu.h"
 
 namespace nearfield::test {
 namespace {
@@ -59,6 +61,7 @@ void fail(const std::string& message, const Where& where) {
 
 int main(int argc, char** argv) {
   using namespace nearfield::test;
+  for (const std::string& level : nearfield::simd::available()) std::printf("level %s\n", level.c_str());
   int passed = 0;
   int failed = 0;
   for (const NamedCase& named : cases()) {
