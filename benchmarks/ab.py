@@ -5,8 +5,8 @@
 Each argument is the Python of an environment with a build of nearfield, pytest, pytest-benchmark.
 The tests marked `gate` run old, new, old in every round, on the CPU clock. A test fails when in
 every round the new median is above the limit and further from the old ones than these are from each
-other; `?` marks one whose median is above the limit all the same: noise, or a small loss, so run more
-rounds.
+other; `?` marks one whose median is above the limit all the same: noise, or a small loss, so run
+more rounds.
 """
 
 from __future__ import annotations

@@ -96,9 +96,12 @@ def measure(
             "queries": len(data.queries),
             "space": data.space,
         }
-        result["runs"][data.name] = asdict(out) | {
+        result["runs"][data.name] = {
+            "builds": out.builds,
+            "curves": out.curves,
+            "failures": out.failures,
             "at_recall": summarize(out.curves, MODES),
-            "recall_difference": recall_differences(out.curves),
+            "recall_difference": recall_differences(out.recalls),
             "busyness": busyness(out.curves),
         }
     return result
@@ -161,6 +164,8 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.clock == "cpu" and options.threads > 1:
         parser.error("--clock cpu counts all threads: it says nothing about several of them")
+    if options.quick and options.gate:
+        parser.error("--quick looks at too few rows and queries to judge by")
     return options
 
 

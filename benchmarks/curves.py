@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 Json = dict[str, Any]
 RECALLS = (0.90, 0.95, 0.99)
@@ -57,17 +58,19 @@ def summarize(curves: dict[str, dict[str, list[Json]]], modes: Sequence[str]) ->
 
 
 def recall_differences(
-    curves: dict[str, dict[str, list[Json]]], peer: str = "hnswlib", mode: str = "single"
-) -> dict[str, float]:
-    """Give recall(subject) - recall(peer) at every ef that both were asked at."""
-    if SUBJECT not in curves or peer not in curves:
-        return {}
-    theirs = {point["ef"]: point["recall"] for point in curves[peer][mode]}
-    return {
-        str(point["ef"]): point["recall"] - theirs[point["ef"]]
-        for point in curves[SUBJECT][mode]
-        if point["ef"] in theirs
-    }
+    recalls: dict[str, dict[int, NDArray[np.float64]]], peer: str = "hnswlib"
+) -> dict[str, Json]:
+    """Give recall(subject) - recall(peer) at every ef, with its standard error over the queries.
+
+    The error is that of asking these queries only; another seed of either graph adds its own.
+    """
+    ours, theirs = recalls.get(SUBJECT, {}), recalls.get(peer, {})
+    out = {}
+    for ef in ours.keys() & theirs.keys():
+        each = ours[ef] - theirs[ef]
+        error = float(each.std(ddof=1) / math.sqrt(len(each))) if len(each) > 1 else float("nan")
+        out[str(ef)] = {"value": float(each.mean()), "standard_error": error}
+    return dict(sorted(out.items(), key=lambda item: int(item[0])))
 
 
 def busyness(curves: dict[str, dict[str, list[Json]]]) -> float:

@@ -72,22 +72,22 @@ class DataSet:
         part.replace(path)  # another run may be reading
         return border
 
-    def recall(self, ids: NDArray[Any], k: int) -> float:
-        """Share of the k nearest that `ids` holds; any row at the k-th distance is right."""
+    def recalls(self, ids: NDArray[Any], k: int) -> NDArray[np.float64]:
+        """Per query, the share of the k nearest in `ids`; any row at the k-th distance is right."""
         found = np.asarray(ids)[:, :k].astype(np.int64)
         found = np.sort(found, axis=1)
         found[:, 1:][found[:, 1:] == found[:, :-1]] = -1  # an id counts once
         known = (found >= 0) & (found < len(self.base))
         border = self.truth(k)[:, np.newaxis]
-        hits = 0
+        hits = np.empty(len(found))
         for start in range(0, len(found), _CHUNK):
             part = slice(start, start + _CHUNK)
             rows = np.where(known[part], found[part], 0)
             distances = exact_distances(self, part, rows)
             # Closer than float32, which every engine holds, can tell: equally near.
             limit = border[part] + 1e-7 * (1 + np.abs(border[part]))
-            hits += int(np.count_nonzero(known[part] & (distances <= limit)))
-        return hits / (len(found) * k)
+            hits[part] = (known[part] & (distances <= limit)).sum(axis=1)
+        return hits / k
 
 
 def exact_distances(data: DataSet, part: slice, rows: Ids) -> NDArray[np.float64]:

@@ -48,6 +48,8 @@ class Run:
     builds: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     curves: dict[str, dict[str, list[Json]]] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
+    # Recall of each query in single calls by engine and ef; kept out of the JSON for its size.
+    recalls: dict[str, dict[int, NDArray[np.float64]]] = field(default_factory=dict)
 
 
 def say(text: str) -> None:
@@ -130,7 +132,7 @@ def _sweep(
     data: DataSet, engines: dict[str, Engine], settings: Settings, mode: str, ef: int, out: Run
 ) -> None:
     """Add one point to every engine's curve."""
-    asks: dict[str, Callable[[], NDArray[Any]]] = {}
+    asks: dict[str, Callable[[], Any]] = {}
     points: dict[str, Json] = {}
     for name, engine in engines.items():
         ask = _ask(engine, data.queries, settings, mode)
@@ -142,9 +144,12 @@ def _sweep(
             say(f"  {name} {mode} ef={ef}: left out: {error}")
             continue
         asks[name] = ask
+        recalls = data.recalls(np.asarray(ids), settings.k)
+        if mode == "single":
+            out.recalls.setdefault(name, {})[ef] = recalls
         points[name] = {
             "ef": ef,
-            "recall": data.recall(ids, settings.k),
+            "recall": float(recalls.mean()),
             "passes": min(_MAX_PASSES, max(1, math.ceil(settings.min_seconds / wall))),
             "wall_seconds": [],
             "cpu_seconds": [],
@@ -171,13 +176,11 @@ def _repeat(ask: Callable[[], Any], passes: int) -> None:
         ask()
 
 
-def _ask(
-    engine: Engine, queries: Floats, settings: Settings, mode: str
-) -> Callable[[], NDArray[Any]]:
+def _ask(engine: Engine, queries: Floats, settings: Settings, mode: str) -> Callable[[], Any]:
     """Give a function that asks all queries once: one Python call each, or one call for all."""
     k, threads = settings.k, settings.threads
     if mode == "batch":
         return lambda: engine.query_batch(queries, k, threads)
     rows = list(queries)  # slicing rows off the array is not the engine's work
     query_one = engine.query_one
-    return lambda: np.asarray([query_one(row, k) for row in rows])
+    return lambda: [query_one(row, k) for row in rows]
