@@ -3,8 +3,8 @@
     python tests/files/hostile.py --count 10000 --seed 1
 
 A process of its own opens the files (`hostile_cases.py` makes them), so that a crash, a hang or too
-much memory is seen and the rest still runs. While a file is opened the address space may grow by the
-file's size and 64 MiB, no more. The exit code is 1 when there were findings.
+much memory is seen and the rest still runs. While a file is opened the address space may grow by
+the file's size and 64 MiB, no more. The exit code is 1 when there were findings.
 """
 
 from __future__ import annotations
@@ -31,9 +31,8 @@ SECONDS_PER_CASE = 30.0
 
 def make_bases() -> list[Any]:
     """Good files of every format, small, with all that a file can hold."""
-    from hostile_cases import Base
-
     import nearfield as nf
+    from hostile_cases import Base
 
     data = Path(__file__).resolve().parent / "data"
     rng = np.random.default_rng(5)
@@ -151,7 +150,7 @@ def run(count: int, seed: int, limit: bool = True) -> dict[str, Any]:
     while first < count:
         command = [sys.executable, str(Path(__file__).resolve()), "--work", "--first", str(first)]
         command += ["--count", str(count), "--seed", str(seed)] + ([] if limit else ["--no-limit"])
-        worker = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, bufsize=1)
+        worker = subprocess.Popen(command, stdout=subprocess.PIPE, bufsize=0)
         last: dict[str, Any] = {"begin": first - 1, "what": "starting"}
         for line in lines_of(worker):
             message = json.loads(line)
@@ -179,18 +178,17 @@ def run(count: int, seed: int, limit: bool = True) -> dict[str, Any]:
     }
 
 
-def lines_of(worker: subprocess.Popen[str]) -> Iterator[str]:
-    """The lines of a worker; kills it when it says nothing for too long."""
+def lines_of(worker: subprocess.Popen[bytes]) -> Iterator[bytes]:
+    """Give the lines of a worker; kill it when it says nothing for too long."""
     assert worker.stdout is not None
-    while True:
-        ready, _, _ = select.select([worker.stdout], [], [], SECONDS_PER_CASE)
-        if not ready:
-            worker.kill()
+    rest = b""
+    while select.select([worker.stdout], [], [], SECONDS_PER_CASE)[0]:
+        piece = worker.stdout.read(65536)
+        if not piece:
             return
-        line = worker.stdout.readline()
-        if not line:
-            return
-        yield line
+        *lines, rest = (rest + piece).split(b"\n")
+        yield from lines
+    worker.kill()
 
 
 def main() -> int:

@@ -82,7 +82,7 @@ def edge_values(value: int, bits: int, rng: np.random.Generator) -> list[int]:
     wanted += [2**31, 2**32 - 1, 2**32, 2**40, 2**61, value ^ 1 << (bits - 1)]
     wanted += [int(rng.integers(top, dtype=np.uint64 if bits == 64 else np.int64)) if bits < 64 else
                int(rng.integers(2**63))]  # fmt: skip
-    return sorted({w % top for w in wanted if 0 <= w} - {value})
+    return sorted({w % top for w in wanted if w >= 0} - {value})
 
 
 def get(data: bytes | bytearray, offset: int, code: str) -> int:

@@ -10,10 +10,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import nearfield as nf
 import numpy as np
 import pytest
-
-import nearfield as nf
 
 DATA = Path(__file__).resolve().parent / "data"
 FILES = sorted(path for path in DATA.iterdir() if path.suffix != ".json")

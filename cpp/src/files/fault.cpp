@@ -43,18 +43,24 @@ void match(const LoadOptions& said, const std::string& file, const IndexConfig& 
 
 const char* name_of(Space space) {
   switch (space) {
-    case Space::Euclidean: return "Euclidean";
-    case Space::InnerProduct: return "InnerProduct";
-    case Space::Cosine: return "Cosine";
+    case Space::Euclidean:
+      return "Euclidean";
+    case Space::InnerProduct:
+      return "InnerProduct";
+    case Space::Cosine:
+      return "Cosine";
   }
   return "unknown";
 }
 
 const char* name_of(Storage storage) {
   switch (storage) {
-    case Storage::Float8: return "Float8";
-    case Storage::Float32: return "Float32";
-    case Storage::E4M3: return "E4M3";
+    case Storage::Float8:
+      return "Float8";
+    case Storage::Float32:
+      return "Float32";
+    case Storage::E4M3:
+      return "E4M3";
   }
   return "unknown";
 }

@@ -36,13 +36,16 @@ FileKind recognise(const ByteSource& source) {
 
 std::unique_ptr<State> load_from(const ByteSource& source, const LoadOptions& options) {
   switch (recognise(source)) {
-    case FileKind::Nearfield: return read_nf(source, options);
-    case FileKind::Voyager: return read_voyager(source, options);
+    case FileKind::Nearfield:
+      return read_nf(source, options);
+    case FileKind::Voyager:
+      return read_voyager(source, options);
     case FileKind::Hnswlib:
       // Zeros may begin anything. Only a caller who says what the vectors are means such a file for certain.
       if (options.space != nullptr || starts_like_hnswlib(source)) return read_hnswlib(source, options);
       break;
-    case FileKind::Unknown: break;
+    case FileKind::Unknown:
+      break;
   }
   throw NotAnIndexFile(source.name() + (source.bytes() == 0 ? " is empty" : " is no index file that nearfield knows") +
                        "; expected a .nf file, a file of Voyager or one of hnswlib");

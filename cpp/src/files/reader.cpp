@@ -172,6 +172,12 @@ std::unique_ptr<State> read_nf(const ByteSource& source, const LoadOptions& opti
   }
   guard->set_content_check([read = state.get(), places] { check_content(*read, places); });
   state->guard = std::move(guard);
+  // Six bytes a row that say what may be found and where to descend: checked now, so that walks need not ask.
+  for (const Plane* plane : {&state->flags, &graph.upper_of, &graph.levels}) {
+    if (!BlockGuard::touch(state->guard.get(), plane->row(0), table.header.count * plane->row_bytes())) {
+      state->guard->throw_corrupt();
+    }
+  }
   if (options.verify) state->guard->verify_all();
   return state;
 }

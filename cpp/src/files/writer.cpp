@@ -130,14 +130,22 @@ void put_content(SectionWriter& out, const State& state, const FlagsCopy& flags,
     return out.put(bytes.data(), bytes.size());
   }
   switch (static_cast<Kind>(section + 1)) {
-    case Kind::Vectors: return out.put_plane(state.vectors, count);
-    case Kind::Links: return out.put_plane(graph.links, count);
-    case Kind::UpperLinks: return out.put_plane(graph.upper_links, graph.upper_rows);
-    case Kind::Ids: return out.put_plane(state.ids, count);
-    case Kind::UpperOf: return out.put_plane(graph.upper_of, count);
-    case Kind::Levels: return out.put_plane(graph.levels, count);
-    case Kind::Flags: return out.put(flags.bytes.data(), count);
-    case Kind::Attachment: return;
+    case Kind::Vectors:
+      return out.put_plane(state.vectors, count);
+    case Kind::Links:
+      return out.put_plane(graph.links, count);
+    case Kind::UpperLinks:
+      return out.put_plane(graph.upper_links, graph.upper_rows);
+    case Kind::Ids:
+      return out.put_plane(state.ids, count);
+    case Kind::UpperOf:
+      return out.put_plane(graph.upper_of, count);
+    case Kind::Levels:
+      return out.put_plane(graph.levels, count);
+    case Kind::Flags:
+      return out.put(flags.bytes.data(), count);
+    case Kind::Attachment:
+      return;
   }
 }
 
