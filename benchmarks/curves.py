@@ -34,7 +34,7 @@ def qps_at(points: Sequence[tuple[float, float]], recall: float) -> tuple[float,
     if not curve or curve[-1][0] < recall:
         return None
     if curve[0][0] >= recall:
-        return curve[0][1], curve[0][0] > recall
+        return curve[0][1], min(points)[0] > recall
     for (low, fast), (high, slow) in pairwise(curve):
         if low <= recall <= high:
             share = (recall - low) / (high - low)

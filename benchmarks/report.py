@@ -77,6 +77,7 @@ def draw(name: str, run: Json, result: Json, path: Path) -> None:
                 label=f"{engine} {result['engines'][engine]['version']}",
             )
         panel.set_yscale("log")
+        panel.set_xlim(0.75, 1.005)  # nobody chooses between engines further left
         panel.set_title("one query a call" if mode == "single" else "all queries in one call")
         panel.set_xlabel(f"recall@{result['settings']['k']}")
         panel.grid(which="both", alpha=0.25)
@@ -153,7 +154,7 @@ def _legend(result: Json) -> str:
     text = "Engine columns: queries/s. Ratios: nearfield's speed by the peer's, median (range)."
     text += " `*`: beyond that recall at the cheapest setting. `-`: not reached or not measured."
     failures = [f"{k}: {v}" for run in result["runs"].values() for k, v in run["failures"].items()]
-    gone = [f"{name} is not installed" for name in result["missing"]]
+    gone = [f"{name}: {why}" for name, why in result["missing"].items()]
     return " ".join([text, *(f"Left out: {why}." for why in [*gone, *failures])])
 
 
