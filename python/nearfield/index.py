@@ -13,7 +13,7 @@ from nearfield._arrays import as_count, as_id, as_ids, as_threads, as_vectors, a
 from nearfield._core import Index as Core
 from nearfield.errors import FileMismatch, InvalidInput
 from nearfield.ids import LabelSetView
-from nearfield.neighbors import Neighbors, neighbors_of, too_few
+from nearfield.neighbors import Neighbors, too_few
 from nearfield.spaces import Space, StorageDataType, as_space, as_storage
 from nearfield.stats import IndexStats, stats_of
 from nearfield.typing import (
@@ -30,6 +30,7 @@ from nearfield.typing import (
 __all__ = ["E4M3Index", "Float8Index", "FloatIndex", "Index"]
 
 _FLOAT32 = np.dtype(np.float32)
+_NDARRAY = np.ndarray
 _PLAIN = 0x101  # numpy's flags C_CONTIGUOUS and ALIGNED
 _OWN = frozenset(("_core", "_ef", "_reserved"))
 _DEFAULT_EF = 10
@@ -339,7 +340,7 @@ class Index:
         """
         # The common case first: numbers in the very form that the core reads.
         if (
-            type(vectors) is not np.ndarray
+            type(vectors) is not _NDARRAY
             or vectors.dtype is not _FLOAT32
             or vectors.flags.num & _PLAIN != _PLAIN
             or type(k) is not int
@@ -358,7 +359,9 @@ class Index:
         if if_short != "raise" and if_short != "pad":
             message = f"if_short is {if_short!r}; expected 'raise' or 'pad'"
             raise InvalidInput(message)
-        result = neighbors_of(found := self._core.query(vectors, k, ef, num_threads))
+        found = self._core.query(vectors, k, ef, num_threads)
+        result = Neighbors(found[:2])
+        result._found = found
         if found[2] is not None and if_short == "raise":
             raise too_few(result, k, self._core.counts)
         return result
