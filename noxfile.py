@@ -1,4 +1,4 @@
-"""The words of a contributor, and of CI: ``nox -s lint``, ``nox -s tests``, ...; ``nox --list`` names all.
+"""The words of a contributor, and of CI: ``nox -s lint``, ``nox -s tests``; ``nox --list`` has all.
 
 Each command line stands here and nowhere else. Sessions run in the environment that calls them
 (``pip install '.[dev]'``), so one installation serves all; ``dev`` makes such an environment.
@@ -38,6 +38,7 @@ def newest(*names: str) -> str:
 
 
 def cxx_files() -> list[str]:
+    """Give all C++ of the repository."""
     folders = (ROOT / "cpp", ROOT / "tests" / "cpp")
     return [str(path) for folder in folders for path in sorted(folder.rglob("*.[ch]*"))]
 
@@ -46,8 +47,8 @@ def build_native(session: nox.Session, name: str, *options: str) -> str:
     """Build the native tests in build/NAME, warnings being errors; give the program."""
     folder = BUILD / name
     session.run(
-        "cmake", "-S", str(ROOT), "-B", str(folder), "-DNEARFIELD_PYTHON=OFF", "-DNEARFIELD_TESTS=ON",
-        "-DNEARFIELD_WERROR=ON", *options, external=True, silent=True,
+        "cmake", "-S", str(ROOT), "-B", str(folder), "-DNEARFIELD_PYTHON=OFF",
+        "-DNEARFIELD_TESTS=ON", "-DNEARFIELD_WERROR=ON", *options, external=True, silent=True,
     )  # fmt: skip
     session.run(
         "cmake", "--build", str(folder), "-j", str(os.cpu_count()), external=True, silent=True
@@ -120,7 +121,7 @@ def simde(session: nox.Session) -> None:
 
 @nox.session
 def arm(session: nox.Session) -> None:
-    """Cross-compile for ARM64 and run the native tests under emulation, on an old and a newer CPU."""
+    """Cross-compile for ARM64; run the native tests emulated, on an old and a newer CPU."""
     program = build_native(
         session, "arm", "-DCMAKE_SYSTEM_NAME=Linux", "-DCMAKE_SYSTEM_PROCESSOR=aarch64",
         "-DCMAKE_CXX_COMPILER=aarch64-linux-gnu-g++",
@@ -134,7 +135,7 @@ def arm(session: nox.Session) -> None:
 
 @nox.session
 def levels(session: nox.Session) -> None:
-    """Run the tests of recall and counters once per SIMD level of this CPU, the level being forced."""
+    """Run the tests of recall and counters with each SIMD level of this CPU forced."""
     ask = "import json, nearfield; print(json.dumps(nearfield.simd.available()))"
     for level in json.loads(session.run("python", "-c", ask, silent=True)):
         session.run(
@@ -169,7 +170,8 @@ def wheel(session: nox.Session) -> None:
     )  # fmt: skip
     code = (
         "import numpy as np, nearfield as nf; i = nf.Index(nf.Space.Cosine, 8); "
-        "i.add_items(np.eye(8)); assert i.query(np.eye(8)[3], k=1).ids[0] == 3; print(nf.simd.active())"
+        "i.add_items(np.eye(8)); assert i.query(np.eye(8)[3], k=1).ids[0] == 3; "
+        "print(nf.simd.active())"
     )
     with tempfile.TemporaryDirectory() as folder, session.chdir(folder):
         session.run(python, "-c", code, external=True, env=no_compiler)
