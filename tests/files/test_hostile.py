@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 pytest.importorskip("xxhash")
 
-import hostile
-
 CASES = 10_000 if os.environ.get("NEARFIELD_PROOF") else 1_500
 
 
-def test_hostile_files() -> None:
-    report = hostile.run(CASES, seed=1)
+def test_hostile_files(tmp_path: Path) -> None:
+    script = Path(__file__).with_name("hostile.py")
+    report_path = tmp_path / "report.json"
+    command = [sys.executable, str(script), "--count", str(CASES), "--json", str(report_path)]
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
+    report = json.loads(report_path.read_text())
     assert report["findings"] == []
     openings = report["openings"]
     assert sum(openings.values()) == 4 * CASES
