@@ -11,6 +11,7 @@
 #include <memory>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace nearfield {
@@ -156,7 +157,9 @@ void parallel_for(std::size_t items, std::size_t num_threads,
     }
     lock.lock();
   }
-  if (job->error) std::rethrow_exception(job->error);
+  // Taken out of the job, which a late pool thread may still hold: an exception that belongs to Python must
+  // not die on a thread of ours.
+  if (job->error) std::rethrow_exception(std::exchange(job->error, nullptr));
 }
 
 }  // namespace nearfield
