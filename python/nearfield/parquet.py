@@ -3,29 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from nearfield._arrays import as_vectors
+from nearfield._arrays import as_ids
+from nearfield._source import CHUNK_ROWS, Chunk, KeyKind, Keys, Source, checked_rows
 from nearfield.errors import InvalidInput
-from nearfield.sources import Chunk, Source, finite_rows
 from nearfield.typing import Vectors
 
-__all__ = ["open_parquet", "write_parquet"]
-
-_CHUNK_ROWS = 8192
+__all__ = ["ParquetWriter", "open_parquet"]
 
 
 def _pyarrow() -> tuple[Any, Any]:
     try:
-        import pyarrow
-        import pyarrow.parquet
+        import pyarrow  # type: ignore[import-untyped]
+        import pyarrow.parquet  # type: ignore[import-untyped]
     except ImportError as error:
         message = "Parquet files need pyarrow: pip install 'nearfield[arrow]'"
         raise InvalidInput(message) from error
     return pyarrow, pyarrow.parquet
+
+
+@contextmanager
+def _reading(name: str) -> Iterator[None]:
+    """Turn pyarrow's errors into a sentence that names the file."""
+    arrow, _ = _pyarrow()
+    try:
+        yield
+    except InvalidInput:
+        raise
+    except (arrow.ArrowException, OSError, EOFError) as error:
+        message = f"{name} cannot be read as a Parquet file: {error}"
+        raise InvalidInput(message) from error
 
 
 def open_parquet(path: Path, *, vectors: str | None, key: str | None, where: str | None) -> Source:
@@ -48,149 +61,213 @@ def open_parquet(path: Path, *, vectors: str | None, key: str | None, where: str
     InvalidInput
         Not a Parquet file, or a column is missing or unfit.
     """
-    arrow, parquet = _pyarrow()
-    try:
+    _, parquet = _pyarrow()
+    name = path.name
+    with _reading(name):
         file = parquet.ParquetFile(path)
-    except (arrow.ArrowInvalid, OSError) as error:
-        message = f"{path.name} cannot be read as a Parquet file: {error}"
-        raise InvalidInput(message) from error
     schema = file.schema_arrow
-    column = _vector_column(arrow, schema, vectors, path.name)
-    field, value = _filter(where)
-    for name in (key, field):
-        if name is not None and name not in schema.names:
-            message = f"{path.name} has no column {name!r}; it holds {', '.join(schema.names)}"
-            raise InvalidInput(message)
-    columns = list(dict.fromkeys(name for name in (column, key, field) if name is not None))
-    dimensions = _dimensions(file, schema.field(column).type, column, path.name)
+    column = _vector_column(schema, vectors, name)
+    key_kind = _key_kind(schema, key, name)
+    rows_filter = None if where is None else _Filter(schema, where, name)
+    field = None if rows_filter is None else rows_filter.field
+    columns = list(dict.fromkeys(each for each in (column, key, field) if each is not None))
+    dimensions = _dimensions(file, schema.field(column).type, column, name)
+
+    def batches(wanted: list[str]) -> Iterator[tuple[Any, NDArray[np.int64]]]:
+        first = 0
+        with _reading(name):
+            for batch in file.iter_batches(CHUNK_ROWS, columns=wanted):
+                numbers = np.arange(first, first + len(batch))
+                first += len(batch)
+                if rows_filter is not None:
+                    mask = rows_filter.mask(batch)
+                    batch, numbers = batch.filter(mask), numbers[np.asarray(mask)]
+                if len(batch):
+                    yield batch, numbers
 
     def chunks() -> Iterator[Chunk]:
-        first = 0
-        for batch in file.iter_batches(_CHUNK_ROWS, columns=columns):
-            kept = _kept(batch, field, value)
-            rows = batch if kept is None else batch.take(arrow.array(kept))
-            numbers = np.arange(first, first + len(batch)) if kept is None else first + kept
-            first += len(batch)
-            if len(rows) == 0:
-                continue
-            yield (
-                _keys(rows, key, numbers, path.name),
-                _vectors(rows.column(column), dimensions, numbers, path.name),
-            )
+        for batch, numbers in batches(columns):
+            keys = None if key is None else _keys(batch.column(key), key_kind, numbers, name)
+            yield keys, _vectors(batch.column(column), dimensions, numbers, name)
 
-    return Source(
-        path.name,
-        file.metadata.num_rows if where is None else None,
-        dimensions,
-        key is not None,
-        chunks,
-    )
+    def count() -> int:
+        return sum(len(numbers) for _, numbers in batches([field or column]))
+
+    rows = file.metadata.num_rows if where is None else None
+    return Source(name, rows, dimensions, key_kind, chunks, count)
 
 
-def _vector_column(arrow: Any, schema: Any, asked: str | None, name: str) -> str:
-    lists = [
-        field.name
-        for field in schema
-        if arrow.types.is_list(field.type)
-        or arrow.types.is_large_list(field.type)
-        or arrow.types.is_fixed_size_list(field.type)
-    ]
+def _is_list(kind: Any) -> bool:
+    from pyarrow import types
+
+    return bool(types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind))
+
+
+def _vector_column(schema: Any, asked: str | None, name: str) -> str:
+    from pyarrow import types
+
+    lists = [field.name for field in schema if _is_list(field.type)]
     if asked is None:
-        if len(lists) == 1:
-            return str(lists[0])
-        held = f"the list columns {', '.join(lists)}" if lists else "no column of lists"
-        message = f"{name} holds {held}; name the column of vectors with --vectors"
-        raise InvalidInput(message)
+        if len(lists) != 1:
+            held = f"the list columns {', '.join(lists)}" if lists else "no column of lists"
+            message = f"{name} holds {held}; name the column that holds the vectors"
+            raise InvalidInput(message)
+        asked = str(lists[0])
     if asked not in lists:
+        known = "not a column of lists" if asked in schema.names else "not a column"
         message = (
-            f"{name} has no column of vectors {asked!r}; its list columns are "
-            f"{', '.join(lists) or 'none'}"
+            f"{name}: {asked!r} is {known}; expected one of {', '.join(lists) or 'no such column'}"
         )
+        raise InvalidInput(message)
+    inner = schema.field(asked).type.value_type
+    if not (types.is_integer(inner) or types.is_floating(inner)):
+        message = f"{name}: column {asked!r} holds lists of {inner}; expected numbers"
         raise InvalidInput(message)
     return asked
 
 
-def _filter(where: str | None) -> tuple[str | None, str | None]:
-    if where is None:
-        return None, None
-    field, separator, value = where.partition("=")
-    if not separator or not field:
-        message = f"--rows is {where!r}; expected COLUMN=VALUE"
+def _column_type(schema: Any, column: str, name: str) -> Any:
+    if column not in schema.names:
+        message = f"{name} has no column {column!r}; it holds {', '.join(schema.names)}"
         raise InvalidInput(message)
-    return field, value
+    kind = schema.field(column).type
+    return kind.value_type if hasattr(kind, "index_type") else kind
+
+
+def _key_kind(schema: Any, key: str | None, name: str) -> KeyKind:
+    from pyarrow import types
+
+    if key is None:
+        return "none"
+    kind = _column_type(schema, key, name)
+    if types.is_integer(kind):
+        return "id"
+    if types.is_string(kind) or types.is_large_string(kind):
+        return "text"
+    message = f"{name}: the key column {key!r} holds {kind}; expected text or integers"
+    raise InvalidInput(message)
+
+
+class _Filter:
+    """``column=value``, with the value read as the type of the column."""
+
+    def __init__(self, schema: Any, where: str, name: str) -> None:
+        arrow, _ = _pyarrow()
+        self.field, separator, text = where.partition("=")
+        if not separator or not self.field:
+            message = f"the row filter is {where!r}; expected COLUMN=VALUE"
+            raise InvalidInput(message)
+        kind = _column_type(schema, self.field, name)
+        try:
+            self._value = arrow.scalar(text).cast(kind)
+        except arrow.ArrowException:
+            message = f"{name}: column {self.field!r} holds {kind}, which {text!r} cannot be"
+            raise InvalidInput(message) from None
+
+    def mask(self, batch: Any) -> Any:
+        """Tell which rows of a batch pass."""
+        from pyarrow import compute
+
+        column = batch.column(self.field)
+        if hasattr(column, "dictionary_decode"):
+            column = column.dictionary_decode()
+        return compute.fill_null(compute.equal(column, self._value), False)
 
 
 def _dimensions(file: Any, kind: Any, column: str, name: str) -> int:
     if hasattr(kind, "list_size"):
         return int(kind.list_size)
-    for batch in file.iter_batches(1, columns=[column]):
-        first = batch.column(0)[0].as_py()
-        if first:
-            return len(first)
-    message = f"{name}: column {column!r} is empty, so its dimensions are not known"
+    with _reading(name):
+        for batch in file.iter_batches(CHUNK_ROWS, columns=[column]):
+            lengths = batch.column(0).value_lengths().drop_null()
+            if len(lengths):
+                return int(lengths[0].as_py())
+    message = f"{name}: column {column!r} holds no vector, so its dimensions are not known"
     raise InvalidInput(message)
 
 
-def _kept(batch: Any, field: str | None, value: str | None) -> Any:
-    if field is None:
-        return None
-    texts = [None if each is None else str(each) for each in batch.column(field).to_pylist()]
-    return np.flatnonzero(np.array([each == value for each in texts], dtype=bool))
+def _first_null(column: Any, numbers: NDArray[np.int64]) -> int:
+    return int(numbers[np.argmax(column.is_null().to_numpy(zero_copy_only=False))])
 
 
-def _keys(rows: Any, key: str | None, numbers: Any, name: str) -> list[Any] | None:
-    if key is None:
-        return None
-    values = rows.column(key).to_pylist()
-    for number, value in zip(numbers, values, strict=True):
-        if not isinstance(value, (str, int)) or isinstance(value, bool):
-            message = f"{name}, row {number}: the key is {value!r}; expected text or an integer"
-            raise InvalidInput(message)
-    return values
-
-
-def _vectors(column: Any, dimensions: int, numbers: Any, name: str) -> Vectors:
+def _keys(column: Any, kind: KeyKind, numbers: NDArray[np.int64], name: str) -> Keys:
     if column.null_count:
-        row = numbers[int(np.argmax(column.is_null().to_numpy(zero_copy_only=False)))]
-        message = f"{name}, row {row}: the vector is null"
+        message = f"{name}, row {_first_null(column, numbers)}: the key is null"
+        raise InvalidInput(message)
+    if kind == "text":
+        return [str(key) for key in column.to_pylist()]
+    if hasattr(column, "dictionary_decode"):
+        column = column.dictionary_decode()
+    ids = column.to_numpy(zero_copy_only=False)
+    if ids.dtype.kind == "i" and ids.min() < 0:
+        place = int(np.argmax(ids < 0))
+        message = f"{name}, row {numbers[place]}: the key is {ids[place]}; ids are 0 or more"
+        raise InvalidInput(message)
+    return as_ids(ids, f"{name}, the key column from row {numbers[0]} on: ids")
+
+
+def _vectors(column: Any, dimensions: int, numbers: NDArray[np.int64], name: str) -> Vectors:
+    # Nulls first: flatten() drops them, which would shift the rows.
+    if column.null_count:
+        message = f"{name}, row {_first_null(column, numbers)}: the vector is null"
         raise InvalidInput(message)
     if not hasattr(column.type, "list_size"):
-        lengths = np.asarray(column.value_lengths())
+        lengths = column.value_lengths().to_numpy(zero_copy_only=False)
         wrong = np.flatnonzero(lengths != dimensions)
         if len(wrong):
             message = (
                 f"{name}, row {numbers[wrong[0]]}: the vector has {lengths[wrong[0]]} numbers; "
-                f"the first row has {dimensions}"
+                f"the first has {dimensions}"
             )
             raise InvalidInput(message)
+    # A null inside a vector becomes NaN here, and is refused with it.
     flat = column.flatten().to_numpy(zero_copy_only=False)
-    if len(flat) != len(column) * dimensions or flat.dtype.kind == "O":
-        message = f"{name}, rows {numbers[0]} to {numbers[-1]}: a vector holds a null or no numbers"
-        raise InvalidInput(message)
-    rows = as_vectors(flat.reshape(-1, dimensions), dimensions, name, axes=2)
-    good = np.isfinite(rows).all(axis=1)
-    return finite_rows(
-        rows, 0 if good.all() else int(numbers[np.argmin(good)] - np.argmin(good)), name
-    )
+    return checked_rows(flat.reshape(-1, dimensions), dimensions, numbers, name)
 
 
-def write_parquet(path: Path, names: str, values: list[Any], vectors: Vectors) -> None:
-    """Write ids or keys beside their vectors.
+class ParquetWriter:
+    """Writes ids or keys beside their vectors, chunk by chunk.
 
     Parameters
     ----------
     path : Path
         The file to write.
-    names : str
-        Name of the first column, ``id`` or ``key``.
-    values : list
-        Its n values.
-    vectors : ndarray of shape (n, d)
-        Column ``vector``, a fixed-size list of float32.
+    key_kind : "id" or "text"
+        Names the first column ``id`` or ``key``.
+    dimensions : int
+        Numbers in a vector; column ``vector`` is a fixed-size list of float32.
+
+    Raises
+    ------
+    InvalidInput
+        pyarrow is not installed.
     """
-    arrow, parquet = _pyarrow()
-    flat = arrow.array(np.ascontiguousarray(vectors).ravel())
-    lists = arrow.FixedSizeListArray.from_arrays(flat, vectors.shape[1])
-    kind = arrow.string() if names == "key" else arrow.uint64()
-    table = arrow.table({names: arrow.array(values, type=kind), "vector": lists})
-    parquet.write_table(table, path)
+
+    def __init__(self, path: Path, key_kind: KeyKind, dimensions: int) -> None:
+        self._arrow, parquet = _pyarrow()
+        name, kind = ("key", self._arrow.string())
+        if key_kind == "id":
+            name, kind = "id", self._arrow.uint64()
+        lists = self._arrow.list_(self._arrow.float32(), dimensions)
+        self._schema = self._arrow.schema([(name, kind), ("vector", lists)])
+        self._writer = parquet.ParquetWriter(path, self._schema)
+
+    def write(self, keys: Any, vectors: Vectors) -> None:
+        """Append rows.
+
+        Parameters
+        ----------
+        keys : ndarray or list of n ids or keys
+            The first column.
+        vectors : ndarray of float32, shape (n, dimensions)
+            The second.
+        """
+        kind, lists = self._schema.types
+        flat = self._arrow.array(np.ascontiguousarray(vectors).ravel())
+        column = self._arrow.FixedSizeListArray.from_arrays(flat, lists.list_size)
+        names = self._arrow.array(keys, type=kind)
+        self._writer.write_table(self._arrow.table([names, column], schema=self._schema))
+
+    def close(self) -> None:
+        """Finish the file."""
+        self._writer.close()

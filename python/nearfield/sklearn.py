@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from numbers import Integral
+from typing import Any, Literal, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
 
 from nearfield.errors import InvalidInput
 from nearfield.index import Index
 from nearfield.spaces import Space
+
+try:
+    from joblib import effective_n_jobs  # type: ignore[import-untyped]
+    from scipy.sparse import csr_matrix  # type: ignore[import-untyped]
+    from sklearn.base import (  # type: ignore[import-untyped]
+        BaseEstimator,
+        ClassNamePrefixFeaturesOutMixin,
+        TransformerMixin,
+    )
+    from sklearn.utils import check_random_state  # type: ignore[import-untyped]
+    from sklearn.utils.validation import (  # type: ignore[import-untyped]
+        check_is_fitted,
+        validate_data,
+    )
+except ImportError as error:
+    _NEEDS = "nearfield.sklearn needs scikit-learn 1.6 or later: pip install 'nearfield[cluster]'"
+    raise ImportError(_NEEDS) from error
 
 __all__ = ["NearfieldTransformer", "precomputed_knn"]
 
@@ -22,9 +37,20 @@ _SPACES = {
     "sqeuclidean": Space.Euclidean,
     "cosine": Space.Cosine,
 }
+_MODES = ("distance", "connectivity")
+# Up to so many rows the default beam holds all of them, and the result is exact.
+_EXACT_ROWS = 2000
+_DEFAULT_EF = 100
+
+Distances: TypeAlias = NDArray[np.float64]
+Rows: TypeAlias = NDArray[np.int64]
 
 
-class NearfieldTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class NearfieldTransformer(
+    ClassNamePrefixFeaturesOutMixin,  # type: ignore[misc]
+    TransformerMixin,  # type: ignore[misc]
+    BaseEstimator,  # type: ignore[misc]
+):
     """Approximate nearest neighbours as a sparse graph, in place of KNeighborsTransformer.
 
     Parameters
@@ -37,15 +63,16 @@ class NearfieldTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
     metric : {"euclidean", "l2", "sqeuclidean", "cosine"}, default "euclidean"
         Distances of "euclidean" are true ones, not squared.
     M : int, default 16
-        Links per row of the index; more = better recall, more memory.
+        Links of a row in the index; more gives better recall and takes more memory.
     ef_construction : int, default 200
         Beam width while building.
-    ef : int or None, default None (10 more than twice the neighbours asked for)
-        Beam width of queries; more = better recall, slower.
-    n_jobs : int or None, default None (all cores)
-        Threads.
-    random_state : int or None, default None (1)
-        Seed of the index; results are deterministic either way.
+    ef : int or None, default None
+        Beam width of queries; more gives better recall and takes longer. None takes all rows up to
+        2,000, which is exact, and beyond that the larger of 100 and twice the neighbours asked for.
+    n_jobs : int or None, default None
+        Threads, as in scikit-learn: None is 1, -1 all cores. The result does not depend on it.
+    random_state : int, RandomState or None, default None
+        Chooses the levels of the index; None is 1, so that the result is always deterministic.
 
     Attributes
     ----------
@@ -53,10 +80,12 @@ class NearfieldTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         The fitted index; ids are the numbers of the rows.
     n_features_in_, n_samples_fit_ : int
         Shape of the fitted data.
+    effective_metric_ : str
+        The metric, "l2" being "euclidean".
 
     Notes
     -----
-    Vectors are kept as float32. Fit costs O(n log n) distances, a query O(log n).
+    Vectors are kept as float32. Fitting takes O(n log n) distances, a query O(log n).
 
     Examples
     --------
@@ -77,7 +106,7 @@ class NearfieldTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         ef_construction: int = 200,
         ef: int | None = None,
         n_jobs: int | None = None,
-        random_state: int | None = None,
+        random_state: Any = None,
     ) -> None:
         self.n_neighbors = n_neighbors
         self.mode = mode
@@ -88,7 +117,7 @@ class NearfieldTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         self.n_jobs = n_jobs
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any = None) -> NearfieldTransformer:  # noqa: ARG002
+    def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ARG002
         """Build the index.
 
         Parameters
@@ -106,25 +135,81 @@ class NearfieldTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         Raises
         ------
         InvalidInput
-            An unknown mode or metric.
+            An unknown mode or metric, or a number out of its bounds.
         """
-        if self.metric not in _SPACES or self.mode not in ("distance", "connectivity"):
-            message = (
-                f"metric={self.metric!r}, mode={self.mode!r}; expected a metric of "
-                f"{', '.join(_SPACES)} and mode 'distance' or 'connectivity'"
-            )
+        self._fit(X)
+        return self
+
+    def _fit(self, X: Any) -> NDArray[Any]:
+        if self.metric not in _SPACES:
+            message = f"metric is {self.metric!r}; expected one of {', '.join(_SPACES)}"
             raise InvalidInput(message)
-        rows = validate_data(self, X, dtype=[np.float32, np.float64])
-        seed = 1 if self.random_state is None else self.random_state
-        index = Index(_SPACES[self.metric], rows.shape[1], self.M, self.ef_construction, seed)
-        index.add_items(rows, num_threads=self._threads())
+        _checked_mode(self.mode)
+        _checked_count(self.n_neighbors)
+        rows: NDArray[Any] = validate_data(self, X, dtype=[np.float32, np.float64])
+        index = Index(
+            _SPACES[self.metric], rows.shape[1], self.M, self.ef_construction, self._seed()
+        )
+        index.add_items(rows, num_threads=effective_n_jobs(self.n_jobs))
         self.index_ = index
         self.n_samples_fit_ = rows.shape[0]
-        return self
+        self.effective_metric_ = "euclidean" if self.metric == "l2" else self.metric
+        return rows
+
+    def transform(self, X: Any) -> csr_matrix:
+        """Give the graph from rows to the fitted rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, n_features)
+            The rows.
+
+        Returns
+        -------
+        csr_matrix of shape (n, n_samples_fit)
+            Each row sorted by distance.
+
+        Raises
+        ------
+        InvalidInput
+            More neighbours are asked for than rows were fitted.
+        """
+        check_is_fitted(self)
+        rows = validate_data(self, X, dtype=[np.float32, np.float64], reset=False)
+        return self._graph(*self._query(rows, self._wanted()), self.mode)
+
+    def fit_transform(self, X: Any, y: Any = None) -> csr_matrix:  # noqa: ARG002
+        """Build the index and give the graph of its rows.
+
+        As ``fit(X).transform(X)``, except that in mode "distance" each row comes first in its own
+        row of the graph, at distance 0, also where the data holds copies of it.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows.
+        y : ignored
+            For scikit-learn.
+
+        Returns
+        -------
+        csr_matrix of shape (n_samples, n_samples)
+            Each row sorted by distance.
+
+        Raises
+        ------
+        InvalidInput
+            As for `fit` and `transform`.
+        """
+        rows = self._fit(X)
+        found = self._query(rows, self._wanted())
+        if self.mode == "distance":
+            found = _with_self_first(*found)
+        return self._graph(*found, self.mode)
 
     def kneighbors(
         self, X: Any = None, n_neighbors: int | None = None, return_distance: bool = True
-    ) -> Any:
+    ) -> tuple[Distances, Rows] | Rows:
         """Find the nearest fitted rows.
 
         Parameters
@@ -144,41 +229,20 @@ class NearfieldTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         Raises
         ------
         InvalidInput
-            More neighbours asked for than rows were fitted.
+            More neighbours are asked for than there are rows.
         """
-        check_is_fitted(self)
-        wanted = self.n_neighbors if n_neighbors is None else n_neighbors
-        if X is None:
-            rows = self.index_.get_vectors(range(self.n_samples_fit_))
-            distances, indices = _without_self(*self._query(rows, wanted + 1))
-        else:
-            rows = validate_data(self, X, dtype=[np.float32, np.float64], reset=False)
-            distances, indices = self._query(rows, wanted)
+        distances, indices = self._kneighbors(X, n_neighbors)
         return (distances, indices) if return_distance else indices
 
-    def transform(self, X: Any) -> csr_matrix:
-        """Give the graph from rows to the fitted rows.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, n_features)
-            The rows.
-
-        Returns
-        -------
-        csr_matrix of shape (n, n_samples_fit)
-            Rows sorted by distance.
-        """
+    def _kneighbors(self, X: Any, n_neighbors: int | None) -> tuple[Distances, Rows]:
         check_is_fitted(self)
-        rows = validate_data(self, X, dtype=[np.float32, np.float64], reset=False)
-        wanted = self.n_neighbors + (self.mode == "distance")
-        distances, indices = self._query(rows, min(wanted, self.n_samples_fit_))
-        width = indices.shape[1]
-        data = distances if self.mode == "distance" else np.ones_like(distances)
-        starts = np.arange(0, len(rows) * width + 1, width)
-        return csr_matrix(
-            (data.ravel(), indices.ravel(), starts), shape=(len(rows), self.n_samples_fit_)
-        )
+        wanted = _checked_count(self.n_neighbors if n_neighbors is None else n_neighbors)
+        if X is not None:
+            rows = validate_data(self, X, dtype=[np.float32, np.float64], reset=False)
+            return self._query(rows, wanted)
+        rows = self.index_.get_vectors(np.arange(self.n_samples_fit_))
+        distances, indices = _with_self_first(*self._query(rows, wanted + 1))
+        return distances[:, 1:], indices[:, 1:]
 
     def kneighbors_graph(
         self, X: Any = None, n_neighbors: int | None = None, mode: str = "connectivity"
@@ -195,25 +259,48 @@ class NearfieldTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         Returns
         -------
         csr_matrix of shape (n, n_samples_fit)
-            One row a query.
+            Each row sorted by distance.
+
+        Raises
+        ------
+        InvalidInput
+            As for `kneighbors`, or an unknown mode.
         """
-        distances, indices = self.kneighbors(X, n_neighbors)
+        return self._graph(*self._kneighbors(X, n_neighbors), _checked_mode(mode))
+
+    def _graph(self, distances: Distances, indices: Rows, mode: str) -> csr_matrix:
+        rows, width = indices.shape
         data = distances if mode == "distance" else np.ones_like(distances)
-        starts = np.arange(0, indices.size + 1, indices.shape[1])
-        shape = (len(indices), self.n_samples_fit_)
-        return csr_matrix((data.ravel(), indices.ravel(), starts), shape=shape)
+        starts = np.arange(0, rows * width + 1, width)
+        return csr_matrix(
+            (data.ravel(), indices.ravel(), starts), shape=(rows, self.n_samples_fit_)
+        )
 
-    def _threads(self) -> int:
-        return -1 if self.n_jobs is None else self.n_jobs
+    def _wanted(self) -> int:
+        return _checked_count(self.n_neighbors) + (self.mode == "distance")
 
-    def _query(self, rows: Any, k: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        if k > self.n_samples_fit_:
-            message = f"n_neighbors asks for {k} rows, but only {self.n_samples_fit_} were fitted"
+    def _seed(self) -> int:
+        if self.random_state is None:
+            return 1
+        if isinstance(self.random_state, Integral):
+            return int(self.random_state)
+        return int(check_random_state(self.random_state).randint(2**31 - 1))
+
+    def _query(self, rows: NDArray[Any], k: int) -> tuple[Distances, Rows]:
+        held = self.n_samples_fit_
+        if k > held:
+            message = (
+                f"n_neighbors asks for {k} rows, the row itself included where it is fitted, but "
+                f"only {held} were fitted (n_samples_fit = {held}); ask for fewer"
+            )
             raise InvalidInput(message)
-        ef = 2 * k + 10 if self.ef is None else self.ef
-        ids, distances = self.index_.query(rows, k, self._threads(), max(ef, k))
-        wide = np.maximum(distances.astype(np.float64), 0)
-        if self.metric in ("euclidean", "l2"):
+        beam = self.ef
+        if beam is None:
+            beam = held if held <= _EXACT_ROWS else max(_DEFAULT_EF, 2 * k)
+        threads = effective_n_jobs(self.n_jobs)
+        ids, distances = self.index_.query(rows, k, threads, max(beam, k))
+        wide = distances.astype(np.float64)
+        if self.effective_metric_ == "euclidean":
             wide = np.sqrt(wide)
         return wide, ids.astype(np.int64)
 
@@ -222,14 +309,30 @@ class NearfieldTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         return int(self.n_samples_fit_)
 
 
-def _without_self(
-    distances: NDArray[np.float64], indices: NDArray[np.int64]
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Drop each row itself, or its last neighbour where copies have crowded it out."""
+def _checked_mode(mode: str) -> str:
+    if mode not in _MODES:
+        message = f"mode is {mode!r}; expected 'distance' or 'connectivity'"
+        raise InvalidInput(message)
+    return mode
+
+
+def _checked_count(n_neighbors: Any) -> int:
+    if not isinstance(n_neighbors, Integral) or isinstance(n_neighbors, bool) or n_neighbors < 1:
+        message = f"n_neighbors is {n_neighbors!r}; expected a whole number from 1"
+        raise InvalidInput(message)
+    return int(n_neighbors)
+
+
+def _with_self_first(distances: Distances, indices: Rows) -> tuple[Distances, Rows]:
+    """Move each row to its own front; where copies have crowded it out, it takes the last place."""
     own = indices == np.arange(len(indices))[:, np.newaxis]
     own[~own.any(axis=1), -1] = True
-    shape = (len(indices), indices.shape[1] - 1)
-    return distances[~own].reshape(shape), indices[~own].reshape(shape)
+    order = np.argsort(~own, axis=1, kind="stable")
+    distances = np.take_along_axis(distances, order, axis=1)
+    indices = np.take_along_axis(indices, order, axis=1)
+    distances[:, 0] = 0
+    indices[:, 0] = np.arange(len(indices))
+    return distances, indices
 
 
 def precomputed_knn(
@@ -257,12 +360,16 @@ def precomputed_knn(
     ------
     InvalidInput
         Fewer than ``n_neighbors`` rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nearfield.sklearn import precomputed_knn
+    >>> indices, distances = precomputed_knn(np.array([[0.0], [1.0], [3.0]]), 2)
+    >>> indices.tolist(), distances.tolist()
+    ([[0, 1], [1, 0], [2, 1]], [[0.0, 1.0], [0.0, 1.0], [0.0, 2.0]])
     """
-    fitted = NearfieldTransformer(n_neighbors - 1, metric=metric, **parameters).fit(X)
-    distances, indices = fitted.kneighbors()
-    own = np.arange(len(indices), dtype=np.int32)[:, np.newaxis]
-    zero = np.zeros((len(indices), 1), dtype=np.float32)
-    return (
-        np.hstack([own, indices.astype(np.int32)]),
-        np.hstack([zero, distances.astype(np.float32)]),
-    )
+    fitted = NearfieldTransformer(_checked_count(n_neighbors), metric=metric, **parameters)
+    rows = fitted._fit(X)
+    distances, indices = _with_self_first(*fitted._query(rows, n_neighbors))
+    return indices.astype(np.int32), distances.astype(np.float32)

@@ -4,75 +4,34 @@ A source says what it holds before it is read and hands it out in chunks, so tha
 memory pass through. How it is chunked leaves no trace in an index (`nearfield.Index.add_items`
 cuts anew).
 
-| suffix | layout |
-|---|---|
-| ``.parquet`` | a column of lists (fixed size or not); other columns as keys and filters |
-| ``.npy`` | one array (n, d), mapped |
-| ``.npz:name`` | one array of an archive, read whole; without a name, its only 2-D array |
-| ``.fvecs .bvecs`` | per row i32 d, then d float32 or uint8 |
-| ``.fbin .u8bin`` | u32 n, u32 d, then n rows of float32 or uint8 |
+======================  ============================================================================
+suffix                  layout, little endian
+======================  ============================================================================
+``.parquet``            a column of lists (fixed size or not); other columns as keys and filters
+``.npy``                one array (n, d), mapped
+``.npz:name``           one array of an archive, streamed; without a name, its only 2-D array
+``.fvecs .bvecs``       per row i32 d, then d float32 or uint8; mapped
+``.fbin .u8bin``        u32 n, u32 d, then n rows of float32 or uint8; mapped
+``.ivecs .ibin .npy``   ids: the same layouts with int32, one or more a row (`read_ids`)
+======================  ============================================================================
 """
 
 from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nearfield._arrays import as_vectors
-from nearfield.errors import InvalidInput, NearfieldError, from_core
-from nearfield.typing import Vectors
+from nearfield._archives import open_npz
+from nearfield._arrays import as_ids
+from nearfield._source import CHUNK_ROWS, Chunk, KeyKind, Keys, Source, checked_rows
+from nearfield.errors import InvalidInput, from_core
 
-__all__ = ["Chunk", "Source", "open_source"]
-
-_CHUNK_ROWS = 8192
-
-Chunk = tuple[list[Any] | None, Vectors]
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Vectors in a file, not read yet.
-
-    Attributes
-    ----------
-    name : str
-        The file, for messages.
-    rows : int or None
-        Vectors before filtering; None where the format does not say.
-    dimensions : int
-        Numbers in a vector.
-    has_keys : bool
-        A key column was asked for.
-    chunks : callable
-        Gives an iterator of (keys or None, float32 array (n, dimensions)).
-    """
-
-    name: str
-    rows: int | None
-    dimensions: int
-    has_keys: bool
-    chunks: Callable[[], Iterator[Chunk]]
-
-    def read(self) -> Chunk:
-        """Read everything at once.
-
-        Returns
-        -------
-        tuple
-            (keys or None, vectors of shape (n, dimensions)).
-        """
-        parts = list(self.chunks())
-        vectors = [part for _, part in parts]
-        keys = [key for some, _ in parts for key in some or ()] if self.has_keys else None
-        if not vectors:
-            return keys, np.empty((0, self.dimensions), dtype=np.float32)
-        return keys, np.concatenate(vectors)
+__all__ = ["Chunk", "KeyKind", "Keys", "Source", "open_source", "read_ids"]
 
 
 def open_source(
@@ -81,6 +40,7 @@ def open_source(
     vectors: str | None = None,
     key: str | None = None,
     where: str | None = None,
+    ids: str | Path | None = None,
 ) -> Source:
     """Open a file of vectors.
 
@@ -91,9 +51,11 @@ def open_source(
     vectors : str, optional
         The Parquet column that holds them; default the only column of lists.
     key : str, optional
-        The Parquet column that holds keys (text or integers).
+        The Parquet column that holds keys: text, or integers as ids.
     where : str, optional
         ``column=value``: only rows of a Parquet file whose column equals it.
+    ids : str or Path, optional
+        For the other formats: a file of one id (or key) for each row, see `read_ids`.
 
     Returns
     -------
@@ -107,33 +69,88 @@ def open_source(
     IndexFileNotAccessible
         The file is missing or cannot be read.
     """
-    path, name = _split(str(spec))
-    if not path.is_file():
-        kind = errno.ENOENT if not path.exists() else errno.EISDIR
-        message = f"{path} is not a file that can be read; name a file of vectors"
-        raise from_core("FileNotAccessible", message, {"errno": kind})
-    suffix = path.suffix.lower()
+    path, array = _split(str(spec))
+    suffix = _existing(path).suffix.lower()
     if suffix in (".parquet", ".pq"):
         from nearfield.parquet import open_parquet
 
+        if ids is not None:
+            message = f"{path.name} has columns; name the one that holds the ids instead of a file"
+            raise InvalidInput(message)
         return open_parquet(path, vectors=vectors, key=key, where=where)
-    unused = [option for option, given in (("--key", key), ("--rows", where)) if given is not None]
-    if unused:
-        message = f"{path.name} has no columns, so {' and '.join(unused)} cannot be used with it"
+    for what, given in (("a key column", key), ("a row filter", where)):
+        if given is not None:
+            message = f"{path.name} has no columns, so {what} ({given!r}) means nothing for it"
+            raise InvalidInput(message)
+    if vectors is not None and suffix != ".npz":
+        message = f"{path.name} has no columns, so {vectors!r} names nothing in it"
         raise InvalidInput(message)
+    found = _open_array(path, suffix, array or vectors)
+    return found if ids is None else _with_ids(found, read_ids(ids), Path(ids).name)
+
+
+def _open_array(path: Path, suffix: str, array: str | None) -> Source:
     if suffix == ".npy":
-        return _array_source(_checked(np.load(path, mmap_mode="r"), path.name), path.name)
+        return _array_source(_mapped_npy(path), path.name)
     if suffix == ".npz":
-        return _npz(path, name or vectors)
+        name, shape, parts = open_npz(path, array)
+        return _source(name, _checked_shape(shape, name), parts)
     if suffix in (".fvecs", ".bvecs"):
-        return _vecs(path, np.dtype(np.float32 if suffix == ".fvecs" else np.uint8))
+        records = _map_vecs(path, "<f4" if suffix == ".fvecs" else "u1")
+        return _source(path.name, records["v"].shape, lambda: _vecs_parts(records, path.name))
     if suffix in (".fbin", ".u8bin"):
-        return _bin(path, np.dtype(np.float32 if suffix == ".fbin" else np.uint8))
+        return _array_source(_map_bin(path, "<f4" if suffix == ".fbin" else "u1"), path.name)
     message = (
         f"{path.name} is of no known kind; expected .parquet, .npy, .npz, .fvecs, .bvecs, .fbin "
         f"or .u8bin"
     )
     raise InvalidInput(message)
+
+
+def read_ids(spec: str | Path, *, columns: int | None = 1) -> NDArray[Any]:
+    """Read ids, or keys, from a file.
+
+    Parameters
+    ----------
+    spec : str or Path
+        ``.ivecs`` or ``.ibin`` (int32), or ``.npy`` of integers or text.
+    columns : int or None, default 1
+        How many stand in a row: 1 for the ids of vectors, None for any (true neighbours).
+
+    Returns
+    -------
+    ndarray of uint64 or str
+        Shape (n,) for one column, else (n, columns).
+
+    Raises
+    ------
+    InvalidInput
+        An unknown suffix, another shape, negative ids.
+    IndexFileNotAccessible
+        The file is missing or cannot be read.
+    """
+    path = Path(spec)
+    suffix = _existing(path).suffix.lower()
+    if suffix == ".ivecs":
+        records = _map_vecs(path, "<i4")
+        array = np.concatenate([part for part in _vecs_parts(records, path.name)])
+    elif suffix == ".ibin":
+        array = _map_bin(path, "<i4")
+    elif suffix == ".npy":
+        array = _mapped_npy(path)
+    else:
+        message = f"{path.name} is of no known kind; expected ids in .npy, .ivecs or .ibin"
+        raise InvalidInput(message)
+    rows = array[:, np.newaxis] if array.ndim == 1 else array
+    if rows.ndim != 2 or columns not in (None, rows.shape[1]):
+        message = f"{path.name} has shape {array.shape}; expected one id a row"
+        raise InvalidInput(message)
+    if rows.dtype.kind != "U":
+        try:
+            rows = as_ids(rows.ravel(), path.name).reshape(rows.shape)
+        except TypeError as error:
+            raise InvalidInput(str(error)) from None
+    return rows[:, 0] if columns == 1 else rows
 
 
 def _split(spec: str) -> tuple[Path, str | None]:
@@ -143,112 +160,122 @@ def _split(spec: str) -> tuple[Path, str | None]:
     return Path(spec), None
 
 
-def _checked(array: NDArray[Any], name: str) -> NDArray[Any]:
-    if array.ndim != 2 or array.shape[1] < 1:
-        message = f"{name} holds an array of shape {array.shape}; expected (n, dimensions)"
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        number = errno.EISDIR if path.is_dir() else errno.ENOENT
+        what = "is a folder; expected a file" if path.is_dir() else "is not there"
+        details = {"errno": number, "path": str(path)}
+        raise from_core("FileNotAccessible", f"{path} {what}", details)  # noqa: EM101
+    return path
+
+
+def _checked_shape(shape: tuple[int, ...], name: str) -> tuple[int, int]:
+    if len(shape) != 2 or shape[1] < 1:
+        message = f"{name} holds an array of shape {shape}; expected (rows, dimensions)"
+        raise InvalidInput(message)
+    return shape[0], shape[1]
+
+
+def _mapped_npy(path: Path) -> NDArray[Any]:
+    try:
+        array = np.load(path, mmap_mode="r")
+    except (ValueError, EOFError) as error:
+        message = f"{path.name} cannot be read as an array of numbers: {error}"
+        raise InvalidInput(message) from error
+    if not isinstance(array, np.ndarray):
+        message = f"{path.name} is an archive of arrays; name it .npz"
         raise InvalidInput(message)
     return array
 
 
 def _array_source(array: NDArray[Any], name: str) -> Source:
-    dimensions = array.shape[1]
+    shape = _checked_shape(array.shape, name)
+    if array.dtype.kind not in "fiub":
+        message = f"{name} holds {array.dtype}; expected real numbers"
+        raise InvalidInput(message)
+
+    def parts() -> Iterator[NDArray[Any]]:
+        for first in range(0, len(array), CHUNK_ROWS):
+            yield array[first : first + CHUNK_ROWS]
+
+    return _source(name, shape, parts)
+
+
+def _source(
+    name: str, shape: tuple[int, int], parts: Callable[[], Iterator[NDArray[Any]]]
+) -> Source:
+    rows, dimensions = shape
 
     def chunks() -> Iterator[Chunk]:
-        for first in range(0, len(array), _CHUNK_ROWS):
-            part = array[first : first + _CHUNK_ROWS]
-            yield None, finite_rows(as_vectors(part, dimensions, name, axes=2), first, name)
+        first = 0
+        for part in parts():
+            numbers = np.arange(first, first + len(part))
+            first += len(part)
+            yield None, checked_rows(part, dimensions, numbers, name)
 
-    return Source(name, len(array), dimensions, False, chunks)
+    return Source(name, rows, dimensions, "none", chunks, lambda: rows)
 
 
-def finite_rows(rows: Vectors, first: int, name: str) -> Vectors:
-    """Refuse NaN and infinity, naming file and row.
-
-    Parameters
-    ----------
-    rows : ndarray of shape (n, d)
-        Some rows of a file.
-    first : int
-        The number of their first row in the file.
-    name : str
-        The file.
-
-    Returns
-    -------
-    ndarray
-        The same rows.
-
-    Raises
-    ------
-    InvalidInput
-        A component is not finite.
-    """
-    good = np.isfinite(rows).all(axis=1)
-    if not good.all():
-        row = first + int(np.argmin(good))
-        message = f"{name}, row {row}: the vector holds NaN or infinity (or a null)"
+def _with_ids(source: Source, ids: NDArray[Any], ids_name: str) -> Source:
+    if len(ids) != source.rows:
+        message = f"{ids_name} has {len(ids)} ids for the {source.rows} rows of {source.name}"
         raise InvalidInput(message)
-    return rows
+    text = ids.dtype.kind == "U"
+
+    def chunks() -> Iterator[Chunk]:
+        first = 0
+        for _, vectors in source.chunks():
+            part = ids[first : first + len(vectors)]
+            first += len(vectors)
+            yield part.tolist() if text else part, vectors
+
+    return Source(
+        source.name,
+        source.rows,
+        source.dimensions,
+        "text" if text else "id",
+        chunks,
+        source.counter,
+    )
 
 
-def _npz(path: Path, name: str | None) -> Source:
-    try:
-        with np.load(path) as archive:
-            if name is None:
-                flat = [each for each in archive.files if archive[each].ndim == 2]
-                if len(flat) != 1:
-                    message = (
-                        f"{path.name} holds the arrays {', '.join(archive.files)}; name one as "
-                        f"{path.name}:NAME"
-                    )
-                    raise InvalidInput(message)
-                name = flat[0]
-            if name not in archive.files:
-                message = f"{path.name} has no array {name!r}; it holds {', '.join(archive.files)}"
-                raise InvalidInput(message)
-            array = archive[name]
-    except NearfieldError:
-        raise
-    except (ValueError, OSError) as error:
-        message = f"{path.name} cannot be read as an .npz archive: {error}"
-        raise InvalidInput(message) from error
-    return _array_source(_checked(array, f"{path.name}:{name}"), f"{path.name}:{name}")
-
-
-def _vecs(path: Path, element: np.dtype[Any]) -> Source:
+def _map_vecs(path: Path, element: str) -> NDArray[Any]:
     size = path.stat().st_size
     dimensions = int(np.fromfile(path, dtype="<i4", count=1)[0]) if size >= 4 else 0
-    row_bytes = 4 + dimensions * element.itemsize
-    if dimensions < 1 or size % row_bytes:
+    width = np.dtype(element).itemsize
+    if dimensions < 1 or size % (4 + dimensions * width):
         message = (
             f"{path.name} has {size} bytes and says {dimensions} dimensions; expected whole rows "
-            f"of 4 + {dimensions} x {element.itemsize} bytes"
+            f"of 4 + {width} x dimensions bytes"
         )
         raise InvalidInput(message)
-    layout = np.dtype([("d", "<i4"), ("v", element.newbyteorder("<"), (dimensions,))])
-    records = np.memmap(path, dtype=layout, mode="r")
-    wrong = np.flatnonzero(records["d"] != dimensions)
-    if len(wrong):
-        message = (
-            f"{path.name}, row {wrong[0]}: {records['d'][wrong[0]]} dimensions, not {dimensions}"
-        )
-        raise InvalidInput(message)
-    return _array_source(records["v"], path.name)
+    layout = np.dtype([("d", "<i4"), ("v", element, (dimensions,))])
+    return np.memmap(path, dtype=layout, mode="r")
 
 
-def _bin(path: Path, element: np.dtype[Any]) -> Source:
+def _vecs_parts(records: NDArray[Any], name: str) -> Iterator[NDArray[Any]]:
+    """Leave out the width that stands before each row; the parts are strided views."""
+    dimensions = records["v"].shape[1]
+    for first in range(0, len(records), CHUNK_ROWS):
+        part = records[first : first + CHUNK_ROWS]
+        wrong = np.flatnonzero(part["d"] != dimensions)
+        if len(wrong):
+            found = part["d"][wrong[0]]
+            message = f"{name}, row {first + wrong[0]}: {found} dimensions; row 0 has {dimensions}"
+            raise InvalidInput(message)
+        yield part["v"]
+
+
+def _map_bin(path: Path, element: str) -> NDArray[Any]:
     size = path.stat().st_size
-    rows, dimensions = (0, 0)
-    if size >= 8:
-        rows, dimensions = (int(n) for n in np.fromfile(path, dtype="<u4", count=2))
-    expected = 8 + rows * dimensions * element.itemsize
+    rows, dimensions = (int(n) for n in np.fromfile(path, "<u4", 2)) if size >= 8 else (0, 0)
+    expected = 8 + rows * dimensions * np.dtype(element).itemsize
     if dimensions < 1 or size != expected:
         message = (
-            f"{path.name} has {size} bytes and says {rows} rows of {dimensions} dimensions; "
+            f"{path.name} has {size} bytes and says {rows} rows of {dimensions} numbers; "
             f"expected {expected} bytes"
         )
         raise InvalidInput(message)
-    array = np.memmap(
-        path, dtype=element.newbyteorder("<"), mode="r", offset=8, shape=(rows, dimensions)
-    )
-    return _array_source(array, path.name)
+    if rows == 0:
+        return np.empty((0, dimensions), dtype=element)
+    return np.memmap(path, dtype=element, mode="r", offset=8, shape=(rows, dimensions))

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import typer
 
 import nearfield as nf
-from nearfield.cli import options, output
-from nearfield.sources import Source, open_source
-from nearfield.spaces import as_space, as_storage
+from nearfield.cli import options, output, settings
+from nearfield.errors import InvalidInput
+from nearfield.sources import Chunk, Source, open_source
 
 
 def command(
@@ -19,18 +19,24 @@ def command(
         str, typer.Argument(help=".parquet, .npy, .npz:NAME, .fvecs, .bvecs, .fbin or .u8bin")
     ],
     out: Annotated[Path | None, typer.Option("-o", "--output", help="The file to write.")] = None,
-    vectors: options.Vectors = None,
+    vectors: options.Column = None,
     key: Annotated[
         str | None, typer.Option(help="Parquet column of keys: text, or integers as ids.")
     ] = None,
+    ids: Annotated[
+        str | None, typer.Option(help="For other formats: .npy, .ivecs or .ibin of ids or keys.")
+    ] = None,
     rows: options.Rows = None,
-    space: options.SpaceName = "cosine",
-    m: Annotated[int, typer.Option("--M", "--m", help="Links per vector.")] = 12,
-    ef_construction: Annotated[int, typer.Option(help="Beam width while building.")] = 200,
-    storage: options.StorageName = "float32",
+    space: options.Space = options.SpaceName.cosine,
+    m: Annotated[
+        int, typer.Option("--M", "--m", min=2, max=4096, help="Links per vector; 2M on level 0.")
+    ] = 12,
+    ef_construction: Annotated[int, typer.Option(min=1, help="Beam width while building.")] = 200,
+    storage: options.Storage = options.StorageName.float32,
     threads: options.Threads = -1,
-    seed: Annotated[int, typer.Option(help="Of the graph's levels.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Of the graph's levels.")] = 1,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it will take.")] = False,
+    config: settings.Config = None,  # noqa: ARG001
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -39,64 +45,67 @@ def command(
     Streams the file. The bytes of the index do not depend on how it is cut into row groups, on
     threads or on the machine. With text keys the result is a StringIndex.
     """
-    found = open_source(source, vectors=vectors, key=key, where=rows)
+    found = open_source(source, vectors=vectors, key=key, where=rows, ids=ids)
+    kind = nf.StringIndex if found.key_kind == "text" else nf.Index
+    described = {
+        "kind": "StringIndex" if found.key_kind == "text" else "Index",
+        "dimensions": found.dimensions,
+        "space": space.value,
+        "storage": storage.value,
+        "M": m,
+        "ef_construction": ef_construction,
+        "seed": seed,
+    }
     if dry_run:
-        _estimate(found, m, storage, json)
+        _show({"rows": found.count(), **described, **_memory(found, m, storage)}, json)
         return
     if out is None:
-        message = "name the file to write: -o FILE.nf (or --dry-run)"
+        message = "name the file to write with -o, or ask for --dry-run"
         raise typer.BadParameter(message)
-    chunks = _with_first(found)
-    keys = next(chunks)
-    kind = nf.StringIndex if keys and isinstance(keys[0], str) else nf.Index
+    output.check_target(out)
+    if out.exists() and Path(source).exists() and out.samefile(source):
+        message = f"-o is {out}, the file to be read; give the index another name"
+        raise typer.BadParameter(message)
     index: Any = kind(
-        as_space(space),
-        found.dimensions,
-        m,
-        ef_construction,
-        seed,
-        storage_data_type=as_storage(storage),
+        space.value, found.dimensions, m, ef_construction, seed, storage_data_type=storage.value
     )
-    with output.progress("building", quiet) as report:
-        counted = None if report is None else lambda done, _: report(done, found.rows)
-        index.add_items(chunks, num_threads=threads, progress=counted)
+    total = None if quiet else found.count()
+    with output.progress("building", quiet, total) as report:
+        added = len(index.add_items(_some(found, rows), num_threads=threads, progress=report))
     index.save(out)
-    result = {
-        "index": str(out),
-        "rows": len(index),
-        "dimensions": found.dimensions,
-        "bytes": out.stat().st_size,
-    }
+    size = out.stat().st_size
+    output.note(f"{out}: {len(index):,} rows, {size:,} bytes", quiet=quiet)
+    if added > len(index):
+        replaced = added - len(index)
+        output.note(f"{replaced:,} rows were replaced by a later row of the same key", quiet=quiet)
     if json:
-        output.data_json(result)
-    else:
-        output.note(f"{out}: {len(index):,} rows, {result['bytes']:,} bytes", quiet=quiet)
+        _show({"index": str(out), "rows": len(index), "bytes": size, **described}, True)
 
 
-def _with_first(source: Source) -> Iterator[Any]:
-    """Give the keys of the first chunk, then all chunks: the keys decide the kind of index."""
+def _some(source: Source, where: str | None) -> Iterator[Chunk]:
+    """Give the chunks of a source, of which there must be one."""
     chunks = source.chunks()
     first = next(chunks, None)
-    yield None if first is None else first[0]
-    if first is not None:
-        yield first
+    if first is None:
+        what = "no rows" if where is None else f"no row with {where}"
+        message = f"{source.name} has {what}; nothing to build from"
+        raise InvalidInput(message)
+    yield first
     yield from chunks
 
 
-def _estimate(source: Source, m: int, storage: str, json: bool) -> None:
-    rows = source.rows
-    if rows is None:  # a filter: count what it leaves
-        rows = sum(len(vectors) for _, vectors in source.chunks())
-    memory = nf.estimate_memory(rows, source.dimensions, m, as_storage(storage))
-    result = {
-        "rows": rows,
-        "dimensions": source.dimensions,
+def _memory(source: Source, m: int, storage: options.StorageName) -> dict[str, int]:
+    memory = nf.estimate_memory(source.count(), source.dimensions, m, storage.value)
+    return {
         "vector_bytes": memory.vector_bytes,
         "link_bytes": memory.link_bytes,
         "other_bytes": memory.other_bytes,
         "total_bytes": memory.total_bytes,
     }
+
+
+def _show(values: dict[str, Any], json: bool) -> None:
     if json:
-        output.data_json(result)
+        output.data_json(values)
     else:
-        output.table(("what", "value"), [(name, f"{value:,}") for name, value in result.items()])
+        output.table(("what", "value"), list(values.items()))

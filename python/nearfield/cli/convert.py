@@ -3,39 +3,58 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import typer
 
 import nearfield as nf
 from nearfield.cli import options, output
-from nearfield.errors import InvalidInput
-from nearfield.spaces import as_space, as_storage
+from nearfield.cli.opening import open_index
+
+_FORMATS: dict[str, Literal["nearfield", "voyager"]] = {
+    ".nf": "nearfield",
+    ".voy": "voyager",
+    ".voyager": "voyager",
+}
 
 
 def command(
     source: Annotated[Path, typer.Argument(help="A file of nearfield, Voyager or hnswlib.")],
     out: Annotated[Path, typer.Argument(help="FILE.nf, or FILE.voy for Voyager.")],
     space: Annotated[
-        str | None, typer.Option(help="Where the file does not say it (Voyager v0, hnswlib).")
+        options.SpaceName | None,
+        typer.Option(case_sensitive=False, help="Where the file does not say it."),
     ] = None,
-    dimensions: Annotated[int | None, typer.Option(help="Where the file does not say it.")] = None,
-    storage: Annotated[str | None, typer.Option(help="Where the file does not say it.")] = None,
+    dimensions: Annotated[
+        int | None, typer.Option(min=1, help="Where the file does not say it; with --space.")
+    ] = None,
+    storage: Annotated[
+        options.StorageName,
+        typer.Option(case_sensitive=False, help="Where the file does not say it; with --space."),
+    ] = options.StorageName.float32,
+    json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Read an index file of any known kind and write it as .nf or as a Voyager v1 file."""
-    kinds = {".nf": "nearfield", ".voy": "voyager", ".voyager": "voyager"}
-    if out.suffix not in kinds:
-        message = f"{out.name} is of no known kind; expected .nf or .voy (argument OUT)"
-        raise InvalidInput(message)
+    """Read an index file of any known kind and write it as .nf or as a Voyager v1 file.
+
+    Files of Voyager 1.x and of hnswlib say neither space nor storage: give --space and
+    --dimensions. Vectors, ids and links stay as they are; nothing is built anew.
+    """
+    if out.suffix.lower() not in _FORMATS:
+        message = f"OUT is {out.name}; expected a name that ends in {', '.join(_FORMATS)}"
+        raise typer.BadParameter(message)
+    if (space is None) != (dimensions is None):
+        message = "--space and --dimensions belong together: give both or neither"
+        raise typer.BadParameter(message)
+    output.check_target(out)
+    index: Any
     if space is None:
-        index = nf.load(source)
+        index = open_index(source)
     else:
-        index = nf.Index.load(
-            source,
-            as_space(space),
-            dimensions,  # type: ignore[arg-type]
-            as_storage(storage) if storage is not None else nf.StorageDataType.Float32,
-        )
-    index.save(out, format=kinds[out.suffix])  # type: ignore[arg-type]
-    output.note(f"{out}: {len(index):,} rows", quiet=quiet)
+        index = nf.Index.load(source, space.value, dimensions, storage.value)
+    index.save(out, format=_FORMATS[out.suffix.lower()])
+    size = out.stat().st_size
+    output.note(f"{out}: {len(index):,} rows, {size:,} bytes", quiet=quiet)
+    if json:
+        kind = _FORMATS[out.suffix.lower()]
+        output.data_json({"file": str(out), "format": kind, "rows": len(index), "bytes": size})

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
 
 import nearfield as nf
 from nearfield.cli import options, output
-from nearfield.errors import InvalidInput
+from nearfield.cli.opening import open_index
+
+_CHUNK_ROWS = 8192
 
 
 def command(
     index: options.IndexFile,
     out: Annotated[Path, typer.Option("-o", "--output", help="A .parquet or .npy file.")],
+    json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Write ids or keys and vectors to Parquet; or the vectors to .npy, the ids beside it.
@@ -23,19 +27,56 @@ def command(
     Rows stand in order of insertion. Vectors are as the index holds them: of unit length in cosine
     space, rounded in the 8-bit storages. For X.npy the ids or keys go to X.ids.npy.
     """
-    opened = nf.load(index)
-    names = list(opened.ids)
-    vectors = opened.get_vectors(names)
-    if out.suffix == ".parquet":
-        from nearfield.parquet import write_parquet
-
-        kind = "key" if isinstance(opened, nf.StringIndex) else "id"
-        write_parquet(out, kind, names, vectors)
-    elif out.suffix == ".npy":
-        np.save(out, vectors)
-        kind_of_ids = np.str_ if isinstance(opened, nf.StringIndex) else np.uint64
-        np.save(out.with_suffix(".ids.npy"), np.array(names, dtype=kind_of_ids))
+    suffix = out.suffix.lower()
+    if suffix not in (".parquet", ".npy"):
+        message = f"-o is {out.name}; expected a name that ends in .parquet or .npy"
+        raise typer.BadParameter(message)
+    opened: Any = open_index(index, mmap=True)
+    names = np.asarray(opened.ids)
+    text = isinstance(opened, nf.StringIndex)
+    written = [out]
+    if suffix == ".parquet":
+        _to_parquet(opened, names, text, out)
     else:
-        message = f"{out.name} is of no known kind; expected .parquet or .npy (argument -o)"
-        raise InvalidInput(message)
-    output.note(f"{out}: {len(names):,} rows", quiet=quiet)
+        beside = out.with_suffix(".ids.npy")
+        _to_npy(opened, names, text, out, beside)
+        written.append(beside)
+    for path in written:
+        output.note(f"{path}: {len(names):,} rows", quiet=quiet)
+    if json:
+        output.data_json(
+            {
+                "files": [str(path) for path in written],
+                "rows": len(names),
+                "dimensions": opened.num_dimensions,
+                "keys": "key" if text else "id",
+            }
+        )
+
+
+def _chunks(opened: Any, names: Any) -> Iterator[tuple[int, Any, Any]]:
+    for first in range(0, len(names), _CHUNK_ROWS):
+        part = names[first : first + _CHUNK_ROWS]
+        yield first, part, opened.get_vectors(part)
+
+
+def _to_parquet(opened: Any, names: Any, text: bool, out: Path) -> None:
+    from nearfield.parquet import ParquetWriter
+
+    with output.replacing(out) as temporary:
+        writer = ParquetWriter(temporary, "text" if text else "id", opened.num_dimensions)
+        try:
+            for _, part, vectors in _chunks(opened, names):
+                writer.write(part, vectors)
+        finally:
+            writer.close()
+
+
+def _to_npy(opened: Any, names: Any, text: bool, out: Path, beside: Path) -> None:
+    shape = (len(names), opened.num_dimensions)
+    with output.replacing(out) as vectors_file, output.replacing(beside) as ids_file:
+        array = np.lib.format.open_memmap(vectors_file, "w+", np.dtype("<f4"), shape)
+        for first, part, vectors in _chunks(opened, names):
+            array[first : first + len(part)] = vectors
+        array.flush()
+        np.save(ids_file, names.astype(np.str_) if text else names)

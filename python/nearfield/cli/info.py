@@ -2,28 +2,43 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import nearfield as nf
 from nearfield.cli import options, output
+from nearfield.cli.opening import open_index
+
+_OURS = b"\x89NF\r\n"
 
 
-def describe(index: Any) -> dict[str, Any]:
-    """Gather parameters, counts and health of an index.
+def command(index: options.IndexFile, json: options.Json = False) -> None:
+    """Show parameters, counts, levels and health of an index file.
 
-    Parameters
-    ----------
-    index : Index or StringIndex
-        What is described; everything is read once.
-
-    Returns
-    -------
-    dict
-        Names and values, as JSON can hold them.
+    Reads the whole file, so its checksums are checked on the way; a bad one is exit code 4.
     """
+    described = _describe(index)
+    if json:
+        output.data_json(described)
+        return
+    levels = described.pop("levels")
+    rows = [(name, _text(value)) for name, value in described.items()]
+    for number, level in enumerate(levels):
+        text = f"{level['rows']:,} rows, {level['mean_degree']} links each"
+        rows.append((f"level {number}", text))
+    output.table(("what", "value"), rows, str(index))
+
+
+def _describe(path: Path) -> dict[str, Any]:
+    index = open_index(path)
     stats = index.stats()
+    ours = _is_ours(path)
     return {
-        "kind": type(index).__name__,
+        "file": str(path),
+        "bytes": path.stat().st_size,
+        "format": "nearfield" if ours else "voyager or hnswlib",
+        "checksum": "good" if ours else "none in this format",
+        "kind": "StringIndex" if isinstance(index, nf.StringIndex) else "Index",
         "space": index.space.name,
         "dimensions": index.num_dimensions,
         "storage": index.storage_data_type.name,
@@ -33,35 +48,22 @@ def describe(index: Any) -> dict[str, Any]:
         "live": stats.live,
         "marked": stats.marked,
         "superseded": stats.superseded,
-        "levels": [{"rows": rows, "mean_degree": round(mean, 2)} for rows, mean in stats.levels],
-        "unreachable": stats.unreachable,
         "duplicates": stats.duplicates,
+        "unreachable": stats.unreachable,
+        "structure": index.validate() or "good",
         "norm_min": stats.norm_min,
         "norm_max": stats.norm_max,
         "vector_bytes": stats.vector_bytes,
         "link_bytes": stats.link_bytes,
         "other_bytes": stats.other_bytes,
         "simd_level": stats.simd_level,
+        "levels": [{"rows": rows, "mean_degree": round(mean, 2)} for rows, mean in stats.levels],
     }
 
 
-def command(index: options.IndexFile, json: options.Json = False) -> None:
-    """Show parameters, counts, levels and health of an index file.
-
-    Reads the whole file, so its checksums are checked on the way.
-    """
-    described = {"file": str(index), "bytes": index.stat().st_size} if index.is_file() else {}
-    described |= describe(nf.load(index)) | {"checksum": "good"}
-    if json:
-        output.data_json(described)
-        return
-    levels = described.pop("levels")
-    rows = [(name, _text(value)) for name, value in described.items()]
-    for number, level in enumerate(levels):
-        rows.append(
-            (f"level {number}", f"{level['rows']:,} rows, {level['mean_degree']} links each")
-        )
-    output.table(("what", "value"), rows)
+def _is_ours(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(_OURS)) == _OURS
 
 
 def _text(value: Any) -> str:

@@ -1,32 +1,52 @@
 """The command ``nearfield``: registers the commands, maps errors to exit codes.
 
-| code | meaning |
-|---|---|
-| 0 | done |
-| 1 | failed |
-| 2 | wrong usage |
-| 3 | input data invalid |
-| 4 | index file damaged, of another kind or version |
-| 5 | quality gate failed (``evaluate --min-recall``) |
-| 130 | interrupted |
+====  ================================================
+code  meaning
+====  ================================================
+0     done
+1     failed
+2     wrong usage
+3     input data invalid
+4     index file damaged, of another kind or version
+5     quality gate failed (``evaluate --min-recall``)
+130   interrupted
+====  ================================================
 """
 
 from __future__ import annotations
 
 import sys
-import tomllib
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from nearfield.cli import build, convert, demo, evaluate, export, info, output, query, validate
-from nearfield.errors import IndexFileError, InvalidInput, NearfieldError
+from nearfield.cli import (
+    build,
+    convert,
+    demo,
+    evaluate,
+    export,
+    info,
+    output,
+    query,
+    settings,
+    validate,
+)
+from nearfield.errors import (
+    IndexFileError,
+    InvalidInput,
+    NearfieldError,
+    TooFewNeighbors,
+    UnknownId,
+)
+
+__all__ = ["EXIT_CODES", "app", "exit_code_of", "main"]
 
 EXIT_CODES = (
     "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 input data invalid, 4 index file damaged or of "
     "another kind, 5 recall below --min-recall, 130 interrupted."
 )
+INTERRUPTED = 130
 
 app = typer.Typer(
     help="Vector search for recommendation: build, query and check index files.",
@@ -37,48 +57,41 @@ app = typer.Typer(
 )
 
 
-@app.callback()
-def _settings(
-    context: typer.Context,
-    config: Annotated[
-        Path | None,
-        typer.Option(help="A TOML file of defaults: a table per command, e.g. [build] m = 16."),
-    ] = None,
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
-) -> None:
-    """Options come from flags, then NEARFIELD_<COMMAND>_<OPTION>, then --config, then defaults."""
-    if version:
-        from nearfield import __version__
+def _print_version(asked: bool) -> None:
+    if asked:
+        from nearfield._core import version
 
-        output.data_line(__version__)
+        output.data_line(version)
         raise typer.Exit
-    if config is not None:
-        context.default_map = _read_config(config)
 
 
-def _read_config(path: Path) -> dict[str, Any]:
-    try:
-        settings = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        message = f"--config {path}: {error}"
-        raise typer.BadParameter(message) from error
-    return {
-        command: {name.replace("-", "_").lower(): value for name, value in options.items()}
-        for command, options in settings.items()
-        if isinstance(options, dict)
-    }
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_print_version, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    pass
 
 
-for each in (build, query, info, validate, evaluate, export, convert, demo):
-    app.command(each.__name__.rpartition(".")[2], epilog=EXIT_CODES)(each.command)
+for _command in (build, query, evaluate):
+    _name = _command.__name__.rpartition(".")[2]
+    app.command(_name, epilog=EXIT_CODES, context_settings=settings.from_environment(_name))(
+        _command.command
+    )
+for _other in (info, validate, export, convert, demo):
+    app.command(_other.__name__.rpartition(".")[2], epilog=EXIT_CODES)(_other.command)
 
 
-def exit_code_of(error: BaseException) -> int:
+def exit_code_of(error: Exception) -> int:
     """Map an error to the exit code that scripts rely on.
 
     Parameters
     ----------
-    error : BaseException
+    error : Exception
         What ended the command.
 
     Returns
@@ -86,11 +99,9 @@ def exit_code_of(error: BaseException) -> int:
     int
         See the head of this file.
     """
-    if isinstance(error, KeyboardInterrupt):
-        return 130
     if isinstance(error, IndexFileError):
         return 4
-    if isinstance(error, InvalidInput):
+    if isinstance(error, (InvalidInput, UnknownId, TooFewNeighbors)):
         return 3
     return 1
 
@@ -109,7 +120,14 @@ def main(arguments: list[str] | None = None) -> None:
         Always, with the exit code.
     """
     try:
-        app(arguments, standalone_mode=True, auto_envvar_prefix="NEARFIELD")
-    except (NearfieldError, OSError, KeyboardInterrupt) as error:
-        output.error("interrupted" if isinstance(error, KeyboardInterrupt) else str(error))
+        app(arguments, prog_name="nearfield")
+    except (NearfieldError, OSError) as error:
+        output.error(str(error))
         sys.exit(exit_code_of(error))
+    except MemoryError:
+        output.error("not enough memory; build --dry-run says how much an index takes")
+        sys.exit(1)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            output.error("interrupted; no file was changed")
+        raise

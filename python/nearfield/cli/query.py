@@ -1,16 +1,22 @@
-"""``nearfield query``: nearest neighbours of vectors in a file, or of a stored item."""
+"""``nearfield query``: nearest neighbours of vectors in a file, or of stored items."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import count
 from typing import Annotated, Any
 
 import numpy as np
 import typer
 
 import nearfield as nf
-from nearfield.cli import options, output
+from nearfield.cli import options, output, settings
+from nearfield.cli.opening import open_index, require_dimensions
 from nearfield.errors import InvalidInput
 from nearfield.sources import open_source
+
+Found = tuple[Any, list[tuple[Any, float]]]
+"""The name of a query, and its neighbours with their distances."""
 
 
 def command(
@@ -20,41 +26,79 @@ def command(
     ] = None,
     column: Annotated[str | None, typer.Option(help="Parquet column of the queries.")] = None,
     rows: options.Rows = None,
-    id: Annotated[
-        list[str] | None, typer.Option("--id", help="Ask for the neighbours of a stored item.")
+    key: Annotated[
+        str | None, typer.Option(help="Parquet column that names the queries in the output.")
     ] = None,
-    k: Annotated[int, typer.Option("-k", help="Neighbours of each query.")] = 10,
-    ef: Annotated[int, typer.Option(help="Beam width; more = better recall.")] = 100,
+    id: Annotated[
+        list[str] | None,
+        typer.Option("--id", help="The neighbours of a stored id or key, without itself."),
+    ] = None,
+    k: options.Neighbours = 10,
+    ef: Annotated[int, typer.Option(min=1, help="Beam width; more = better recall.")] = 100,
     threads: options.Threads = -1,
-    json: Annotated[bool, typer.Option("--json", help="A JSON object a query.")] = False,
+    config: settings.Config = None,  # noqa: ARG001
+    json: options.Json = False,
+    jsonl: Annotated[bool, typer.Option("--jsonl", help="One JSON object a query.")] = False,
 ) -> None:
     """Find the nearest stored vectors of each query.
 
-    Prints query, rank, id or key, and distance. Fewer than k stored vectors give fewer lines.
+    Prints query, rank, id or key, and distance: a table on a terminal, else lines with tabs. Fewer
+    than k stored vectors give fewer lines.
     """
-    opened: Any = nf.load(index, mmap=True)
     if (vectors is None) == (not id):
         message = "give either --vectors FILE or --id ID"
         raise typer.BadParameter(message)
-    if vectors is not None:
-        queries = open_source(vectors, vectors=column, where=rows).read()[1]
-        names: list[Any] = list(range(len(queries)))
+    opened: Any = open_index(index, mmap=True)
+    if vectors is None:
+        found = _of_stored(opened, id or [], k, ef, threads)
     else:
-        names = [_stored_name(opened, each) for each in id or []]
-        queries = opened.get_vectors(names)
-    found = opened.query(queries, k, threads, max(ef, k), if_short="pad")
-    listed = []
+        source = open_source(vectors, vectors=column, where=rows, key=key)
+        require_dimensions(source, opened, index)
+        found = _of_vectors(opened, source.chunks(), k, ef, threads)
+    if jsonl:
+        for each in found:
+            output.data_json(_as_json(each))
+    elif json:
+        output.data_json({"k": k, "ef": max(ef, k), "queries": [_as_json(each) for each in found]})
+    else:
+        lines = (
+            (name, rank, neighbour, f"{distance:.6g}")
+            for name, neighbours in found
+            for rank, (neighbour, distance) in enumerate(neighbours, 1)
+        )
+        output.table(("query", "rank", "id", "distance"), lines)
+
+
+def _as_json(found: Found) -> dict[str, Any]:
+    name, neighbours = found
+    return {
+        "query": name,
+        "neighbors": [{"id": each, "distance": distance} for each, distance in neighbours],
+    }
+
+
+def _of_vectors(opened: Any, chunks: Any, k: int, ef: int, threads: int) -> Iterator[Found]:
+    numbers = count()
+    for keys, queries in chunks:
+        result = opened.query(queries, k, threads, max(ef, k), if_short="pad")
+        names = (next(numbers) for _ in queries) if keys is None else np.asarray(keys).tolist()
+        for row, name in enumerate(names):
+            yield name, _real(result, row)
+
+
+def _of_stored(opened: Any, given: list[str], k: int, ef: int, threads: int) -> Iterator[Found]:
+    names = [_stored_name(opened, text) for text in given]
+    wanted = k + 1  # one of them is the item itself
+    queries = opened.get_vectors(names)
+    result = opened.query(queries, wanted, threads, max(ef, wanted), if_short="pad")
     for row, name in enumerate(names):
-        real = np.isfinite(found[1][row])
-        pairs = zip(found[0][row][real].tolist(), found[1][row][real].tolist(), strict=True)
-        if json:
-            output.data_json(
-                {"query": name, "neighbors": [{"id": each, "distance": d} for each, d in pairs]}
-            )
-        else:
-            listed += [(name, rank, each, f"{d:.6g}") for rank, (each, d) in enumerate(pairs, 1)]
-    if not json:
-        output.table(("query", "rank", "id", "distance"), listed)
+        yield name, [each for each in _real(result, row) if each[0] != name][:k]
+
+
+def _real(result: Any, row: int) -> list[tuple[Any, float]]:
+    valid = int(result.counts[row])
+    ids, distances = result[0][row][:valid], result[1][row][:valid]
+    return list(zip(ids.tolist(), distances.tolist(), strict=True))
 
 
 def _stored_name(opened: Any, text: str) -> Any:

@@ -1,0 +1,65 @@
+"""Opening the files that commands are given, with the sentence that helps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nearfield as nf
+from nearfield.errors import FileMismatch, InvalidInput
+from nearfield.sources import Source
+
+__all__ = ["open_index", "require_dimensions"]
+
+
+def open_index(path: Path, *, mmap: bool = False) -> nf.Index | nf.StringIndex:
+    """Open an index file of any known kind.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    mmap : bool, default False
+        Map it, and check blocks when they are first touched; else read and check all of it now.
+
+    Returns
+    -------
+    Index or StringIndex
+        What it holds.
+
+    Raises
+    ------
+    FileMismatch
+        The file does not say its space (Voyager 1.x, hnswlib).
+    IndexFileError, IndexFileNotAccessible
+        As for `nearfield.load`.
+    """
+    try:
+        return nf.load(path, mmap=mmap)
+    except InvalidInput as error:
+        message = f"{error}: nearfield convert {path.name} NEW.nf --space ... --dimensions ..."
+        raise FileMismatch(message) from error
+
+
+def require_dimensions(source: Source, index: nf.Index | nf.StringIndex, path: Path) -> None:
+    """Refuse vectors of another width than the index has, before they are read.
+
+    Parameters
+    ----------
+    source : Source
+        The vectors.
+    index : Index or StringIndex
+        What they are meant for.
+    path : Path
+        Its file.
+
+    Raises
+    ------
+    InvalidInput
+        The widths differ.
+    """
+    if source.dimensions != index.num_dimensions:
+        message = (
+            f"{source.name} holds vectors of {source.dimensions} dimensions; "
+            f"{path.name} holds {index.num_dimensions}"
+        )
+        raise InvalidInput(message)
