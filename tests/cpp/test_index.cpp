@@ -79,7 +79,7 @@ void bytes_are_equal_on_every_level_and_thread_count() {
     for (const Space space : kSpaces) {
       std::vector<std::byte> expected;
       for_each_level([&](const std::string& name) {
-        for (const std::size_t threads : {1, 2, 4}) {
+        for (const std::size_t threads : {1u, 2u, 4u}) {
           Index index(small(space, storage));
           index.add(vectors.data(), 1300, nullptr, nullptr, {threads, {}});
           const std::vector<std::byte> bytes = bytes_of(index);
