@@ -32,7 +32,7 @@ def main() -> None:
     #   umap.UMAP(precomputed_knn=precomputed_knn(digits.data, 15))
     indices, distances = precomputed_knn(digits.data, 15, metric="cosine")
     print(
-        f"neighbours: {indices.shape} {indices.dtype}, {distances.dtype}; first row {indices[0, :4]}"
+        f"neighbours: {indices.shape} {indices.dtype}, {distances.dtype}; row 0 {indices[0, :4]}"
     )
 
 

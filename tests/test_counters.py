@@ -1,6 +1,6 @@
 """Work per query in counters, not seconds: what a walk does may not grow unseen.
 
-The committed values are rewritten by ``python tests/test_counters.py`` after a change that is meant.
+``python tests/test_counters.py`` rewrites the committed values, after a change that is meant.
 """
 
 from __future__ import annotations
@@ -8,11 +8,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import nearfield as nf
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-
-import nearfield as nf
 
 COMMITTED = Path(__file__).parent / "data" / "counters.json"
 ROWS, DIMENSIONS, QUERIES = 8000, 32, 200

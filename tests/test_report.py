@@ -5,7 +5,6 @@ from __future__ import annotations
 from html.parser import HTMLParser
 
 import numpy as np
-
 from nearfield.report import Report, grey_image, line_chart
 
 

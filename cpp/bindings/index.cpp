@@ -171,7 +171,8 @@ void bind_index(py::module_& module) {
       .def("distance", &distance, py::arg("a"), py::arg("b"))
       .def("mark_deleted", &Index::mark_deleted, py::arg("id"), released)
       .def("unmark_deleted", &Index::unmark_deleted, py::arg("id"), released)
-      .def("ids", [](const Index& i, bool with_marked) { return array_of(i.ids(with_marked)); }, py::arg("with_marked"))
+      .def(
+          "ids", [](const Index& i, bool with_marked) { return array_of(i.ids(with_marked)); }, py::arg("with_marked"))
       .def("stats", &stats)
       .def("validate", &Index::validate, released)
       .def("attach", &attach, py::arg("name"), py::arg("data"))

@@ -17,7 +17,7 @@ class IdTable {
  public:
   explicit IdTable(const Plane& ids) : ids_(ids) {}
 
-  Slot find(Id id) const;        // kNoSlot when absent
+  Slot find(Id id) const;  // kNoSlot when absent
   // `id` now lies at `slot`, whose place in the plane holds it already. Returns the slot it lay at before.
   Slot put(Id id, Slot slot);
   void reserve(std::size_t ids);  // room for so many without growing
@@ -27,8 +27,8 @@ class IdTable {
   void rebuild(std::size_t cells);
 
   const Plane& ids_;
-  std::size_t size_ = 0;          // ids in the table, or slots 0 ... size_-1 while the table is empty
-  std::vector<Slot> cells_;       // a power of two, or empty while ids are slots
+  std::size_t size_ = 0;     // ids in the table, or slots 0 ... size_-1 while the table is empty
+  std::vector<Slot> cells_;  // a power of two, or empty while ids are slots
 };
 
 }  // namespace nearfield

@@ -28,9 +28,7 @@ void supersede(State& state, Slot slot) {
   state.num_superseded.fetch_add(1, std::memory_order_relaxed);
 }
 
-[[noreturn]] void throw_unknown(Id id, const char* why) {
-  throw UnknownId("id " + std::to_string(id) + why, id);
-}
+[[noreturn]] void throw_unknown(Id id, const char* why) { throw UnknownId("id " + std::to_string(id) + why, id); }
 
 Slot find_or_throw(const IdTable& table, Id id) {
   const Slot slot = table.find(id);
@@ -42,7 +40,8 @@ bool is_live(const State& state, Slot slot) { return (flags_of(state, slot) & kH
 
 // A row of a mapped file may be unread yet.
 void check_block(const State& state, const std::byte* row) {
-  if (state.guard && !BlockGuard::touch(state.guard.get(), row, state.vectors.row_bytes())) state.guard->throw_corrupt();
+  if (state.guard && !BlockGuard::touch(state.guard.get(), row, state.vectors.row_bytes()))
+    state.guard->throw_corrupt();
 }
 
 }  // namespace

@@ -39,8 +39,8 @@ struct State {
   std::atomic<std::size_t> num_superseded{0};
   // Odd while an overwriting add swaps slots; a query during which it changed runs again (walk/query.h).
   std::atomic<std::uint64_t> overwrites{0};
-  std::uint64_t next_id = 0;               // where the search for an automatic id begins
-  std::size_t unswept = 0;                 // rows added since the last connectivity sweep
+  std::uint64_t next_id = 0;  // where the search for an automatic id begins
+  std::size_t unswept = 0;    // rows added since the last connectivity sweep
 
   // Named bytes that travel with the index in its file, e.g. the keys of a StringIndex.
   std::map<std::string, std::vector<std::byte>> attachments;

@@ -24,13 +24,13 @@ constexpr std::size_t kMaxThreads = 256;
 struct Job {
   std::size_t items;
   const std::function<void(std::size_t, std::size_t)>* body;  // valid while running > 0 or the caller waits
-  std::atomic<std::size_t> next{0};      // first item not handed out
-  std::atomic<std::size_t> done{0};      // items finished
-  std::atomic<std::size_t> worker{1};    // next worker number
-  std::mutex mutex;                      // protects running and error
+  std::atomic<std::size_t> next{0};                           // first item not handed out
+  std::atomic<std::size_t> done{0};                           // items finished
+  std::atomic<std::size_t> worker{1};                         // next worker number
+  std::mutex mutex;                                           // protects running and error
   std::condition_variable idle;
-  std::size_t running = 0;               // pool threads inside work()
-  bool closed = false;                   // no further pool thread may begin
+  std::size_t running = 0;  // pool threads inside work()
+  bool closed = false;      // no further pool thread may begin
   std::exception_ptr error;
 };
 
@@ -125,8 +125,8 @@ std::size_t resolve_threads(std::size_t num_threads, std::size_t items) {
   return std::clamp<std::size_t>(wanted, 1, std::clamp<std::size_t>(items, 1, kMaxThreads));
 }
 
-void parallel_for(std::size_t items, std::size_t num_threads,
-                  const std::function<void(std::size_t, std::size_t)>& body, const Poll& poll) {
+void parallel_for(std::size_t items, std::size_t num_threads, const std::function<void(std::size_t, std::size_t)>& body,
+                  const Poll& poll) {
   const std::size_t threads = inside_body ? 1 : resolve_threads(num_threads, items);
   if (threads == 1) {
     for (std::size_t item = 0; item < items; ++item) {

@@ -23,7 +23,6 @@ std::size_t resolve_threads(std::size_t num_threads, std::size_t items);
 // with an empty pool. Calls from several threads share the pool and do not wait for each other; a call
 // from inside a body runs on its own thread alone.
 void parallel_for(std::size_t items, std::size_t num_threads,
-                  const std::function<void(std::size_t worker, std::size_t item)>& body,
-                  const Poll& poll = {});
+                  const std::function<void(std::size_t worker, std::size_t item)>& body, const Poll& poll = {});
 
 }  // namespace nearfield

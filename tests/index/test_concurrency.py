@@ -8,10 +8,10 @@ import subprocess
 import sys
 import threading
 
+import nearfield as nf
 import numpy as np
 import pytest
 
-import nearfield as nf
 from tests.conftest import clustered
 
 
@@ -72,7 +72,9 @@ def test_add_query_mark_and_save_at_once(rng: np.random.Generator, tmp_path) -> 
         for i in range(5):
             index.save(tmp_path / f"{i}.nf")
 
-    threads = [threading.Thread(target=run, args=(work,)) for work in (add, query, query, mark, save)]
+    threads = [
+        threading.Thread(target=run, args=(work,)) for work in (add, query, query, mark, save)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -165,7 +167,11 @@ assert len(index) == 3000
 
 def test_forked_children_query_and_add() -> None:
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", FORKED], capture_output=True, text=True, check=False, timeout=120
+        [sys.executable, "-W", "ignore", "-c", FORKED],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr
 
@@ -190,7 +196,5 @@ print((resident_bytes() - before) / 10000)
 
 
 def test_ten_thousand_small_indexes_take_at_most_64_kib_each() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", MANY], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", MANY], capture_output=True, text=True, check=True)
     assert float(done.stdout) <= 64 * 1024

@@ -7,10 +7,10 @@ import os
 import subprocess
 import sys
 
+import nearfield as nf
 import numpy as np
 import pytest
 
-import nearfield as nf
 from tests.conftest import clustered
 
 BUILD = """
@@ -38,7 +38,10 @@ def digest_of_build(simd: str | None, threads: int) -> str:
     environment = {**os.environ, **({"NEARFIELD_SIMD": simd} if simd else {})}
     done = subprocess.run(
         [sys.executable, "-c", BUILD, str(threads)],
-        env=environment, capture_output=True, text=True, check=True,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return done.stdout.strip()
 

@@ -1,20 +1,22 @@
-"""Recall against brute force: a grid of spaces and storages, inner product, copies, k near the size."""
+"""Recall against brute force: spaces, storages, inner product, copies, k near the size."""
 
 from __future__ import annotations
 
+import nearfield as nf
 import numpy as np
 import pytest
+from nearfield.evaluate import recall
 from numpy.typing import NDArray
 
-import nearfield as nf
-from nearfield.evaluate import recall
 from tests.conftest import clustered
 
 SPACES = list(nf.Space)
 STORAGES = list(nf.StorageDataType)
 
 
-def recall_at_10(index: nf.Index, exact: nf.ExactIndex, queries: NDArray[np.float32], ef: int) -> float:
+def recall_at_10(
+    index: nf.Index, exact: nf.ExactIndex, queries: NDArray[np.float32], ef: int
+) -> float:
     found = index.query(queries, k=10, query_ef=ef)
     truth = exact.query(queries, k=10)
     return recall(found, truth)

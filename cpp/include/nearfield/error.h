@@ -53,8 +53,7 @@ struct FileMismatch : IndexFileError {  // a good file that is not what the call
 };
 
 struct FileNotAccessible : Error {  // missing, not permitted, disk full: also an OSError in Python
-  FileNotAccessible(const std::string& message, int error_number)
-      : Error(message), error_code(error_number) {}
+  FileNotAccessible(const std::string& message, int error_number) : Error(message), error_code(error_number) {}
   int error_code;  // errno
 };
 

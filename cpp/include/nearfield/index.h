@@ -30,16 +30,16 @@ struct LoadOptions {
 };
 
 struct LevelCount {
-  std::size_t rows;          // slots that exist on this level
-  double mean_degree;        // links per row
+  std::size_t rows;    // slots that exist on this level
+  double mean_degree;  // links per row
 };
 
 struct IndexStats {
   RowCounts rows;
-  std::vector<LevelCount> levels;  // from level 0 up
-  std::size_t unreachable;         // live and marked slots that no path of level-0 links reaches
-  double norm_min, norm_max;       // Euclidean norms of the kept vectors, live rows
-  std::size_t duplicates;          // live rows whose vector equals that of an earlier live row
+  std::vector<LevelCount> levels;                     // from level 0 up
+  std::size_t unreachable;                            // live and marked slots that no path of level-0 links reaches
+  double norm_min, norm_max;                          // Euclidean norms of the kept vectors, live rows
+  std::size_t duplicates;                             // live rows whose vector equals that of an earlier live row
   std::size_t vector_bytes, link_bytes, other_bytes;  // reserved in memory, or mapped
 };
 
@@ -66,19 +66,19 @@ class Index {
 
   // The k nearest live rows to each query, nearest first, ties in order of insertion. Writes rows * k
   // ids and distances; counts[row] = min(k, live) of them are valid, the rest is kNoId and infinity.
-  QueryCounters query(const float* queries, std::size_t rows, const QueryOptions& options, Id* ids,
-                      float* distances, std::uint32_t* counts) const;
+  QueryCounters query(const float* queries, std::size_t rows, const QueryOptions& options, Id* ids, float* distances,
+                      std::uint32_t* counts) const;
 
-  bool contains(Id id) const;   // live
-  bool holds(Id id) const;      // live or marked
+  bool contains(Id id) const;                                           // live
+  bool holds(Id id) const;                                              // live or marked
   void get_vectors(const Id* ids, std::size_t rows, float* out) const;  // live ids; throws UnknownId
-  float distance(const float* a, const float* b) const;  // as if both were stored
-  void mark_deleted(Id id);     // throws UnknownId, also when it is marked already
-  void unmark_deleted(Id id);   // throws UnknownId; InvalidInput when it is not marked
+  float distance(const float* a, const float* b) const;                 // as if both were stored
+  void mark_deleted(Id id);                     // throws UnknownId, also when it is marked already
+  void unmark_deleted(Id id);                   // throws UnknownId; InvalidInput when it is not marked
   std::vector<Id> ids(bool with_marked) const;  // in order of insertion
 
-  IndexStats stats() const;     // reads everything once: O(links + vectors)
-  std::string validate() const; // empty, or the first structural fault in words
+  IndexStats stats() const;      // reads everything once: O(links + vectors)
+  std::string validate() const;  // empty, or the first structural fault in words
 
   // Named bytes that travel in the .nf file. Empty span = remove.
   void attach(const std::string& name, std::span<const std::byte> bytes);

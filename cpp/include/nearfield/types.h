@@ -10,8 +10,8 @@ namespace nearfield {
 using Id = std::uint64_t;    // the user's key; every 64-bit value but kNoId is legal
 using Slot = std::uint32_t;  // the internal place of a vector, dense from 0 in order of insertion
 
-inline constexpr Id kNoId = ~Id{0};                       // fills the places of a short result
-inline constexpr Slot kNoSlot = ~Slot{0};                 // "no link here", "no entry point"
+inline constexpr Id kNoId = ~Id{0};                             // fills the places of a short result
+inline constexpr Slot kNoSlot = ~Slot{0};                       // "no link here", "no entry point"
 inline constexpr std::size_t kMaxSlots = std::size_t{1} << 31;  // a beam entry leaves 31 bits
 
 // Geometry. The numbers are those of Voyager's enum and of its files.
@@ -32,10 +32,10 @@ enum class Storage : std::uint8_t {
 struct IndexConfig {
   Space space = Space::Euclidean;
   Storage storage = Storage::Float32;
-  std::uint32_t dimensions = 0;          // of the user's vectors, 1 ... kMaxDimensions
-  std::uint32_t M = 12;                  // links on upper levels, 2 ... kMaxM; 2M on level 0
-  std::uint32_t ef_construction = 200;   // beam width while adding; at least M
-  std::uint64_t seed = 1;                // of the levels
+  std::uint32_t dimensions = 0;         // of the user's vectors, 1 ... kMaxDimensions
+  std::uint32_t M = 12;                 // links on upper levels, 2 ... kMaxM; 2M on level 0
+  std::uint32_t ef_construction = 200;  // beam width while adding; at least M
+  std::uint64_t seed = 1;               // of the levels
 };
 
 inline constexpr std::uint32_t kMaxDimensions = 1u << 20;

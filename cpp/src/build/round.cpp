@@ -33,7 +33,7 @@ struct Round {
   WalkView with;    // vectors of the round included
   Entry entry;      // of the graph without the round
   std::size_t ef;
-  std::size_t passed_through;  // slots that no new link may go to
+  std::size_t passed_through;                     // slots that no new link may go to
   std::vector<std::vector<LinkBack>> links_back;  // per row of the round
 };
 
@@ -83,8 +83,8 @@ void link_row(Round& round, std::size_t row) {
 
   Slot nearest = round.entry.slot;
   if (round.entry.level > level_of_row) {
-    nearest = round.metric.walks->descend(round.before, query, nearest, round.entry.level, level_of_row + 1,
-                                          scratch->walk());
+    nearest =
+        round.metric.walks->descend(round.before, query, nearest, round.entry.level, level_of_row + 1, scratch->walk());
   }
   std::vector<std::uint32_t> chosen(round.before.places0);
   std::vector<Slot> links(round.before.places0);

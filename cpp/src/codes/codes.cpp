@@ -32,9 +32,12 @@ std::int8_t encode_float8(float value) {
 
 Range range_of(Storage storage) {
   switch (storage) {
-    case Storage::Float8: return {-128.0f / 127.0f, 1.0f};
-    case Storage::E4M3: return {-448.0f, 448.0f};
-    case Storage::Float32: break;
+    case Storage::Float8:
+      return {-128.0f / 127.0f, 1.0f};
+    case Storage::E4M3:
+      return {-448.0f, 448.0f};
+    case Storage::Float32:
+      break;
   }
   return {std::numeric_limits<float>::lowest(), std::numeric_limits<float>::max()};
 }

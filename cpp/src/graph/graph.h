@@ -32,15 +32,15 @@ struct Entry {
 struct Graph {
   explicit Graph(std::uint32_t max_links_above);
 
-  const std::uint32_t M;   // places in a row above level 0
-  Plane links;             // level 0: u32[2M] per slot
-  Plane levels;            // u8 per slot
-  Plane upper_of;          // u32 per slot: its first row in upper_links, kNoSlot on level 0
-  Plane upper_links;       // u32[M] per (slot, level >= 1)
+  const std::uint32_t M;                   // places in a row above level 0
+  Plane links;                             // level 0: u32[2M] per slot
+  Plane levels;                            // u8 per slot
+  Plane upper_of;                          // u32 per slot: its first row in upper_links, kNoSlot on level 0
+  Plane upper_links;                       // u32[M] per (slot, level >= 1)
   std::atomic<std::size_t> upper_rows{0};  // rows of upper_links in use; changed by the writer alone, relaxed
 
-  Entry entry() const;           // acquire
-  void set_entry(Entry entry);   // release
+  Entry entry() const;          // acquire
+  void set_entry(Entry entry);  // release
 
   std::size_t places(int level) const { return level == 0 ? 2 * M : M; }
   int level_of(Slot slot) const { return *levels.at<std::uint8_t>(slot); }

@@ -7,20 +7,19 @@
 namespace nearfield {
 namespace {
 
-std::string at(Slot slot, int level) {
-  return "slot " + std::to_string(slot) + " on level " + std::to_string(level);
-}
+std::string at(Slot slot, int level) { return "slot " + std::to_string(slot) + " on level " + std::to_string(level); }
 
 // Empty, or what is wrong with one row. `seen` remembers, per target, the last row that named it.
-std::string check_row(const Graph& graph, std::size_t count, Slot slot, int level,
-                      std::vector<std::uint64_t>& seen, std::uint64_t row_number) {
+std::string check_row(const Graph& graph, std::size_t count, Slot slot, int level, std::vector<std::uint64_t>& seen,
+                      std::uint64_t row_number) {
   const std::uint32_t* row = graph.row(slot, level);
   const std::size_t places = graph.places(level);
   const std::size_t links = degree(row, places);
   for (std::size_t i = 0; i < links; ++i) {
     const Slot target = row[i];
     if (target >= count) {
-      return at(slot, level) + " links to slot " + std::to_string(target) + ", but there are only " + std::to_string(count);
+      return at(slot, level) + " links to slot " + std::to_string(target) + ", but there are only " +
+             std::to_string(count);
     }
     if (target == slot) return at(slot, level) + " links to itself";
     if (graph.level_of(target) < level) {
@@ -40,7 +39,8 @@ std::string check_row(const Graph& graph, std::size_t count, Slot slot, int leve
 std::string validate(const Graph& graph, std::size_t count) {
   const Entry entry = graph.entry();
   if (count == 0) return entry.slot == kNoSlot ? "" : "an empty graph has an entry point";
-  if (entry.slot >= count) return "the entry point is slot " + std::to_string(entry.slot) + " of " + std::to_string(count);
+  if (entry.slot >= count)
+    return "the entry point is slot " + std::to_string(entry.slot) + " of " + std::to_string(count);
 
   // Levels first: the rows of a slot may be read only once its place among the upper rows is known good.
   std::vector<bool> owned(graph.upper_rows, false);

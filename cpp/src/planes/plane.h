@@ -70,9 +70,7 @@ class Plane {
   std::byte* row(std::size_t slot) {
     return reinterpret_cast<std::byte*>(bases_[segment_of(slot)] + slot * row_bytes_);
   }
-  const std::byte* row(std::size_t slot) const {
-    return reinterpret_cast<const std::byte*>(view().row(slot));
-  }
+  const std::byte* row(std::size_t slot) const { return reinterpret_cast<const std::byte*>(view().row(slot)); }
   RowsView view() const { return {bases_.data(), row_bytes_}; }
 
   template <class T>

@@ -40,8 +40,8 @@ struct Avx2Lanes {
     const __m256i bytes = _mm256_cvtepu8_epi32(eight(p));
     const __m256i e = _mm256_and_si256(_mm256_srli_epi32(bytes, 1), _mm256_set1_epi32(15));
     const __m256i m = _mm256_srli_epi32(bytes, 5);
-    const __m256i normal = _mm256_or_si256(_mm256_slli_epi32(_mm256_add_epi32(e, _mm256_set1_epi32(120)), 23),
-                                           _mm256_slli_epi32(m, 20));
+    const __m256i normal =
+        _mm256_or_si256(_mm256_slli_epi32(_mm256_add_epi32(e, _mm256_set1_epi32(120)), 23), _mm256_slli_epi32(m, 20));
     const __m256 small = _mm256_mul_ps(_mm256_cvtepi32_ps(m), _mm256_set1_ps(0x1p-10f));
     const __m256 is_small = _mm256_castsi256_ps(_mm256_cmpeq_epi32(e, _mm256_setzero_si256()));
     const __m256 magnitude = _mm256_blendv_ps(_mm256_castsi256_ps(normal), small, is_small);

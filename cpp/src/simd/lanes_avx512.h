@@ -19,8 +19,8 @@ struct Avx512Lanes {
     const __m512i bytes = _mm512_cvtepu8_epi32(sixteen(p));
     const __m512i e = _mm512_and_si512(_mm512_srli_epi32(bytes, 1), _mm512_set1_epi32(15));
     const __m512i m = _mm512_srli_epi32(bytes, 5);
-    const __m512i normal = _mm512_or_si512(_mm512_slli_epi32(_mm512_add_epi32(e, _mm512_set1_epi32(120)), 23),
-                                           _mm512_slli_epi32(m, 20));
+    const __m512i normal =
+        _mm512_or_si512(_mm512_slli_epi32(_mm512_add_epi32(e, _mm512_set1_epi32(120)), 23), _mm512_slli_epi32(m, 20));
     const __m512i small = _mm512_castps_si512(_mm512_mul_ps(_mm512_cvtepi32_ps(m), _mm512_set1_ps(0x1p-10f)));
     const __mmask16 is_small = _mm512_cmpeq_epi32_mask(e, _mm512_setzero_si512());
     const __m512i magnitude = _mm512_mask_mov_epi32(normal, is_small, small);

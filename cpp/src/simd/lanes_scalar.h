@@ -32,8 +32,8 @@ struct ScalarLanes {
       const std::uint32_t e = byte >> 1 & 15u;
       const std::uint32_t m = byte >> 5;
       const float small = static_cast<float>(static_cast<std::int32_t>(m)) * 0x1p-10f;
-      const std::uint32_t bits = (e == 0 ? __builtin_bit_cast(std::uint32_t, small) : (e + 120) << 23 | m << 20) |
-                                 byte << 31;
+      const std::uint32_t bits =
+          (e == 0 ? __builtin_bit_cast(std::uint32_t, small) : (e + 120) << 23 | m << 20) | byte << 31;
       r.v[i] = __builtin_bit_cast(float, bits);
     }
     return r;

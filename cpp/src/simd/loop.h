@@ -30,10 +30,17 @@ inline void distances(const float* query, const unsigned char* const* rows, std:
   std::size_t i = 0;
   for (; i + 4 <= n; i += 4) reduce<Lanes, Op, Rows, 4>(query, rows + i, dimensions, out + i);
   switch (n - i) {
-    case 3: reduce<Lanes, Op, Rows, 3>(query, rows + i, dimensions, out + i); break;
-    case 2: reduce<Lanes, Op, Rows, 2>(query, rows + i, dimensions, out + i); break;
-    case 1: reduce<Lanes, Op, Rows, 1>(query, rows + i, dimensions, out + i); break;
-    default: break;
+    case 3:
+      reduce<Lanes, Op, Rows, 3>(query, rows + i, dimensions, out + i);
+      break;
+    case 2:
+      reduce<Lanes, Op, Rows, 2>(query, rows + i, dimensions, out + i);
+      break;
+    case 1:
+      reduce<Lanes, Op, Rows, 1>(query, rows + i, dimensions, out + i);
+      break;
+    default:
+      break;
   }
 }
 

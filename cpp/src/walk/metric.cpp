@@ -15,9 +15,12 @@ namespace {
 
 int storage_row(Storage storage) {
   switch (storage) {
-    case Storage::Float32: return 0;
-    case Storage::Float8: return 1;
-    case Storage::E4M3: return 2;
+    case Storage::Float32:
+      return 0;
+    case Storage::Float8:
+      return 1;
+    case Storage::E4M3:
+      return 2;
   }
   return 0;
 }

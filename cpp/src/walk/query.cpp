@@ -123,8 +123,8 @@ QueryCounters query_rows(const State& state, const Metric& metric, ScratchPool& 
   if (rows == 1) {
     query_row(batch, 0);
   } else {
-    parallel_for(rows, options.num_threads, [&batch](std::size_t, std::size_t row) { query_row(batch, row); },
-                 options.poll);
+    parallel_for(
+        rows, options.num_threads, [&batch](std::size_t, std::size_t row) { query_row(batch, row); }, options.poll);
   }
   return {batch.num_distances.load(), batch.num_hops.load()};
 }

@@ -22,7 +22,7 @@ class Scratch {
   void fit(std::size_t slots, std::size_t beam, std::size_t ef, std::size_t places, std::size_t padded);
 
   WalkScratch& walk() { return walk_; }
-  float* query() { return query_.data(); }    // `padded` floats, for the prepared query
+  float* query() { return query_.data(); }      // `padded` floats, for the prepared query
   float* decoded() { return decoded_.data(); }  // `padded` floats, for a decoded row
 
  private:

@@ -27,7 +27,8 @@ inline const std::uint32_t* link_row(const WalkView& view, std::uint32_t slot, i
 }
 
 inline bool touch(const WalkView& view, const void* data, std::size_t bytes, WalkScratch& scratch) {
-  if (view.touch == nullptr) [[likely]] return true;
+  if (view.touch == nullptr) [[likely]]
+    return true;
   if (view.touch(view.guard, data, bytes)) return true;
   scratch.damaged = true;
   return false;

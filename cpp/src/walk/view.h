@@ -33,18 +33,18 @@ struct WalkView {
 
 // Memory of one walk, lent by the caller, reused from walk to walk. All bits of visited are 0 between walks.
 struct WalkScratch {
-  std::uint64_t* beam = nullptr;        // beam_capacity entries (beam.h)
-  std::uint64_t* found = nullptr;       // ef entries; used where view.hide
-  std::uint64_t* visited = nullptr;     // one bit per slot
-  std::uint32_t* touched = nullptr;     // words of visited that are not 0; as many places as words
-  std::uint32_t* slots = nullptr;       // places0 + 8: the gathered neighbours of one hop
-  const unsigned char** rows = nullptr; // places0 + 8: their vectors
-  float* distances = nullptr;           // places0 + 8
+  std::uint64_t* beam = nullptr;         // beam_capacity entries (beam.h)
+  std::uint64_t* found = nullptr;        // ef entries; used where view.hide
+  std::uint64_t* visited = nullptr;      // one bit per slot
+  std::uint32_t* touched = nullptr;      // words of visited that are not 0; as many places as words
+  std::uint32_t* slots = nullptr;        // places0 + 8: the gathered neighbours of one hop
+  const unsigned char** rows = nullptr;  // places0 + 8: their vectors
+  float* distances = nullptr;            // places0 + 8
   std::size_t beam_capacity = 0;
   std::size_t num_touched = 0;
-  std::uint64_t num_distances = 0;      // counters, only ever increased
+  std::uint64_t num_distances = 0;  // counters, only ever increased
   std::uint64_t num_hops = 0;
-  bool damaged = false;                 // touch() refused a block; results are void
+  bool damaged = false;  // touch() refused a block; results are void
 };
 
 // What a walk returns: entries of (distance, slot), nearest first, in scratch.beam or scratch.found.
@@ -61,7 +61,8 @@ struct Walks {
   std::uint32_t (*descend)(const WalkView&, const float* query, std::uint32_t slot, int from, int to, WalkScratch&);
   // The beam search of one level from one slot (HNSW paper, algorithm 2): at most ef slots that view.hide
   // does not hide, which are walked through.
-  WalkResult (*search)(const WalkView&, const float* query, std::uint32_t slot, int level, std::size_t ef, WalkScratch&);
+  WalkResult (*search)(const WalkView&, const float* query, std::uint32_t slot, int level, std::size_t ef,
+                       WalkScratch&);
   // Exact: the ef nearest of slots [first, last), hidden ones left out.
   WalkResult (*scan)(const WalkView&, const float* query, std::size_t first, std::size_t last, std::size_t ef,
                      WalkScratch&);
