@@ -31,9 +31,7 @@ def main() -> None:
     # UMAP, HDBSCAN and openTSNE take neighbours as two arrays, each row before its neighbours:
     #   umap.UMAP(precomputed_knn=precomputed_knn(digits.data, 15))
     indices, distances = precomputed_knn(digits.data, 15, metric="cosine")
-    print(
-        f"neighbours: {indices.shape} {indices.dtype}, {distances.dtype}; row 0 {indices[0, :4]}"
-    )
+    print(f"neighbours {indices.shape} {indices.dtype}, {distances.dtype}: {indices[0, :4]} ...")
 
 
 if __name__ == "__main__":
