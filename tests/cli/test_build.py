@@ -143,7 +143,8 @@ def slow(*arguments):
     yield next(given)
     sys.stdout.write("ready\\n")
     sys.stdout.flush()
-    signal.pause()
+    while True:  # not pause(): a signal that came just before it would be waited for for ever
+        signal.sigtimedwait(set(), 0.05)
 build._some = slow
 main(sys.argv[1:])
 """
