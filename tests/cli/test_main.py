@@ -121,7 +121,7 @@ def test_flags_go_before_the_environment_before_the_file(
         ("[build]\nef = 3\n", "build has no option 'ef'"),
         ("build = 3\n", "not a table"),
         ("[build\n", "settings.toml"),
-        ("[build]\nM = 1\n", "greater than or equal to 2"),
+        ("[build]\nM = 1\n", "--M"),
     ],
 )
 def test_a_bad_file_of_settings_is_refused(
