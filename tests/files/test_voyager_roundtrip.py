@@ -129,14 +129,24 @@ def test_overwritten_rows_are_left_out(rng: np.random.Generator) -> None:
     assert (found.ids[:, 0] == np.array(ids, np.uint64)).mean() > 0.99
 
 
-def test_every_row_of_an_exported_index_is_found(tmp_path: Path, rng: np.random.Generator) -> None:
-    """Links through superseded rows are bridged well enough for Voyager to reach all rows."""
-    index, vectors = make("Cosine", "Float32", rng)
-    index.add_items(vectors[::2] * 2, list(index.ids)[::2])
+@pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize("M", [2, 3, 8])
+def test_every_row_of_an_exported_index_is_found(
+    space: str, M: int, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    """Links through superseded rows are bridged, and what was cut off is linked again."""
+    index = nf.Index(nf.Space[space], 8, M=M)
+    index.add_items(rng.normal(size=(300, 8)))
     path = str(tmp_path / "index.voy")
-    index.save(path, format="voyager")
-    ids, _ = voyager.Index.load(path).query(vectors[0], k=ROWS, query_ef=ROWS)
-    assert set(ids.tolist()) == set(index.ids)
+    for _ in range(6):
+        some = rng.choice(300, 120, replace=False)
+        index.add_items(rng.normal(size=(120, 8)), some)
+        index.save(path, format="voyager")
+        back = nf.Index.load(path)
+        assert back.validate() == ""
+        assert back.stats().unreachable == 0
+        ids, _ = voyager.Index.load(path).query(np.ones(8), k=300, query_ef=300)
+        assert set(ids.tolist()) == set(range(300))
 
 
 def test_an_overwritten_first_row(tmp_path: Path, rng: np.random.Generator) -> None:

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstring>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "files/flags_copy.h"
 #include "files/hnsw_header.h"
 #include "files/output.h"
+#include "files/reach_all.h"
 #include "files/voyager.h"
 #include "nearfield/error.h"
 
@@ -72,6 +74,18 @@ class LinkList {
   std::vector<Slot> open_;   // slots whose links belong to it
 };
 
+// All lists of level 0, one behind the other, where stepping through superseded slots may have cut rows off.
+std::vector<Slot> repaired_level0(const Graph& graph, const Rows& rows, LinkList& links, Slot entry_row) {
+  const std::size_t places = graph.places(0);
+  std::vector<Slot> all(rows.slots.size() * places, kNoSlot);
+  for (std::size_t row = 0; row < rows.slots.size(); ++row) {
+    const std::vector<Slot>& list = links.of(rows.slots[row], 0);
+    std::copy(list.begin(), list.end(), all.begin() + static_cast<std::ptrdiff_t>(row * places));
+  }
+  reach_all(all, places, entry_row);
+  return all;
+}
+
 struct Top {
   Slot slot;
   int level;
@@ -112,12 +126,12 @@ HnswHeader header_of(const IndexConfig& config, std::size_t rows, Slot entry_poi
 }
 
 // u16 count, two bytes (the first holds the flags of level 0), then all places, unused ones 0.
-void put_links(Output& out, const std::vector<Slot>& links, std::size_t places, std::uint8_t flags) {
+void put_links(Output& out, std::span<const Slot> links, std::size_t places, std::uint8_t flags) {
   static constexpr Slot kUnused = 0;
   out.put_number(static_cast<std::uint16_t>(links.size()));
   out.put_number(flags);
   out.put_number(std::uint8_t{0});
-  out.put(links.data(), links.size() * sizeof(Slot));
+  out.put(links.data(), links.size_bytes());
   for (std::size_t i = links.size(); i < places; ++i) out.put_number(kUnused);
 }
 
@@ -141,9 +155,18 @@ void write_voyager_index(const State& state, const ByteSink& sink) {
   out.put(&header, sizeof header);
   LinkList links(graph, rows);
   const std::size_t vector_bytes = header.label_offset - header.data_offset;
-  for (const Slot slot : rows.slots) {
+  const std::size_t places = graph.places(0);
+  std::vector<Slot> level0;  // empty where nothing was superseded: then the links are those of the graph
+  if (flags.num_superseded > 0) level0 = repaired_level0(graph, rows, links, rows.row_of[top.slot]);
+  for (std::size_t row = 0; row < rows.slots.size(); ++row) {
+    const Slot slot = rows.slots[row];
     const std::uint8_t deleted = (flags.bytes[slot] & kMarked) != 0 ? 1 : 0;
-    put_links(out, links.of(slot, 0), graph.places(0), deleted);
+    if (level0.empty()) {
+      put_links(out, links.of(slot, 0), places, deleted);
+    } else {
+      const Slot* list = level0.data() + row * places;
+      put_links(out, {list, degree(list, places)}, places, deleted);
+    }
     out.put(state.vectors.row(slot), vector_bytes);
     out.put(state.ids.row(slot), sizeof(Id));
   }
