@@ -134,11 +134,16 @@ void write(const Index& index, const py::object& target, bool voyager) {
 
 void attach(Index& index, const std::string& name, const py::bytes& data) {
   const std::string_view view(data);
+  const py::gil_scoped_release release;  // it waits for an add, which may wait for the GIL to report progress
   index.attach(name, {reinterpret_cast<const std::byte*>(view.data()), view.size()});
 }
 
 py::bytes attachment(const Index& index, const std::string& name) {
-  const std::vector<std::byte> bytes = index.attachment(name);
+  std::vector<std::byte> bytes;
+  {
+    const py::gil_scoped_release release;
+    bytes = index.attachment(name);
+  }
   return py::bytes(reinterpret_cast<const char*>(bytes.data()), bytes.size());
 }
 

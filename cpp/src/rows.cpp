@@ -23,8 +23,10 @@ void set_flags(State& state, Slot slot, std::uint8_t flags) {
   if (was_hidden && !is_hidden) state.num_hidden.fetch_sub(1, std::memory_order_release);
 }
 
-void supersede(State& state, Slot slot) {
-  set_flags(state, slot, kSuperseded);
+// A mark stays, for walks to which the new slot does not exist yet.
+void supersede(State& state, Slot slot, Slot by) {
+  __atomic_store_n(state.superseded_by.at<Slot>(slot), by, __ATOMIC_RELAXED);
+  set_flags(state, slot, static_cast<std::uint8_t>((flags_of(state, slot) & kMarked) | kSuperseded));
   state.num_superseded.fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -57,17 +59,12 @@ RowCounts count_rows(const State& state) {
 }
 
 void publish_rows(State& state, IdTable& table, std::size_t first, std::size_t last, Entry entry) {
-  bool overwrites = false;
   for (std::size_t slot = first; slot < last; ++slot) {
     const Slot before = table.put(*state.ids.at<Id>(slot), static_cast<Slot>(slot));
-    if (before == kNoSlot) continue;
-    if (!overwrites) state.overwrites.fetch_add(1, std::memory_order_acq_rel);
-    overwrites = true;
-    supersede(state, before);
+    if (before != kNoSlot) supersede(state, before, static_cast<Slot>(slot));
   }
   state.count.store(last, std::memory_order_release);
   state.graph.set_entry(entry);
-  if (overwrites) state.overwrites.fetch_add(1, std::memory_order_acq_rel);
 }
 
 std::size_t doom(State& state, const IdTable& table, const std::vector<Id>& ids) {
@@ -78,6 +75,7 @@ std::size_t doom(State& state, const IdTable& table, const std::vector<Id>& ids)
     set_flags(state, slot, flags_of(state, slot) | kDoomed);
     ++doomed;
   }
+  if (doomed > 0) state.superseded_by.grow(state.count.load(std::memory_order_relaxed));
   return doomed;
 }
 

@@ -13,9 +13,8 @@ namespace nearfield {
 
 RowCounts count_rows(const State& state);
 
-// Make slots [first, last) visible. Order: what they replace is hidden, the count covers them (release),
-// the entry point follows (release), the table leads to them. A query that overlaps with the
-// first two sees state.overwrites change and runs again, so it never meets both or neither of two versions.
+// Make slots [first, last) visible. Order: what they replace is superseded by them, the count covers them (release),
+// the entry point follows (release). A query knows by its own count which of two versions it may return.
 void publish_rows(State& state, IdTable& table, std::size_t first, std::size_t last, Entry entry);
 
 // Before an add: the slots that it replaces, so that no new row links to them. Afterwards, or when it was

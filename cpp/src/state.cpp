@@ -9,7 +9,8 @@ State::State(const IndexConfig& c)
       graph(c.M),
       vectors(padded_dimensions(c.dimensions) * element_bytes(c.storage)),
       ids(sizeof(Id)),
-      flags(1) {}
+      flags(1),
+      superseded_by(sizeof(Slot)) {}
 
 State::~State() = default;
 

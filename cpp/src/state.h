@@ -33,12 +33,13 @@ struct State {
   Plane vectors;  // padded_dimensions * element_bytes per slot; zeros behind the last dimension
   Plane ids;      // u64 per slot
   Plane flags;    // u8 per slot: kMarked, kSuperseded, kDoomed; atomics
+  // u32 per slot: the slot that superseded it; atomics. Has rows only once something was superseded, and
+  // is looked at only where kSuperseded is set. Not saved: 0 there, as after loading, means "long ago".
+  Plane superseded_by;
 
   std::atomic<std::size_t> count{0};       // slots that exist; release after all of their rows are written
   std::atomic<std::size_t> num_hidden{0};  // slots with a flag of kHidden
   std::atomic<std::size_t> num_superseded{0};
-  // Odd while an overwriting add swaps slots; a query during which it changed runs again (walk/query.h).
-  std::atomic<std::uint64_t> overwrites{0};
   std::uint64_t next_id = 0;  // where the search for an automatic id begins
   std::size_t unswept = 0;    // rows added since the last connectivity sweep
 
@@ -47,7 +48,7 @@ struct State {
 
   std::unique_ptr<BlockGuard> guard;  // set where the planes are a mapped file, else null
 
-  void grow(std::size_t slots);  // every plane
+  void grow(std::size_t slots);  // every plane but superseded_by
 };
 
 }  // namespace nearfield

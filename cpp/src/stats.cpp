@@ -71,7 +71,7 @@ IndexStats collect_stats(const State& state, const Metric& metric) {
   stats.vector_bytes = state.vectors.reserved_bytes();
   stats.link_bytes = state.graph.links.reserved_bytes() + state.graph.upper_links.reserved_bytes();
   stats.other_bytes = state.graph.levels.reserved_bytes() + state.graph.upper_of.reserved_bytes() +
-                      state.ids.reserved_bytes() + state.flags.reserved_bytes();
+                      state.ids.reserved_bytes() + state.flags.reserved_bytes() + state.superseded_by.reserved_bytes();
   return stats;
 }
 

@@ -178,7 +178,7 @@ def test_ctrl_c_leaves_no_half_file(tmp_path: Path, rng: np.random.Generator, sc
         assert child.stdout is not None
         assert child.stdout.readline() == "ready\n"
         child.send_signal(signal.SIGINT)
-        _, err = child.communicate()
+        _, err = child.communicate(timeout=60)
     assert child.returncode == 130, err
     assert "interrupted; no file was changed" in err
     assert out.read_bytes() == b"the old one"

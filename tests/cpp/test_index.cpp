@@ -73,6 +73,39 @@ void add_query_mark_and_save_run_together() {
   }
 }
 
+// While rows are overwritten one by one, a query that returns all ids finds each of them once: the old version
+// or the new one, never both and never neither. By scan, where nothing can be missed, and by walk.
+void every_query_sees_one_version_of_a_row() {
+  constexpr std::size_t kRows = 1000;
+  const std::vector<float> vectors = clustered(kRows, kDimensions, 8);
+  Index index(small(Space::Euclidean));
+  index.add(vectors.data(), kRows, nullptr, nullptr, {});
+  index.mark_deleted(0);
+  std::atomic<bool> adding{true};
+  std::thread reader([&] {
+    const std::vector<float> query(vectors.begin(), vectors.begin() + kDimensions);
+    while (adding) {
+      for (const QueryOptions& options : {QueryOptions{kRows - 1, kRows - 1, 1, {}}, QueryOptions{50, 100, 1, {}}}) {
+        const Answers answers = ask(index, query, options);
+        check_equal(std::size_t{answers.counts[0]}, options.k, "results");
+        const std::set<Id> distinct(answers.ids.begin(), answers.ids.end());
+        check_equal(distinct.size(), options.k, "distinct results");
+        check(distinct.count(0) == 0, "a marked row is not found");
+      }
+    }
+  });
+  for (Id id = 1; id < kRows; ++id) index.add(vectors.data() + id * kDimensions, 1, &id, nullptr, {1, {}});
+  adding = false;
+  reader.join();
+  const Id back = 0;  // overwriting brings a marked row back
+  index.add(vectors.data(), 1, &back, nullptr, {1, {}});
+  check_equal(index.counts().live, kRows, "live rows");
+  check_equal(index.counts().marked, std::size_t{0}, "marked rows");
+  check_equal(index.counts().superseded, kRows, "superseded rows");
+  const Answers answers = ask(Index::load(bytes_of(index), {}), vectors, {1, 50, 0, {}});
+  for (std::size_t row = 0; row < kRows; ++row) check_equal(answers.ids[row], Id{row}, "a row found by itself");
+}
+
 void bytes_are_equal_on_every_level_and_thread_count() {
   const std::vector<float> vectors = clustered(1300, kDimensions, 4);
   for (const Storage storage : {Storage::Float32, Storage::Float8, Storage::E4M3}) {
@@ -147,6 +180,7 @@ void a_bad_row_changes_nothing() {
 
 const Group group{"index",
                   {{"add, query, mark and save run together", add_query_mark_and_save_run_together},
+                   {"every query sees one version of a row", every_query_sees_one_version_of_a_row},
                    {"bytes are equal on every level and thread count", bytes_are_equal_on_every_level_and_thread_count},
                    {"a query allocates nothing", a_query_allocates_nothing},
                    {"a stopped add keeps its finished rounds", a_stopped_add_keeps_its_finished_rounds},

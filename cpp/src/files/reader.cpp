@@ -131,6 +131,7 @@ void set_counts(State& state, const format::Header& header) {
   state.graph.set_entry({header.entry_slot, header.entry_level});
   state.num_hidden = header.num_marked + header.num_superseded;
   state.num_superseded = header.num_superseded;
+  if (state.num_hidden > 0) state.superseded_by.grow(header.count);  // flags of a mapped file are not compared yet
   state.next_id = header.next_id;
   state.unswept = header.unswept;
   state.count = header.count;

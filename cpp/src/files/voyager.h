@@ -33,9 +33,10 @@ inline constexpr std::size_t kVoyagerPreludeBytes = 19;
 std::unique_ptr<State> read_voyager(const ByteSource& source, const LoadOptions& options);
 
 // Writes a version 1 file that Voyager 2.x loads: rows in order of insertion, InnerProduct without transform.
-// Superseded slots are left out, links to them replaced by links to where they lead, and every row is reachable. Where
-// Voyager asks for an entry point on an upper level and there is none, it gets one without links. Throws InvalidInput
-// for an empty index, which Voyager cannot load. As for write_index, flags may change meanwhile.
+// Superseded slots are left out, links to them replaced by links to where they lead, and a path leads from the entry
+// point to every row. Where Voyager asks for an entry point on an upper level and there is none, it gets one without
+// links. Throws InvalidInput for an empty index, which Voyager cannot load. As for write_index, flags may change
+// meanwhile.
 void write_voyager_index(const State& state, const ByteSink& sink);
 
 }  // namespace nearfield

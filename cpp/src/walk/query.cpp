@@ -30,9 +30,6 @@ struct Batch {
 
 WalkResult walk(const WalkView& view, const State& state, const Metric& metric, std::size_t ef, Scratch& scratch) {
   WalkScratch& walk_scratch = scratch.walk();
-  if (view.count <= kScanShare * ef) {
-    return metric.walks->scan(view, scratch.query(), 0, view.count, ef, walk_scratch);
-  }
   const Entry entry = state.graph.entry();
   // The entry point may be newer than the count of this view; its row is then not ours to read.
   const Slot start = entry.slot < view.count ? entry.slot : 0;
@@ -45,10 +42,8 @@ void throw_if_damaged(const State& state, const Scratch& scratch) {
   if (const_cast<Scratch&>(scratch).walk().damaged) state.guard->throw_corrupt();
 }
 
-// One attempt at one query; false when an overwriting add swapped slots meanwhile.
-bool try_query(Batch& batch, const float* query, Scratch& scratch, Id* ids, float* distances, std::uint32_t& count) {
+void query_into(Batch& batch, const float* query, Scratch& scratch, Id* ids, float* distances, std::uint32_t& count) {
   const State& state = batch.state;
-  const std::uint64_t before = state.overwrites.load(std::memory_order_acquire);
   const WalkView view = view_of(state, batch.metric);
   const std::size_t hidden = view.hide != 0 ? state.num_hidden.load(std::memory_order_relaxed) : 0;
   const std::size_t k = batch.options.k;
@@ -56,11 +51,11 @@ bool try_query(Batch& batch, const float* query, Scratch& scratch, Id* ids, floa
   scratch.fit(view.count, beam_for(ef, hidden), ef, view.places0, view.dimensions);
   batch.metric.prepare(query, scratch.query());
 
-  WalkResult result = walk(view, state, batch.metric, ef, scratch);
-  const std::size_t live = view.count - std::min(hidden, view.count);
-  if (result.size < std::min(k, live) && !scratch.walk().damaged) {
-    result = batch.metric.walks->scan(view, scratch.query(), 0, view.count, ef, scratch.walk());
-  }
+  const auto scan = [&] { return batch.metric.walks->scan(view, scratch.query(), 0, view.count, ef, scratch.walk()); };
+  const bool scan_is_cheaper = view.count <= kScanShare * ef;
+  WalkResult result = scan_is_cheaper ? scan() : walk(view, state, batch.metric, ef, scratch);
+  // How many could be found is known only to a scan: others may hide and bring back rows meanwhile.
+  if (!scan_is_cheaper && result.size < std::min(k, view.count) && !scratch.walk().damaged) result = scan();
   throw_if_damaged(state, scratch);
 
   const std::size_t found = std::min(k, result.size);
@@ -73,21 +68,16 @@ bool try_query(Batch& batch, const float* query, Scratch& scratch, Id* ids, floa
   std::fill(ids + found, ids + k, kNoId);
   std::fill(distances + found, distances + k, std::numeric_limits<float>::infinity());
   count = static_cast<std::uint32_t>(found);
-  const std::uint64_t after = state.overwrites.load(std::memory_order_acquire);
-  return before == after && (before & 1) == 0;
 }
 
 void query_row(Batch& batch, std::size_t row) {
-  constexpr int kAttempts = 64;  // an add swaps slots once per round: milliseconds apart
   const ScratchPool::Lease scratch = batch.pool.lend();
   const std::size_t k = batch.options.k;
   WalkScratch& walk_scratch = scratch->walk();
   const std::uint64_t distances_before = walk_scratch.num_distances;
   const std::uint64_t hops_before = walk_scratch.num_hops;
   const float* query = batch.queries + row * batch.metric.dimensions;
-  for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    if (try_query(batch, query, *scratch, batch.ids + row * k, batch.distances + row * k, batch.counts[row])) break;
-  }
+  query_into(batch, query, *scratch, batch.ids + row * k, batch.distances + row * k, batch.counts[row]);
   batch.num_distances.fetch_add(walk_scratch.num_distances - distances_before, std::memory_order_relaxed);
   batch.num_hops.fetch_add(walk_scratch.num_hops - hops_before, std::memory_order_relaxed);
 }
@@ -103,10 +93,12 @@ WalkView view_of(const State& state, const Metric& metric) {
   view.upper_of = state.graph.upper_of.view();
   view.levels = state.graph.levels.view();
   view.flags = state.flags.view();
+  view.superseded_by = state.superseded_by.view();
   view.dimensions = metric.padded;
   view.places0 = 2 * state.graph.M;
   view.places = state.graph.M;
   view.hide = state.num_hidden.load(std::memory_order_acquire) > 0 ? kHidden : 0;
+  view.superseded = kSuperseded;
   if (state.guard && !state.guard->all_checked()) {
     view.touch = &BlockGuard::touch;
     view.guard = state.guard.get();

@@ -18,7 +18,7 @@ WalkView view_of(const State& state, const Metric& metric);
 // file fails its checksum.
 //
 // Exact instead of walked where the beam would hold a quarter of the index anyway, and where a walk
-// finds fewer than min(k, live): no caller gets fewer rows than there are.
+// finds fewer than min(k, count): no caller gets fewer rows than there are.
 QueryCounters query_rows(const State& state, const Metric& metric, ScratchPool& pool, const float* queries,
                          std::size_t rows, const QueryOptions& options, Id* ids, float* distances,
                          std::uint32_t* counts);

@@ -33,21 +33,29 @@ void Scratch::fit(std::size_t slots, std::size_t beam, std::size_t ef, std::size
   walk_.damaged = false;
 }
 
+ScratchPool::~ScratchPool() {
+  for (std::atomic<Scratch*>& place : idle_) const std::unique_ptr<Scratch> owned(place.load());
+}
+
 ScratchPool::Lease ScratchPool::lend() {
-  {
-    const std::scoped_lock lock(mutex_);
-    if (!idle_.empty()) {
-      std::unique_ptr<Scratch> scratch = std::move(idle_.back());
-      idle_.pop_back();
-      return {*this, std::move(scratch)};
+  for (std::atomic<Scratch*>& place : idle_) {
+    if (place.load(std::memory_order_relaxed) == nullptr) continue;
+    // Acquire, as giving back is a release: what the last borrower wrote comes with it.
+    if (Scratch* scratch = place.exchange(nullptr, std::memory_order_acquire)) {
+      return {*this, std::unique_ptr<Scratch>(scratch)};
     }
   }
   return {*this, std::make_unique<Scratch>()};
 }
 
 void ScratchPool::give_back(std::unique_ptr<Scratch> scratch) {
-  const std::scoped_lock lock(mutex_);
-  idle_.push_back(std::move(scratch));
+  for (std::atomic<Scratch*>& place : idle_) {
+    Scratch* none = nullptr;
+    if (place.compare_exchange_strong(none, scratch.get(), std::memory_order_release, std::memory_order_relaxed)) {
+      static_cast<void>(scratch.release());
+      return;
+    }
+  }
 }
 
 }  // namespace nearfield

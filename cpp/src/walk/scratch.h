@@ -1,10 +1,11 @@
 // The memory that walks work in: owned here, lent to one walk at a time, reused without allocation.
 #pragma once
 
+#include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <vector>
 
 #include "walk/view.h"
@@ -33,9 +34,15 @@ class Scratch {
   WalkScratch walk_;
 };
 
-// Lends scratches; keeps as many as were ever lent at once.
+// Lends scratches; keeps as many as were ever lent at once, up to kMostIdle. Without a lock: queries wait for nobody,
+// and a child that is forked while another thread borrows one does not find it locked.
 class ScratchPool {
  public:
+  ScratchPool() = default;
+  ScratchPool(const ScratchPool&) = delete;
+  ScratchPool& operator=(const ScratchPool&) = delete;
+  ~ScratchPool();
+
   class Lease {
    public:
     Lease(ScratchPool& pool, std::unique_ptr<Scratch> scratch) : pool_(pool), scratch_(std::move(scratch)) {}
@@ -53,9 +60,9 @@ class ScratchPool {
   Lease lend();
 
  private:
+  static constexpr std::size_t kMostIdle = 64;
   void give_back(std::unique_ptr<Scratch> scratch);
-  std::mutex mutex_;  // protects idle_
-  std::vector<std::unique_ptr<Scratch>> idle_;
+  std::array<std::atomic<Scratch*>, kMostIdle> idle_{};  // owned; null = an empty place
 };
 
 }  // namespace nearfield

@@ -84,8 +84,13 @@ inline bool compare(const WalkView& view, const float* query, std::size_t n, Wal
   return true;
 }
 
+// A slot that another has superseded is still found by a walk for which that other does not exist yet: so each
+// walk finds one version of a row, never both and never neither.
 inline bool is_hidden(const WalkView& view, std::uint32_t slot) {
-  return (__atomic_load_n(view.flags.row(slot), __ATOMIC_ACQUIRE) & view.hide) != 0;
+  const int flags = __atomic_load_n(view.flags.row(slot), __ATOMIC_ACQUIRE) & view.hide;
+  if (flags == 0 || flags != view.superseded) return flags != 0;
+  const auto* by = reinterpret_cast<const std::uint32_t*>(view.superseded_by.row(slot));
+  return __atomic_load_n(by, __ATOMIC_RELAXED) < view.count;
 }
 
 // Compare `slot` itself and put it into the beam: where a walk begins.

@@ -13,18 +13,20 @@ namespace nearfield {
 // that one comparison is both the reader's snapshot (ARCHITECTURE.md, "Publication") and the check of every link
 // of a mapped file.
 struct WalkView {
-  RowsView vectors;      // padded rows in the index's storage
-  RowsView links;        // u32[places0] per slot
-  RowsView upper_links;  // u32[places] per upper row
-  RowsView upper_of;     // u32 per slot
-  RowsView levels;       // u8 per slot
-  RowsView flags;        // u8 per slot
+  RowsView vectors;        // padded rows in the index's storage
+  RowsView links;          // u32[places0] per slot
+  RowsView upper_links;    // u32[places] per upper row
+  RowsView upper_of;       // u32 per slot
+  RowsView levels;         // u8 per slot
+  RowsView flags;          // u8 per slot
+  RowsView superseded_by;  // u32 per slot, where `superseded` is among its flags
   std::size_t count = 0;
-  std::size_t upper_rows = 0;  // rows of upper_links; looked at only where a guard is set
-  std::size_t dimensions = 0;  // padded
-  std::uint32_t places0 = 0;   // places in a level-0 row, 2M
-  std::uint32_t places = 0;    // places in a row above, M
-  std::uint8_t hide = 0;       // slots with one of these flags are walked through but not found; 0 = none have
+  std::size_t upper_rows = 0;   // rows of upper_links; looked at only where a guard is set
+  std::size_t dimensions = 0;   // padded
+  std::uint32_t places0 = 0;    // places in a level-0 row, 2M
+  std::uint32_t places = 0;     // places in a row above, M
+  std::uint8_t hide = 0;        // slots with one of these flags are walked through but not found; 0 = none have
+  std::uint8_t superseded = 0;  // of these flags the one that holds only for a count beyond superseded_by
   // Checks bytes of a mapped file before they are read for the first time; null when there is nothing
   // to check. False = damaged, the walk ends.
   bool (*touch)(const void* guard, const void* data, std::size_t bytes) = nullptr;
