@@ -136,8 +136,8 @@ def test_every_row_of_an_exported_index_is_found(
 ) -> None:
     """Links through superseded rows are bridged, and what was cut off is linked again.
 
-    From the entry point, that is. Voyager walks on from where its descent ends, and the few links of a
-    small M, which go one way, may not lead back from there.
+    From the entry point, that is. Voyager walks on from where its descent ends, and the few links
+    of a small M, which go one way, may not lead back from there.
     """
     index = nf.Index(nf.Space[space], 8, M=M)
     index.add_items(rng.normal(size=(300, 8)))

@@ -8,7 +8,6 @@ import pickle
 import nearfield as nf
 import numpy as np
 import pytest
-from nearfield.neighbors import neighbors_of
 
 
 @pytest.fixture
