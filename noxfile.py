@@ -64,9 +64,9 @@ def dev(session: nox.Session) -> None:
     pip = str(ROOT / ".venv" / "bin" / "pip")
     session.run(pip, "install", "scikit-build-core", "pybind11", "cmake", "ninja", external=True)
     session.run(
-        pip, "install", "--no-build-isolation", "-Ceditable.rebuild=true", "-Ceditable.verbose=false",
-        "-Cbuild-dir=build/{cache_tag}", "-Ccmake.define.CMAKE_EXPORT_COMPILE_COMMANDS=1",
-        "-e", ".[dev]", external=True,
+        pip, "install", "--no-build-isolation", "-Ceditable.rebuild=true",
+        "-Ceditable.verbose=false", "-Cbuild-dir=build/{cache_tag}",
+        "-Ccmake.define.CMAKE_EXPORT_COMPILE_COMMANDS=1", "-e", ".[dev]", external=True,
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@
 #include <pybind11/functional.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -68,20 +69,18 @@ py::tuple query(const Index& index, const Array<float>& vectors, std::size_t k, 
   const auto shape = in.single ? std::vector<py::ssize_t>{columns} : std::vector<py::ssize_t>{rows, columns};
   py::array_t<Id> ids(shape);
   py::array_t<float> distances(shape);
-  py::array_t<std::uint32_t> counts(rows);
+  std::vector<std::uint32_t> counts(in.rows, static_cast<std::uint32_t>(k));
   QueryCounters counters;
   if (k > 0 && in.rows > 0) {
     Id* ids_out = ids.mutable_data();
     float* distances_out = distances.mutable_data();
-    std::uint32_t* counts_out = counts.mutable_data();
     QueryOptions options{k, ef, threads_of(num_threads), {}};
     if (in.rows > 1) options.poll = interruptible(py::none());
     const py::gil_scoped_release release;
-    counters = index.query(in.data, in.rows, options, ids_out, distances_out, counts_out);
+    counters = index.query(in.data, in.rows, options, ids_out, distances_out, counts.data());
   }
-  bool all = true;
-  for (py::ssize_t row = 0; row < rows && k > 0; ++row) all = all && counts.data()[row] == k;
-  return py::make_tuple(std::move(ids), std::move(distances), all ? py::object(py::none()) : py::object(counts),
+  const bool all = std::all_of(counts.begin(), counts.end(), [k](std::uint32_t count) { return count == k; });
+  return py::make_tuple(std::move(ids), std::move(distances), all ? py::object(py::none()) : array_of(counts),
                         counters.distances, counters.hops);
 }
 

@@ -92,8 +92,8 @@ void link_row(Round& round, std::size_t row) {
     Beam beam = search_frozen(round, query, nearest, level, *scratch);
     if (beam.size > 0) nearest = entry_slot(beam.entries[0]);
     compare_round(round, query, slot, level, beam, *scratch);
-    const std::size_t n = round.metric.walks->prune(round.with, beam.entries, beam.size, graph.M, round.metric.fill,
-                                                    scratch->decoded(), chosen.data());
+    const std::size_t n = round.metric.walks->prune(round.with, beam.entries, beam.size, graph.M,
+                                                    round.metric.prune_rule, scratch->decoded(), chosen.data());
     for (std::size_t i = 0; i < n; ++i) {
       const std::uint64_t entry = beam.entries[chosen[i]];
       links[i] = entry_slot(entry);
@@ -133,7 +133,7 @@ void link_back(Round& round, const LinkBack* begin, const LinkBack* end) {
   std::sort(candidates.begin(), candidates.end());
   std::vector<std::uint32_t> chosen(places);
   const std::size_t n = round.metric.walks->prune(round.with, candidates.data(), candidates.size(), places,
-                                                  round.metric.fill, scratch->decoded(), chosen.data());
+                                                  round.metric.prune_rule, scratch->decoded(), chosen.data());
   std::vector<Slot> links(n);
   for (std::size_t i = 0; i < n; ++i) links[i] = entry_slot(candidates[chosen[i]]);
   store_row(row, places, links.data(), n);

@@ -51,6 +51,10 @@ std::string text_of(float value) {
                      text_of(range.highest) + ": scale the vectors or use Float32" + which);
 }
 
+// Squared distances take alpha, and one minus a cosine is half of one. Inner products may be negative, where a factor
+// means nothing.
+PruneRule rule_of(Space space) { return space == Space::InnerProduct ? PruneRule{1.0f, true} : PruneRule{1.1f, false}; }
+
 }  // namespace
 
 Metric::Metric(const IndexConfig& config, const Level& simd_level)
@@ -60,22 +64,24 @@ Metric::Metric(const IndexConfig& config, const Level& simd_level)
       padded(padded_dimensions(config.dimensions)),
       level(&simd_level),
       walks(&simd_level.walks[storage_row(config.storage)][config.space == Space::Euclidean ? 0 : 1]),
-      fill(config.space == Space::InnerProduct) {}
+      prune_rule(rule_of(config.space)) {}
 
 void Metric::normalize_into(const float* vector, float* unit) const {
   std::memcpy(unit, vector, dimensions * sizeof(float));
   std::fill(unit + dimensions, unit + padded, 0.0f);
   if (space != Space::Cosine) return;
+  float squares = level->dot(unit, unit, padded);
   // The square of a very long or very short vector leaves float32's range; a power of two brings it back
   // without changing a bit of the direction.
-  float largest = 0;
-  for (std::size_t d = 0; d < dimensions; ++d) largest = std::max(largest, std::fabs(unit[d]));
-  if (largest == 0) return;  // a zero vector stays one, at distance 1 from everything
-  if (largest > 0x1p50f || largest < 0x1p-50f) {
+  if (!(squares > 0x1p-80f && squares < 0x1p80f)) {
+    float largest = 0;
+    for (std::size_t d = 0; d < dimensions; ++d) largest = std::max(largest, std::fabs(unit[d]));
+    if (largest == 0) return;  // a zero vector stays one, at distance 1 from everything
     const int exponent = std::ilogb(largest);
     for (std::size_t d = 0; d < dimensions; ++d) unit[d] = std::scalbn(unit[d], -exponent);
+    squares = level->dot(unit, unit, padded);
   }
-  const float norm = std::sqrt(level->dot(unit, unit, padded));
+  const float norm = std::sqrt(squares);
   for (std::size_t d = 0; d < dimensions; ++d) unit[d] /= norm;
 }
 

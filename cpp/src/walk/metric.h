@@ -20,7 +20,7 @@ struct Metric {
   std::size_t padded;      // as kept
   const Level* level;
   const Walks* walks;
-  bool fill;  // free places of a link row take pruned candidates (prune.h)
+  PruneRule prune_rule;  // by space
 
   // Write `vector` as a query: at unit length in cosine space, times 127 for Float8, zeros behind the last
   // dimension. `query` has room for `padded` floats.

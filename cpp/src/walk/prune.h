@@ -6,7 +6,10 @@
 //    and a group of copies fills its rows with itself. A candidate that ties in all three distances
 //    (row, kept, candidate equally far apart) is therefore pruned; a candidate further away than the kept
 //    copy is not.
-// 2. fill: where the geometry is an inner product, "nearer to a kept one" is true of nearly all (the rows of
+// 2. alpha (Vamana, section 2.3): a candidate is pruned only where a kept one is nearer to it by that factor. With 1.1
+// rows
+//    keep a few more, longer links, and fewer vectors are compared at the same recall.
+// 3. fill: where the geometry is an inner product, "nearer to a kept one" is true of nearly all (the rows of
 //    great norm are near to everything) and 2 links of 24 remain. The nearest pruned candidates
 //    then take the free places.
 #pragma once
@@ -35,7 +38,7 @@ inline const float* row_as_query(const unsigned char* row, std::size_t dimension
 // The distances of candidate to the kept ones, four at a time; true when none forbids it.
 template <class Lanes, class Op, class Rows>
 inline bool is_diverse(const WalkView& view, const float* candidate, float distance, const std::uint64_t* candidates,
-                       const std::uint32_t* kept, std::size_t num_kept) {
+                       const std::uint32_t* kept, std::size_t num_kept, float alpha) {
   for (std::size_t i = 0; i < num_kept; i += 4) {
     const unsigned char* rows[4];
     float between[4];
@@ -43,7 +46,7 @@ inline bool is_diverse(const WalkView& view, const float* candidate, float dista
     for (std::size_t r = 0; r < n; ++r) rows[r] = view.vectors.row(entry_slot(candidates[kept[i + r]]));
     distances<Lanes, Op, Rows>(candidate, rows, n, view.dimensions, between);
     for (std::size_t r = 0; r < n; ++r) {
-      if (between[r] < distance) return false;
+      if (between[r] * alpha < distance) return false;
       if (between[r] == distance && entry_distance(candidates[kept[i + r]]) == distance) return false;
     }
   }
@@ -51,18 +54,19 @@ inline bool is_diverse(const WalkView& view, const float* candidate, float dista
 }
 
 template <class Lanes, class Op, class Rows>
-std::size_t prune(const WalkView& view, const std::uint64_t* candidates, std::size_t n, std::size_t places, bool fill,
-                  float* decoded, std::uint32_t* chosen) {
+std::size_t prune(const WalkView& view, const std::uint64_t* candidates, std::size_t n, std::size_t places,
+                  PruneRule rule, float* decoded, std::uint32_t* chosen) {
   std::size_t num_kept = 0;
   for (std::size_t i = 0; i < n && num_kept < places; ++i) {
     const unsigned char* row = view.vectors.row(entry_slot(candidates[i]));
     if (i + 1 < n) __builtin_prefetch(view.vectors.row(entry_slot(candidates[i + 1])));
     const float* query = row_as_query<Lanes, Rows>(row, view.dimensions, decoded);
-    if (is_diverse<Lanes, Op, Rows>(view, query, entry_distance(candidates[i]), candidates, chosen, num_kept)) {
+    if (is_diverse<Lanes, Op, Rows>(view, query, entry_distance(candidates[i]), candidates, chosen, num_kept,
+                                    rule.alpha)) {
       chosen[num_kept++] = static_cast<std::uint32_t>(i);
     }
   }
-  if (!fill || num_kept == places || num_kept == n) return num_kept;
+  if (!rule.fill || num_kept == places || num_kept == n) return num_kept;
   // Merge the nearest pruned ones in, keeping the positions ascending: walk backwards over how many of the
   // first candidates fit, by counting how many places are free.
   std::size_t free = places - num_kept;

@@ -55,6 +55,13 @@ struct WalkResult {
   std::size_t size;
 };
 
+// How links are chosen among candidates (prune.h).
+struct PruneRule {
+  float
+      alpha;  // at least 1: by which factor a kept neighbour must be nearer to a candidate than the row is, to prune it
+  bool fill;  // free places of a link row take pruned candidates
+};
+
 // The walks of one storage and one metric. `query` is prepared: padded with zeros, normalised or scaled as
 // the space and storage want (metric.h).
 struct Walks {
@@ -72,8 +79,8 @@ struct Walks {
   void (*distances)(const WalkView&, const float* query, const std::uint32_t* slots, std::size_t n, float* out);
   // Choose at most `places` of n candidates, sorted by (distance, slot), for the links of the row that the
   // distances are from (prune.h). Returns how many; writes their positions, ascending.
-  std::size_t (*prune)(const WalkView&, const std::uint64_t* candidates, std::size_t n, std::size_t places, bool fill,
-                       float* decoded, std::uint32_t* chosen);
+  std::size_t (*prune)(const WalkView&, const std::uint64_t* candidates, std::size_t n, std::size_t places,
+                       PruneRule rule, float* decoded, std::uint32_t* chosen);
 };
 
 inline constexpr int kNumStorages = 3;  // Float32, Float8, E4M3, in this order
