@@ -204,5 +204,5 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def proof(session: nox.Session) -> None:
-    """Run the long counts: hostile files and kills during save."""
-    session.run("python", "-m", "pytest", "-q", "tests/files", env={"NEARFIELD_PROOF": "1"})
+    """Run the long counts, some ten minutes: hostile files, kills during save, random calls."""
+    session.run("python", "tests/proof.py")

@@ -93,7 +93,6 @@ def test_the_gate_is_exit_code_5(built: Path, parquet: Path, run: Run) -> None:
 
 
 def test_the_picture_is_drawn(tmp_path: Path, built: Path, parquet: Path, run: Run) -> None:
-    pytest.importorskip("matplotlib")
     done = run("evaluate", built, "--queries", parquet, *ASK, "--plot", tmp_path / "curve.png")
     assert done.code == 0, done.err
     assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")

@@ -132,6 +132,24 @@ def random_moments(path: Path, old: nf.Index, new: nf.Index, count: int, seed: i
     return {"kills": count, "seed": seed, "findings": findings}
 
 
+def run(count: int, seed: int) -> dict[str, Any]:
+    """Kill a child after every call of both formats' save, then `count` at random moments.
+
+    Raises
+    ------
+    PtraceRefused
+        The system does not let a process trace its own child.
+    """
+    old, new = make(1500, 1), make(4000, 2)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "index.nf"
+        return {
+            "after every call": every_call(path, old, new, "nearfield"),
+            "after every call, as Voyager's": every_call(path, old, new, "voyager"),
+            "at random moments": random_moments(path, old, new, count, seed),
+        }
+
+
 def main() -> int:
     """Read the command line and run."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -139,16 +157,10 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path, help="also write the report there")
     options = parser.parse_args()
-    old, new = make(1500, 1), make(4000, 2)
-    report: dict[str, Any] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "index.nf"
-        try:
-            report["after every call"] = every_call(path, old, new, "nearfield")
-            report["after every call, as Voyager's"] = every_call(path, old, new, "voyager")
-        except PtraceRefused:
-            return 2
-        report["at random moments"] = random_moments(path, old, new, options.random, options.seed)
+    try:
+        report = run(options.random, options.seed)
+    except PtraceRefused:
+        return 2
     text = json.dumps(report, indent=1) + "\n"
     sys.stdout.write(text)
     if options.json:

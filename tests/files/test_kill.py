@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-RANDOM_KILLS = 200 if os.environ.get("NEARFIELD_PROOF") else 20
+RANDOM_KILLS = 20  # tests/proof.py runs two hundred
 
 
 def test_kill_during_save(tmp_path: Path) -> None:

@@ -8,8 +8,7 @@ from typing import Any
 import nearfield as nf
 import numpy as np
 import pytest
-
-voyager = pytest.importorskip("voyager")
+import voyager
 
 SPACES = ("Euclidean", "InnerProduct", "Cosine")
 STORAGES = ("Float32", "Float8", "E4M3")

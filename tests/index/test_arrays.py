@@ -9,6 +9,7 @@ from fractions import Fraction
 
 import nearfield as nf
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -188,7 +189,6 @@ def test_tensors_on_a_gpu_are_refused_in_words():
 
 # --- Arrow ---
 
-pa = pytest.importorskip("pyarrow")
 VALUES = np.random.default_rng(1).normal(size=(10, 4)).astype(np.float32)
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import nearfield as nf
 import numpy as np
 import pytest
+import voyager
 from nearfield.evaluate import recall
 
 
@@ -190,7 +191,6 @@ def test_13_inner_product_in_float8_keeps_norms():
     queries = rows(50, seed=1)
     truth = ruler.query(queries, k=10)
     assert recall(index.query(queries, k=10, query_ef=100), truth) >= 0.98
-    voyager = pytest.importorskip("voyager")
     theirs = voyager.Index(voyager.InnerProduct, 8, storage_data_type=voyager.Float8)
     theirs.add_items(vectors)
     ours = nf.Index.load(theirs.as_bytes())

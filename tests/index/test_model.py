@@ -163,10 +163,9 @@ class Walk:
         assert stats.unreachable <= 1 + stats.slots // 16
 
 
-@pytest.mark.parametrize("space", list(nf.Space))
-@pytest.mark.parametrize("seed", range(8))
-def test_random_calls_do_what_a_dict_would_do(seed, space, tmp_path):
-    walk = Walk(seed, space, tmp_path)
+def run(seed: int, space: nf.Space, folder: Path) -> None:
+    """Make one random sequence of calls, looking at everything after every tenth."""
+    walk = Walk(seed, space, folder)
     steps = [
         walk.add_automatic, walk.add_given, walk.add_one, walk.add_bad, walk.mark, walk.mark,
         walk.mark, walk.unmark, walk.query, walk.query, walk.reload,
@@ -176,3 +175,9 @@ def test_random_calls_do_what_a_dict_would_do(seed, space, tmp_path):
         if number % 10 == 9:
             walk.check()
     walk.check()
+
+
+@pytest.mark.parametrize("space", list(nf.Space))
+@pytest.mark.parametrize("seed", range(8))
+def test_random_calls_do_what_a_dict_would_do(seed: int, space: nf.Space, tmp_path: Path) -> None:
+    run(seed, space, tmp_path)

@@ -177,7 +177,6 @@ class Terminal(io.StringIO):
 
 
 def test_true_draws_a_bar_on_a_terminal():
-    pytest.importorskip("rich")
     stream = Terminal()
     with reporting(True, "adding", stream) as report:
         assert report is not None

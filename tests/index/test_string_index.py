@@ -9,6 +9,7 @@ import threading
 
 import nearfield as nf
 import numpy as np
+import pyarrow as pa
 import pytest
 from nearfield import errors
 
@@ -82,7 +83,6 @@ def test_keys_of_every_kind(names):
 
 
 def test_keys_of_arrow():
-    pa = pytest.importorskip("pyarrow")
     for names in (pa.array(["a", "b"]), pa.chunked_array([["a"], ["b"]])):
         index = nf.StringIndex(nf.Space.Euclidean, 8)
         assert index.add_items(rows(2), names) == ["a", "b"]

@@ -13,6 +13,7 @@ from typing import Any
 import nearfield
 import numpy as np
 import pytest
+import voyager
 
 from tests.index import voyager_script_files, voyager_script_vectors
 from tests.index.voyager_script import STEPS, Step, rows
@@ -34,7 +35,6 @@ def outcome(function: Step, module: Any, tmp: Path) -> tuple[str, Any]:
 
 @pytest.mark.parametrize("name", STEPS)
 def test_step_gives_what_voyager_gives(name, tmp_path):
-    voyager = pytest.importorskip("voyager")
     theirs, ours = tmp_path / "theirs", tmp_path / "ours"
     theirs.mkdir()
     ours.mkdir()
@@ -58,7 +58,6 @@ def test_script_runs_when_imported_as_voyager(tmp_path):
 @pytest.mark.parametrize("space", ["Euclidean", "InnerProduct", "Cosine"])
 @pytest.mark.parametrize("storage", ["Float32", "Float8", "E4M3"])
 def test_files_pass_both_ways(space, storage, tmp_path):
-    voyager = pytest.importorskip("voyager")
     vectors = np.clip(rows(300, 8) / 4, -1, 1)
     queries = np.clip(rows(20, 8, seed=1) / 4, -1, 1)
 
@@ -99,7 +98,6 @@ def test_files_pass_both_ways(space, storage, tmp_path):
 @pytest.mark.parametrize("space", ["Euclidean", "InnerProduct", "Cosine"])
 @pytest.mark.parametrize("storage", ["Float32", "Float8", "E4M3"])
 def test_answers_are_exact_for_the_vectors_of_a_voyager_file(space, storage):
-    voyager = pytest.importorskip("voyager")
     vectors, queries = np.clip(rows(300, 8) / 4, -1, 1), np.clip(rows(20, 8, seed=1) / 4, -1, 1)
     theirs = voyager.Index(
         getattr(voyager.Space, space),

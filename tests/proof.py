@@ -1,0 +1,70 @@
+"""The long counts, which are too slow for every run: ``nox -s proof``.
+
+Ten thousand hostile files, two hundred kills at random moments besides one after every system call
+of save, a thousand random sequences of calls against a dict. Writes ``tests/data/proof.json`` with
+the commit it ran on; exits with 1 when anything was found.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import nearfield as nf
+
+TESTS = Path(__file__).resolve().parent
+sys.path[:0] = [str(TESTS / "files"), str(TESTS / "index")]
+
+import hostile  # noqa: E402
+import kill  # noqa: E402
+import test_model  # noqa: E402
+
+HOSTILE_FILES = 10_000
+RANDOM_KILLS = 200
+SEQUENCES = 1_000
+
+
+def model() -> dict[str, Any]:
+    """Run the random sequences of calls; the findings name seed and space."""
+    findings = []
+    with tempfile.TemporaryDirectory() as folder:
+        for seed in range(SEQUENCES):
+            space = list(nf.Space)[seed % 3]
+            try:
+                test_model.run(seed, space, Path(folder))
+            except AssertionError as error:
+                findings.append({"seed": seed, "space": space.name, "error": str(error)[:500]})
+    return {"sequences": SEQUENCES, "steps": test_model.STEPS, "findings": findings}
+
+
+def commit() -> str:
+    """Give the commit of the tree, with a plus where it was changed since."""
+    command = ["git", "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*"]
+    done = subprocess.run(command, cwd=TESTS, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def main() -> int:
+    """Run all, write what was found."""
+    report: dict[str, Any] = {
+        "commit": commit(),
+        "version": nf.__version__,
+        "simd": nf.simd.active(),
+        "hostile files": hostile.run(HOSTILE_FILES, seed=1),
+        "kills during save": kill.run(RANDOM_KILLS, seed=1),
+        "calls against a dict": model(),
+    }
+    text = json.dumps(report, indent=1) + "\n"
+    (TESTS / "data" / "proof.json").write_text(text)
+    sys.stdout.write(text)
+    kills = report["kills during save"].values()
+    found = [report["hostile files"], report["calls against a dict"], *kills]
+    return 1 if any(part["findings"] for part in found) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
