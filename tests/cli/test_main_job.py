@@ -24,7 +24,7 @@ def test_build_info_validate_query_evaluate_on_real_embeddings(
     assert run("validate", out).code == 0
     asked = run("query", out, "--id", "python3-numpy", "-k", 5, "--json")
     neighbours = json.loads(asked.out)["queries"][0]["neighbors"]
-    assert len({each["id"] for each in neighbours} - {"python3-numpy"}) == 5
+    assert len({each["key"] for each in neighbours} - {"python3-numpy"}) == 5
     measured = run(
         "evaluate", out, "--queries", source, "--vectors", "embedding", "--rows", "split=query",
         "-k", 10, "--ef", "64,128", "--min-recall", "0.95", "--json",

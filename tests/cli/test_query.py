@@ -18,7 +18,7 @@ def test_lines_have_query_rank_id_and_distance(built: Path, parquet: Path, run: 
     )
     assert (done.code, done.err) == (0, "")
     head, *lines = [line.split("\t") for line in done.out.splitlines()]
-    assert head == ["query", "rank", "id", "distance"]
+    assert head == ["query", "rank", "key", "distance"]
     assert len(lines) == 3 * 120
     assert [line[:2] for line in lines[3:6]] == [
         ["item 10", "1"],
@@ -40,7 +40,7 @@ def test_json_is_one_object_and_jsonl_one_a_query(
     assert one["queries"] == [json.loads(line) for line in lines]
     keys, distances = nf.load(built).query(vectors[:3], k=2, query_ef=100)
     assert [each["query"] for each in one["queries"]] == [0, 1, 2]
-    first = [(each["id"], each["distance"]) for each in one["queries"][0]["neighbors"]]
+    first = [(each["key"], each["distance"]) for each in one["queries"][0]["neighbors"]]
     assert first == list(zip(keys[0].tolist(), distances[0].tolist(), strict=True))
 
 
@@ -49,7 +49,7 @@ def test_a_stored_item_is_asked_for_without_itself(built: Path, vectors: Any, ru
     found = json.loads(done.out)["queries"]
     assert [each["query"] for each in found] == ["item 7", "item 8"]
     for each in found:
-        names = [neighbour["id"] for neighbour in each["neighbors"]]
+        names = [neighbour["key"] for neighbour in each["neighbors"]]
         assert len(names) == 4
         assert each["query"] not in names
 

@@ -55,25 +55,27 @@ def command(
         source = open_source(vectors, vectors=column, where=rows, key=key)
         require_dimensions(source, opened, index)
         found = _of_vectors(opened, source.chunks(), k, ef, threads)
+    word = "key" if isinstance(opened, nf.StringIndex) else "id"
     if jsonl:
         for each in found:
-            output.data_json(_as_json(each))
+            output.data_json(_as_json(each, word))
     elif json:
-        output.data_json({"k": k, "ef": max(ef, k), "queries": [_as_json(each) for each in found]})
+        queries = [_as_json(each, word) for each in found]
+        output.data_json({"k": k, "ef": max(ef, k), "queries": queries})
     else:
         lines = (
             (name, rank, neighbour, f"{distance:.6g}")
             for name, neighbours in found
             for rank, (neighbour, distance) in enumerate(neighbours, 1)
         )
-        output.table(("query", "rank", "id", "distance"), lines)
+        output.table(("query", "rank", word, "distance"), lines)
 
 
-def _as_json(found: Found) -> dict[str, Any]:
+def _as_json(found: Found, word: str) -> dict[str, Any]:
     name, neighbours = found
     return {
         "query": name,
-        "neighbors": [{"id": each, "distance": distance} for each, distance in neighbours],
+        "neighbors": [{word: each, "distance": distance} for each, distance in neighbours],
     }
 
 
