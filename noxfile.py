@@ -33,7 +33,7 @@ SANITIZER_OPTIONS = {
 }
 
 
-def newest(*names: str) -> str:
+def first_of(*names: str) -> str:
     """Give the first of these programs that is installed."""
     return next((name for name in names if shutil.which(name)), names[-1])
 
@@ -98,7 +98,7 @@ def tests(session: nox.Session) -> None:
 @nox.parametrize("compiler", ["gcc", "clang"], ids=["gcc", "clang"])
 def compilers(session: nox.Session, compiler: str) -> None:
     """Build with both compilers, warnings being errors, and run the native tests."""
-    found = "g++" if compiler == "gcc" else newest("clang++-16", "clang++-15", "clang++")
+    found = "g++" if compiler == "gcc" else first_of("clang++-15", "clang++-16", "clang++")
     program = build_native(session, compiler, f"-DCMAKE_CXX_COMPILER={found}")
     session.run(program, *session.posargs, external=True)
 
@@ -186,13 +186,13 @@ def tidy(session: nox.Session) -> None:
     folder = BUILD / "tidy"
     session.run(
         "cmake", "-S", str(ROOT), "-B", str(folder), "-DNEARFIELD_PYTHON=OFF",
-        "-DCMAKE_CXX_COMPILER=" + newest("clang++-16", "clang++-15", "clang++"),
+        "-DCMAKE_CXX_COMPILER=" + first_of("clang++-15", "clang++-16", "clang++"),
         "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON", external=True, silent=True,
     )  # fmt: skip
     sources = sorted(
         str(path) for path in (ROOT / "cpp" / "src").rglob("*.cpp") if path.stem != "level_neon"
     )
-    program = newest("clang-tidy-16", "clang-tidy-15", "clang-tidy")
+    program = first_of("clang-tidy-16", "clang-tidy")
     session.run(program, "-p", str(folder), "--quiet", *sources, external=True)
 
 

@@ -13,7 +13,7 @@
 namespace nearfield {
 namespace {
 
-constexpr std::uint32_t kEndOfRow = 0xFFFFFFFFu;  // kNoSlot
+inline constexpr std::uint32_t kEndOfRow = 0xFFFFFFFFu;  // kNoSlot
 
 inline const std::uint32_t* link_row(const WalkView& view, std::uint32_t slot, int level, WalkScratch& scratch) {
   if (level == 0) return reinterpret_cast<const std::uint32_t*>(view.links.row(slot));
@@ -45,7 +45,7 @@ inline void prefetch_lines(const unsigned char* row, std::size_t bytes) {
 // The neighbours of a slot that this walk has not met: their slots and vectors, into scratch. The beginnings of
 // the first kAhead vectors are asked of memory at once, in the order in which they will be compared; not of more, since
 // a core keeps only some dozen lines in flight.
-constexpr std::size_t kAhead = 16;  // rows
+inline constexpr std::size_t kAhead = 16;  // rows
 
 template <class Rows>
 inline std::size_t gather(const WalkView& view, std::uint32_t slot, int level, WalkScratch& scratch) {
