@@ -227,8 +227,6 @@ void what_is_written_is_read() {
       for (const std::size_t rows : {0u, 1u, 100u, 2500u}) {
         const Index index = make_index(rows, space, storage);
         const Bytes bytes = bytes_of(index);
-        const std::unique_ptr<State> state = load_state(bytes, {});
-        check_equal(index_file_bytes(*state), std::uint64_t{bytes.size()}, "announced length");
         const Index again = Index::load(bytes, {});
         check(bytes_of(again) == bytes, "a second writing gives other bytes");
         check_equal(again.counts().live, index.counts().live, "live rows");

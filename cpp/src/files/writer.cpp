@@ -174,6 +174,4 @@ void write_index(const State& state, const ByteSink& sink) {
   out.flush();
 }
 
-std::uint64_t index_file_bytes(const State& state) { return lay_out(state, copy_flags(state)).header.file_bytes; }
-
 }  // namespace nearfield

@@ -1,8 +1,6 @@
 // Writes an index as a .nf file (format.h), from front to back.
 #pragma once
 
-#include <cstdint>
-
 #include "nearfield/index.h"
 #include "state.h"
 
@@ -11,8 +9,5 @@ namespace nearfield {
 // The caller keeps rows and links from changing meanwhile; flags may change, the file then holds them as they
 // were when the writing began. Equal states give equal bytes. What `sink` throws passes through.
 void write_index(const State& state, const ByteSink& sink);
-
-// How many bytes write_index writes.
-std::uint64_t index_file_bytes(const State& state);
 
 }  // namespace nearfield
