@@ -35,12 +35,6 @@ Slot IdTable::put(Id id, Slot slot) {
   return before;
 }
 
-void IdTable::reserve(std::size_t ids) {
-  if (cells_.empty()) return;
-  const std::size_t cells = std::bit_ceil(2 * (ids + 1));
-  if (cells > cells_.size()) rebuild(cells);
-}
-
 void IdTable::rebuild(std::size_t cells) {
   std::vector<Slot> old = std::move(cells_);
   const bool identity = old.empty();

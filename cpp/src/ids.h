@@ -20,7 +20,7 @@ class IdTable {
   Slot find(Id id) const;  // kNoSlot when absent
   // `id` now lies at `slot`, whose place in the plane holds it already. Returns the slot it lay at before.
   Slot put(Id id, Slot slot);
-  void reserve(std::size_t ids);  // room for so many without growing
+  std::size_t bytes() const { return cells_.size() * sizeof(Slot); }
 
  private:
   std::size_t cell_of(Id id) const;  // where it is, or where it would go

@@ -180,7 +180,10 @@ std::vector<Id> Index::ids(bool with_marked) const {
 IndexStats Index::stats() const {
   const std::scoped_lock writing(impl_->write_mutex);
   impl_->check_before_writing();
-  return collect_stats(*impl_->state, impl_->metric);
+  IndexStats stats = collect_stats(*impl_->state, impl_->metric);
+  const auto lock = impl_->look_up();
+  stats.other_bytes += impl_->table.bytes();
+  return stats;
 }
 
 std::string Index::validate() const {

@@ -34,7 +34,7 @@ void supersede(State& state, Slot slot, Slot by) {
 
 Slot find_or_throw(const IdTable& table, Id id) {
   const Slot slot = table.find(id);
-  if (slot == kNoSlot) throw_unknown(id, " is not in the index (argument `id`)");
+  if (slot == kNoSlot) throw_unknown(id, " is not in the index");
   return slot;
 }
 
@@ -104,14 +104,14 @@ Slot find_live(const State& state, const IdTable& table, Id id) {
 
 void mark(State& state, const IdTable& table, Id id) {
   const Slot slot = find_or_throw(table, id);
-  if (!is_live(state, slot)) throw_unknown(id, " is deleted already (argument `id`)");
+  if (!is_live(state, slot)) throw_unknown(id, " is deleted already");
   set_flags(state, slot, flags_of(state, slot) | kMarked);
 }
 
 void unmark(State& state, const IdTable& table, Id id) {
   const Slot slot = find_or_throw(table, id);
   if (is_live(state, slot)) {
-    throw InvalidInput("id " + std::to_string(id) + " is not deleted, so it cannot be brought back (argument `id`)");
+    throw InvalidInput("id " + std::to_string(id) + " is not deleted, so it cannot be brought back");
   }
   set_flags(state, slot, static_cast<std::uint8_t>(flags_of(state, slot) & ~kMarked));
 }
@@ -120,7 +120,7 @@ void copy_vectors(const State& state, const Metric& metric, const IdTable& table
                   float* out) {
   for (std::size_t i = 0; i < rows; ++i) {
     const Slot slot = find_or_throw(table, ids[i]);
-    if (!is_live(state, slot)) throw_unknown(ids[i], " is deleted (argument `ids`)");
+    if (!is_live(state, slot)) throw_unknown(ids[i], " is deleted");
     const std::byte* row = state.vectors.row(slot);
     check_block(state, row);
     metric.decode(row, out + i * metric.dimensions);

@@ -68,10 +68,13 @@ IndexStats collect_stats(const State& state, const Metric& metric) {
     stats.unreachable += !reach.has(slot) && (*state.flags.at<std::uint8_t>(slot) & kSuperseded) == 0;
   }
   survey_vectors(state, metric, count, stats);
-  stats.vector_bytes = state.vectors.reserved_bytes();
-  stats.link_bytes = state.graph.links.reserved_bytes() + state.graph.upper_links.reserved_bytes();
-  stats.other_bytes = state.graph.levels.reserved_bytes() + state.graph.upper_of.reserved_bytes() +
-                      state.ids.reserved_bytes() + state.flags.reserved_bytes() + state.superseded_by.reserved_bytes();
+  stats.vector_bytes = count * state.vectors.row_bytes();
+  stats.link_bytes =
+      count * state.graph.links.row_bytes() + state.graph.upper_rows * state.graph.upper_links.row_bytes();
+  for (const Plane* plane : {&state.graph.levels, &state.graph.upper_of, &state.ids, &state.flags}) {
+    stats.other_bytes += count * plane->row_bytes();
+  }
+  if (stats.rows.superseded > 0) stats.other_bytes += count * state.superseded_by.row_bytes();
   return stats;
 }
 

@@ -15,8 +15,10 @@ Importing this package loads nothing beyond the standard library and numpy.
 
 from __future__ import annotations
 
+import importlib as _importlib
 import os as _os
 import re as _re
+import types as _types
 
 from nearfield import _check_cpu
 
@@ -68,3 +70,29 @@ __version__ = _core.version
 Euclidean, InnerProduct, Cosine = Space.Euclidean, Space.InnerProduct, Space.Cosine
 Float8, Float32, E4M3 = StorageDataType.Float8, StorageDataType.Float32, StorageDataType.E4M3
 version: tuple[int, ...] = tuple(int(part) for part in _re.findall(r"\d+", __version__)[:3])
+
+_LOADED_WHEN_NAMED = frozenset(("evaluate", "report", "sklearn", "sources"))
+
+
+def __getattr__(name: str) -> _types.ModuleType:
+    """Import a sub-module when it is first named: ``nf.evaluate`` works, and costs nothing before.
+
+    Parameters
+    ----------
+    name : str
+        Of the attribute that is not there.
+
+    Returns
+    -------
+    module
+        The sub-module.
+
+    Raises
+    ------
+    AttributeError
+        There is none of this name.
+    """
+    if name in _LOADED_WHEN_NAMED:
+        return _importlib.import_module(f"nearfield.{name}")
+    message = f"module 'nearfield' has no attribute {name!r}"
+    raise AttributeError(message)

@@ -15,7 +15,10 @@ from nearfield.errors import IndexFileNotAccessible, InvalidInput
 from nearfield.spaces import Space, StorageDataType, as_space, as_storage
 from nearfield.typing import FileFormat
 
-__all__ = ["Source", "Target", "as_bytes", "expected", "one_of", "read", "write"]
+__all__ = ["Source", "Target", "as_bytes", "expected", "format_of", "one_of", "read", "write"]
+
+VOYAGER_NAMES = (".voy", ".voyager")
+"""How the names of files end that are written in Voyager's format unless another is asked for."""
 
 Source = Any  # str, path, bytes-like, or an object with read(); checked below
 Target = Any  # str, path, or an object with write(); checked below
@@ -149,7 +152,45 @@ def read(
     return _core.Index.load(_read_all(source), False, verify, *wanted)
 
 
-def write(core: _core.Index, target: Target, file_format: FileFormat) -> None:
+def format_of(target: Target, asked: FileFormat | None) -> FileFormat:
+    """Choose the format of a file that is to be written.
+
+    Parameters
+    ----------
+    target : str, path or binary file object
+        Where it goes; the end of a name decides where nothing was asked.
+    asked : "nearfield", "voyager" or None
+        What the caller wants.
+
+    Returns
+    -------
+    "nearfield" or "voyager"
+        The format.
+
+    Raises
+    ------
+    InvalidInput
+        An unknown one was asked for.
+
+    Examples
+    --------
+    >>> format_of("tracks.voy", None), format_of("tracks.nf", None)
+    ('voyager', 'nearfield')
+    """
+    if asked is None:
+        named = isinstance(target, (str, bytes, os.PathLike))
+        return (
+            "voyager"
+            if named and os.fsdecode(target).lower().endswith(VOYAGER_NAMES)
+            else "nearfield"
+        )
+    if asked not in ("nearfield", "voyager"):
+        message = f"format is {asked!r}; expected 'nearfield' or 'voyager'"
+        raise InvalidInput(message)
+    return asked
+
+
+def write(core: _core.Index, target: Target, file_format: FileFormat | None) -> None:
     """Save an index to a path or a file object.
 
     Parameters
@@ -159,8 +200,8 @@ def write(core: _core.Index, target: Target, file_format: FileFormat) -> None:
     target : str, path or binary file object
         A path is written under a temporary name, synced and renamed. A file object gets `bytes` of
         at most 100 MiB at a time.
-    file_format : "nearfield" or "voyager"
-        Our own format, or Voyager's version 1.
+    file_format : "nearfield", "voyager" or None
+        Our own format, or Voyager's version 1; None: see `format_of`.
 
     Raises
     ------
@@ -171,7 +212,7 @@ def write(core: _core.Index, target: Target, file_format: FileFormat) -> None:
     TypeError
         Neither a path nor a file object.
     """
-    voyager = _is_voyager(file_format)
+    voyager = format_of(target, file_format) == "voyager"
     path = os.fsdecode(target) if isinstance(target, bytes) else _path(target)
     if path is not None:
         try:
@@ -221,14 +262,8 @@ def as_bytes(core: _core.Index, file_format: FileFormat) -> bytes:
     InvalidInput
         As for `write`.
     """
-    return core.to_voyager_bytes() if _is_voyager(file_format) else core.to_bytes()
-
-
-def _is_voyager(file_format: FileFormat) -> bool:
-    if file_format not in ("nearfield", "voyager"):
-        message = f"format is {file_format!r}; expected 'nearfield' or 'voyager'"
-        raise InvalidInput(message)
-    return file_format == "voyager"
+    voyager = format_of(None, file_format) == "voyager"
+    return core.to_voyager_bytes() if voyager else core.to_bytes()
 
 
 def _path(given: Source) -> str | None:

@@ -16,12 +16,14 @@
     │   ├─ CorruptIndexFile                         damaged or hostile, at `offset`, in `field`
     │   └─ FileMismatch                             a good file that is not what was asked for
     ├─ IndexFileNotAccessible(OSError, RuntimeError)  missing, not permitted, disk full
-    ├─ NotEnoughData(ValueError)                    a statistic that cannot be computed
-    ├─ Refused(RuntimeError)                        a statistic that would lie
+    ├─ NotEnoughData(ValueError)                    a statistic that cannot be computed (*)
+    ├─ Refused(RuntimeError)                        a statistic that would lie (*)
     │   ├─ LookRefused
     │   ├─ SampleRatioMismatch
     │   └─ InsufficientSupport
     └─ CpuNotSupported(ImportError)                 this build cannot run here
+
+    (*) for the statistics of experiments, which this version does not have yet
 
 Every class also is each builtin that Voyager raises in the same place, so that an ``except``
 written for Voyager still catches. A missing file is also a `FileNotFoundError`, a forbidden one a
@@ -124,7 +126,7 @@ class TooFewNeighbors(NearfieldError, RuntimeError):
     Attributes
     ----------
     partial : Neighbors, KeyNeighbors or None
-        What was found, padded as with ``if_short="pad"``.
+        What was found, padded as with ``if_short="pad"``; None where ``k`` was beyond 65,536.
     """
 
     def __init__(self, message: str = "", partial: Neighbors | KeyNeighbors | None = None) -> None:
@@ -189,25 +191,32 @@ class IndexFileNotAccessible(NearfieldError, OSError, RuntimeError):
         """Give the sentence alone."""
         return str(self.args[1]) if len(self.args) > 1 else super().__str__()
 
+    def __reduce__(self) -> Any:
+        """Pickle by the number of the system's error, which chooses the class."""
+        if self.errno is None:
+            return super().__reduce__()
+        return _not_accessible, (self.errno, str(self), self.filename)
 
+
+# Which builtin each of these also is, is asked with except; a traceback names what is documented.
 class _Missing(IndexFileNotAccessible, FileNotFoundError):
-    pass
+    __qualname__ = "IndexFileNotAccessible"
 
 
 class _NotPermitted(IndexFileNotAccessible, PermissionError):
-    pass
+    __qualname__ = "IndexFileNotAccessible"
 
 
 class _IsFolder(IndexFileNotAccessible, IsADirectoryError):
-    pass
+    __qualname__ = "IndexFileNotAccessible"
 
 
 class _NotFolder(IndexFileNotAccessible, NotADirectoryError):
-    pass
+    __qualname__ = "IndexFileNotAccessible"
 
 
 class _Exists(IndexFileNotAccessible, FileExistsError):
-    pass
+    __qualname__ = "IndexFileNotAccessible"
 
 
 _CLASS_OF_ERRNO: Mapping[int, type[IndexFileNotAccessible]] = {
@@ -218,6 +227,11 @@ _CLASS_OF_ERRNO: Mapping[int, type[IndexFileNotAccessible]] = {
     errors_of_the_system.ENOTDIR: _NotFolder,
     errors_of_the_system.EEXIST: _Exists,
 }
+
+
+def _not_accessible(number: int, message: str, path: str | None) -> IndexFileNotAccessible:
+    chosen = _CLASS_OF_ERRNO.get(number, IndexFileNotAccessible)
+    return chosen(number, message) if path is None else chosen(number, message, path)
 
 
 class NotEnoughData(NearfieldError, ValueError):
@@ -269,10 +283,7 @@ def from_core(kind: str, message: str, details: Mapping[str, Any]) -> NearfieldE
     3
     """
     if kind == "FileNotAccessible":
-        number = int(details.get("errno", 0))
-        chosen = _CLASS_OF_ERRNO.get(number, IndexFileNotAccessible)
-        path = details.get("path")
-        return chosen(number, message) if path is None else chosen(number, message, path)
+        return _not_accessible(int(details.get("errno", 0)), message, details.get("path"))
     if kind == "NotFinite":
         return NotFinite(message, details.get("row"))
     if kind == "UnknownId":

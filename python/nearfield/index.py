@@ -11,6 +11,7 @@ from nearfield import _files
 from nearfield._adding import add_rows
 from nearfield._arrays import as_count, as_id, as_ids, as_threads, as_vectors, as_whole
 from nearfield._core import Index as Core
+from nearfield._keys import ATTACHMENT as KEYS
 from nearfield.errors import FileMismatch, InvalidInput
 from nearfield.ids import LabelSetView
 from nearfield.neighbors import Neighbors, too_few
@@ -34,6 +35,10 @@ _NDARRAY = np.ndarray
 _PLAIN = 0x101  # numpy's flags C_CONTIGUOUS and ALIGNED
 _OWN = frozenset(("_core", "_ef", "_reserved"))
 _DEFAULT_EF = 10
+_MOST_ROWS = 2**31  # of any index
+_LARGE_K = (
+    2**16
+)  # from here on an array of k places is not made before k neighbours are known to exist
 
 
 class Index:
@@ -67,7 +72,7 @@ class Index:
     InvalidInput
         A number out of its bounds.
     TypeError
-        An argument of a wrong type.
+        An argument of a wrong type, or a negative number where Voyager takes none either.
 
     Notes
     -----
@@ -190,7 +195,7 @@ class Index:
             overwritten, and comes back if it was marked as deleted; of equal ids in one call the
             last row wins.
         num_threads : int or None, default -1
-            -1 or None: all cores. The index does not depend on it.
+            Below 1 or None: all cores. The index does not depend on it.
         progress : bool or callable, optional
             True shows a bar or lines on stderr; a callable gets (rows done, rows in all or None).
 
@@ -299,9 +304,9 @@ class Index:
         k : int, default 1
             Neighbours of each query; 0 gives empty arrays.
         num_threads : int or None, default -1
-            For a batch; -1 or None: all cores. The results do not depend on it.
+            For a batch; below 1 or None: all cores. The results do not depend on it.
         query_ef : int or None, default -1
-            Beam width, at least ``k``. -1 or None: `ef`, raised to ``k``. Time grows about in
+            Beam width, at least ``k``. Below 1 or None: `ef`, raised to ``k``. Time grows about in
             proportion; recall rises, then flattens.
         if_short : "raise" or "pad", default "raise"
             When fewer than ``k`` live vectors exist: raise as Voyager does, or fill with
@@ -312,7 +317,8 @@ class Index:
         -------
         Neighbors
             A tuple (ids, distances): uint64 and float32, nearest first, ties in order of insertion;
-            (k,) for one query, (n, k) for a batch.
+            (k,) for one query, (n, k) for a batch. Distances are those of the query as given to
+            the vectors as the storage keeps them (`get_vector`).
 
         Raises
         ------
@@ -321,7 +327,8 @@ class Index:
         InvalidInput
             NaN or infinity (`NotFinite`), a wrong number of axes, or ``query_ef`` from 1 to k-1.
         TooFewNeighbors
-            Fewer than ``k`` live vectors exist; ``partial`` holds what was found.
+            Fewer than ``k`` live vectors exist; ``partial`` holds what was found (None for ``k``
+            beyond 65,536, which is refused before anything is looked for).
         TypeError
             An argument of a wrong type, or a negative ``k``.
 
@@ -346,12 +353,14 @@ class Index:
             or type(k) is not int
             or type(num_threads) is not int
             or type(query_ef) is not int
-            or k < 0
+            or not 0 <= k <= _LARGE_K
+            or query_ef > _MOST_ROWS
         ):
             vectors = as_vectors(vectors, self._core.dimensions, "vectors")
             k = as_count(k, "k")
             num_threads = as_threads(num_threads)
             query_ef = -1 if query_ef is None else as_whole(query_ef, "query_ef", -(2**63), 2**63)
+            query_ef = min(query_ef, _MOST_ROWS)
         ef = query_ef if query_ef > 0 else self._ef
         if 0 < query_ef < k:
             message = f"query_ef is {query_ef}, smaller than k = {k}; expected at least k, or -1"
@@ -359,6 +368,10 @@ class Index:
         if if_short != "raise" and if_short != "pad":
             message = f"if_short is {if_short!r}; expected 'raise' or 'pad'"
             raise InvalidInput(message)
+        if k > _LARGE_K:
+            most = self._core.counts[1] if if_short == "raise" else _MOST_ROWS
+            if k > most:
+                raise too_few(None, k, self._core.counts)
         found = self._core.query(vectors, k, ef, num_threads)
         result = Neighbors(found[:2])
         result._found = found
@@ -377,7 +390,7 @@ class Index:
         Returns
         -------
         ndarray of float32, shape (num_dimensions,)
-            As the storage keeps it; of unit length in cosine space.
+            As the storage keeps it; in cosine space of unit length, before 8 bits rounded it.
 
         Raises
         ------
@@ -397,7 +410,7 @@ class Index:
         Returns
         -------
         ndarray of float32, shape (n, num_dimensions)
-            As the storage keeps them; of unit length in cosine space.
+            As the storage keeps them; in cosine space of unit length, before 8 bits rounded them.
 
         Raises
         ------
@@ -407,12 +420,12 @@ class Index:
         return self._core.get_vectors(as_ids(ids))
 
     def get_distance(self, a: VectorLike, b: VectorLike) -> float:
-        """Measure the distance of two vectors as the index would.
+        """Measure the distance of two vectors as if both were stored.
 
         Parameters
         ----------
         a, b : array-like of shape (num_dimensions,)
-            Rounded to the storage first, as if both were stored.
+            Both are rounded to the storage first; `query` rounds only what is stored.
 
         Returns
         -------
@@ -435,7 +448,7 @@ class Index:
         output_path: _files.Target = None,
         *,
         file_like: _files.Target = None,
-        format: FileFormat = "nearfield",
+        format: FileFormat | None = None,
     ) -> None:
         """Write the index to a file.
 
@@ -446,8 +459,9 @@ class Index:
             crash leaves the old file whole. A file object gets bytes of at most 100 MiB at a time.
         file_like : binary file object, optional
             Voyager's other name for a file object.
-        format : "nearfield" or "voyager", default "nearfield"
-            Our own format, with checksums, or Voyager's version 1.
+        format : "nearfield" or "voyager", optional
+            Our own format, with checksums, or Voyager's version 1, which keeps neither checksums
+            nor the seed. By default names that end in ``.voy`` or ``.voyager`` get Voyager's.
 
         Raises
         ------
@@ -525,7 +539,8 @@ class Index:
         NotAnIndexFile, UnsupportedVersion, CorruptIndexFile
             The content is not one of the formats, too new, or damaged.
         FileMismatch
-            The file holds something else than the arguments say.
+            The file holds something else than the arguments say, or string keys, which
+            `nearfield.load` and `nearfield.StringIndex.load` open.
         IndexFileNotAccessible
             The path cannot be read; also the OSError that fits, such as FileNotFoundError.
         TypeError
@@ -534,6 +549,9 @@ class Index:
         source = _files.one_of("load", "filename", filename, file_like)
         checks = _files.expected(space, num_dimensions, storage_data_type)
         core = _files.read(source, mmap=mmap, verify=verify, **checks)
+        if core.attachment(KEYS):
+            message = "the file holds an index with string keys; open it with nearfield.load"
+            raise FileMismatch(message)
         return cls._from_core(core)
 
     @classmethod
@@ -644,7 +662,7 @@ class Index:
 
     @property
     def ef(self) -> int:
-        """Beam width of queries that name none; 10 at first and after loading."""
+        """Beam width of queries that name none; 10 at first and after loading; 0 means k."""
         return self._ef
 
     @ef.setter

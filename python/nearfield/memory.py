@@ -75,8 +75,10 @@ def estimate_memory(
 
     Notes
     -----
-    Small indexes need a few KiB more than this. A query needs one bit a row and thread in addition;
-    a Python array that is being added is not counted.
+    Memory grows in steps that double: up to 1 MiB for each kind of data lies ready, and larger
+    steps are taken from the system page by page, as rows come (with huge pages, 2 MiB at a time). A
+    query needs one bit a row and thread in addition; a Python array that is being added is not
+    counted.
 
     Examples
     --------

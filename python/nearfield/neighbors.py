@@ -111,14 +111,14 @@ def neighbors_of(found: tuple[Ids, Distances, NDArray[np.uint32] | None, int, in
 
 
 def too_few(
-    partial: Neighbors | KeyNeighbors, k: int, counts: tuple[int, int, int, int]
+    partial: Neighbors | KeyNeighbors | None, k: int, counts: tuple[int, int, int, int]
 ) -> TooFewNeighbors:
     """Say why a query came back short.
 
     Parameters
     ----------
-    partial : Neighbors or KeyNeighbors
-        What was found.
+    partial : Neighbors, KeyNeighbors or None
+        What was found, if anything was looked for.
     k : int
         What was asked for.
     counts : tuple of int
@@ -131,8 +131,9 @@ def too_few(
     """
     _, live, marked, _ = counts
     hidden = f", {marked} more are marked as deleted" if marked else ""
+    holds = f"only {live} live vectors" if live else "no live vectors"
     message = (
-        f"k is {k}, but the index holds only {live} live vectors{hidden}; found "
-        f"{partial.counts.min()}: ask for fewer, or pass if_short='pad' to get what exists"
+        f"k is {k}, but the index holds {holds}{hidden}: ask for fewer, or pass if_short='pad' to "
+        f"get what exists"
     )
     return TooFewNeighbors(message, partial)

@@ -18,8 +18,10 @@ class Space(enum.Enum):
     """How the distance between two vectors is measured; smaller is nearer.
 
     ``Euclidean`` is the *squared* L2 distance. ``InnerProduct`` is ``1 - a.b`` and can be negative.
-    ``Cosine`` is ``1 - cos(a, b)``, from 0 to 2, and never below 0; vectors are kept at unit
-    length. A zero vector is accepted in cosine space: it has distance 1 to everything.
+    ``Cosine`` is ``1 - cos(a, b)``, from 0 to 2, and never below 0. Vectors are brought to unit
+    length before they are stored; where 8 bits then round them, the distance is one less the
+    product of the unit query with what is kept, as in Voyager. A zero vector is accepted in cosine
+    space: it has distance 1 to everything. Distances are float32: squares beyond 3.4e38 are inf.
 
     Examples
     --------
@@ -37,8 +39,7 @@ class StorageDataType(enum.Enum):
 
     ``Float32`` keeps them as given, in 4 bytes a dimension. ``Float8`` keeps ``round(127 x) / 127``
     in 1 byte and accepts -128/127 to 1. ``E4M3`` keeps 4 exponent and 3 mantissa bits in 1 byte and
-    accepts
-    -448 to 448. The 8-bit kinds need a quarter of the memory and lose some recall.
+    accepts -448 to 448. The 8-bit kinds need a quarter of the memory and lose some recall.
 
     Examples
     --------

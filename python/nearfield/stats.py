@@ -41,7 +41,7 @@ class IndexStats:
     duplicates : int
         Live vectors that are equal to an earlier live one.
     vector_bytes, link_bytes, other_bytes : int
-        Memory in use, or mapped from a file.
+        Of the rows that exist, in memory or mapped from a file.
     simd_level : str
         The kind of vector instructions that the index uses.
     """

@@ -358,7 +358,7 @@ class StringIndex:
         output_path: _files.Target = None,
         *,
         file_like: _files.Target = None,
-        format: FileFormat = "nearfield",
+        format: FileFormat | None = None,
     ) -> None:
         """Write the index and its keys to a file.
 
@@ -366,8 +366,8 @@ class StringIndex:
         ----------
         output_path, file_like
             As for `nearfield.Index.save`.
-        format : "nearfield"
-            Voyager's format has no place for keys and is refused.
+        format : "nearfield", optional
+            Voyager's format has no place for keys and is refused, also by the end of a name.
 
         Raises
         ------
@@ -375,9 +375,10 @@ class StringIndex:
             As for `nearfield.Index.save`.
         """
         target = _files.one_of("save", "output_path", output_path, file_like)
+        chosen = _files.format_of(target, format)
         with self._lock:
-            self._attach(format)
-            _files.write(self._index._core, target, format)
+            self._attach(chosen)
+            _files.write(self._index._core, target, chosen)
 
     def as_bytes(self, *, format: FileFormat = "nearfield") -> bytes:
         """Give the bytes that `save` would write; ``bytes(index)`` is the same.
@@ -403,7 +404,10 @@ class StringIndex:
 
     def _attach(self, file_format: FileFormat) -> None:
         if file_format == "voyager":
-            message = "format is 'voyager', which has no place for keys; save in nearfield's format"
+            message = (
+                "Voyager's format has no place for keys; save under a name that ends in .nf, or "
+                "with format='nearfield'"
+            )
             raise InvalidInput(message)
         if self._attached != len(self._keys):
             self._index._core.attach(ATTACHMENT, self._keys.to_bytes())
@@ -463,6 +467,51 @@ class StringIndex:
         self._adopt(Index._from_core(core), keys)
         self._attached = len(keys)
         return self
+
+    @classmethod
+    def from_vectors(
+        cls,
+        vectors: VectorsLike,
+        *,
+        keys: KeysLike,
+        space: Space | int | str = Space.Cosine,
+        num_threads: int | None = -1,
+        progress: Progress = None,
+        **options: Any,
+    ) -> Self:
+        """Make an index of these vectors.
+
+        Parameters
+        ----------
+        vectors : array-like of shape (n, num_dimensions)
+            As for `add_items`, but no iterators.
+        keys : sequence of n str
+            Their names.
+        space, num_threads, progress
+            As for `nearfield.Index.from_vectors`.
+        **options
+            Any other argument of the class.
+
+        Returns
+        -------
+        StringIndex
+            Of the class that was asked.
+
+        Raises
+        ------
+        InvalidInput, TypeError
+            As for `add_items`.
+
+        Examples
+        --------
+        >>> import numpy as np, nearfield as nf
+        >>> list(nf.StringIndex.from_vectors(np.eye(2), keys=["x", "y"]))
+        ['x', 'y']
+        """
+        rows = as_vectors(vectors, None, "vectors", axes=2)
+        index = cls(space, rows.shape[1], **options)
+        index.add_items(rows, keys, num_threads, progress=progress)
+        return index
 
     # --- describe ---
 

@@ -44,7 +44,7 @@ def test_info_reads_files_of_voyager(tmp_path: Path, run: Run) -> None:
     index.add_items(np.eye(2))
     index.save(tmp_path / "x.voy", format="voyager")
     info = json.loads(run("info", tmp_path / "x.voy", "--json").out)
-    assert (info["format"], info["checksum"]) == ("voyager or hnswlib", "none in this format")
+    assert (info["format"], info["checksum"]) == ("voyager 1", "none in this format")
 
 
 def test_validate_says_good(built: Path, run: Run) -> None:

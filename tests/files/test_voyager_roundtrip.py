@@ -188,3 +188,14 @@ def test_inner_product_file_can_be_extended_by_voyager(
     theirs.add_items(vectors * 3)
     ids, _ = theirs.query(vectors[:5], k=3, query_ef=800)
     assert ids.shape == (5, 3)
+
+
+@pytest.mark.parametrize("name", ["index.voy", "INDEX.VOYAGER"])
+def test_the_end_of_a_name_chooses_voyagers_format(
+    name: str, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    index, vectors = make("Cosine", "Float32", rng)
+    index.save(tmp_path / name)
+    assert len(voyager.Index.load(str(tmp_path / name))) == len(vectors)
+    index.save(tmp_path / name, format="nearfield")
+    assert (tmp_path / name).read_bytes() == index.as_bytes()

@@ -151,3 +151,14 @@ def test_an_unknown_id_prints_a_sentence():
         nf.Index.from_vectors(np.eye(3))[77]
     assert "77" in str(caught.value)
     assert not str(caught.value).startswith(("'", '"'))
+
+
+@pytest.mark.parametrize("k", [2**16 + 1, 10**9, 2**31, 2**70])
+def test_a_huge_k_is_refused_before_memory_is_taken(k):
+    index = nf.Index.from_vectors(np.eye(4))
+    with pytest.raises(nf.RecallError, match="only 4 live vectors") as raised:
+        index.query(np.eye(4), k)
+    assert raised.value.partial is None
+    assert index.query(np.eye(4), 2, query_ef=2**40).ids.shape == (4, 2)
+    with pytest.raises(errors.InvalidInput, match="query_ef"):
+        index.query(np.eye(4), 2, query_ef=2**70)

@@ -46,6 +46,7 @@ void read_links(Body& body, const std::byte* list, std::uint64_t at, std::size_t
     }
     if (std::exchange(body.named_by[target], body.lists) != body.lists) row[kept++] = target;
   }
+  std::fill(row + kept, row + places, kNoSlot);
 }
 
 void read_level0(Body& body, SequentialReader& reader) {

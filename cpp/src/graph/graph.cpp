@@ -6,16 +6,15 @@ namespace nearfield {
 namespace {
 
 constexpr std::uint64_t kNoEntry = ~std::uint64_t{0};
-constexpr std::uint8_t kFillNoSlot = 0xFF;
 
 }  // namespace
 
 Graph::Graph(std::uint32_t max_links_above)
     : M(max_links_above),
-      links(std::size_t{2} * max_links_above * sizeof(Slot), kFillNoSlot),
+      links(std::size_t{2} * max_links_above * sizeof(Slot)),
       levels(1),
-      upper_of(sizeof(Slot), kFillNoSlot),
-      upper_links(std::size_t{max_links_above} * sizeof(Slot), kFillNoSlot),
+      upper_of(sizeof(Slot)),
+      upper_links(std::size_t{max_links_above} * sizeof(Slot)),
       entry_(kNoEntry) {}
 
 Entry Graph::entry() const {

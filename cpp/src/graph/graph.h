@@ -1,7 +1,8 @@
 // Links and levels, nothing else: no vectors, no metric.
 //
 // Level 0:  one row of 2M link ids per slot. Unused places hold kNoSlot and stand last; a row is
-//           therefore complete in itself, and its degree is where the first kNoSlot stands.
+//           therefore complete in itself, and its degree is where the first kNoSlot stands. Whoever makes a
+//           slot writes its rows whole before anybody reads them.
 // Above:    a slot of level L owns L consecutive rows of M link ids, levels 1 ... L in that order,
 //           the first at upper_of[slot]. About one slot in M has any.
 //

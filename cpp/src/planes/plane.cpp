@@ -80,7 +80,7 @@ void Block::swap(Block& other) noexcept {
   std::swap(from_system_, other.from_system_);
 }
 
-Plane::Plane(std::size_t row_bytes, std::uint8_t fill) : row_bytes_(row_bytes), fill_(fill) {}
+Plane::Plane(std::size_t row_bytes) : row_bytes_(row_bytes) {}
 
 std::size_t Plane::reserved_bytes() const {
   std::size_t sum = 0;
@@ -101,9 +101,7 @@ void Plane::grow(std::size_t rows) {
   while (capacity_ < rows) {
     const unsigned segment = segment_of(capacity_);
     const std::size_t end = segment_end(segment);
-    Block block = Block::anonymous((end - capacity_) * row_bytes_);
-    if (fill_ != 0) std::memset(block.data(), fill_, block.bytes());
-    append_segment(std::move(block), capacity_, end);
+    append_segment(Block::anonymous((end - capacity_) * row_bytes_), capacity_, end);
   }
 }
 

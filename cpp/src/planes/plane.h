@@ -51,8 +51,7 @@ class Block {
 
 class Plane {
  public:
-  // fill: the byte that new rows consist of; 0 unless the plane's format says otherwise.
-  explicit Plane(std::size_t row_bytes, std::uint8_t fill = 0);
+  explicit Plane(std::size_t row_bytes);  // new rows consist of zeros
   Plane(const Plane&) = delete;
   Plane& operator=(const Plane&) = delete;
 
@@ -95,7 +94,6 @@ class Plane {
   std::vector<Block> blocks_;
   std::size_t row_bytes_;
   std::size_t capacity_ = 0;
-  std::uint8_t fill_;
 };
 
 }  // namespace nearfield

@@ -9,7 +9,9 @@ from typing import Annotated, Any
 import typer
 
 import nearfield as nf
+from nearfield._files import format_of
 from nearfield.cli import options, output, settings
+from nearfield.cli.opening import check_index_name
 from nearfield.errors import InvalidInput
 from nearfield.sources import Chunk, Source, open_source
 
@@ -18,7 +20,10 @@ def command(
     source: Annotated[
         str, typer.Argument(help=".parquet, .npy, .npz:NAME, .fvecs, .bvecs, .fbin or .u8bin")
     ],
-    out: Annotated[Path | None, typer.Option("-o", "--output", help="The file to write.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="FILE.nf to write, or FILE.voy for Voyager."),
+    ] = None,
     vectors: options.Column = None,
     key: Annotated[
         str | None, typer.Option(help="Parquet column of keys: text, or integers as ids.")
@@ -53,18 +58,22 @@ def command(
         "space": space.value,
         "storage": storage.value,
         "M": m,
-        "ef_construction": ef_construction,
+        "ef_construction": max(ef_construction, m),
         "seed": seed,
     }
+    if out is not None:
+        if out.exists() and Path(source).exists() and out.samefile(source):
+            message = f"-o is {out}, the file to be read; give the index another name"
+            raise typer.BadParameter(message)
+        check_index_name(out, "-o")
+        if kind is nf.StringIndex and format_of(out, None) == "voyager":
+            message = f"{out.name}: Voyager's format has no place for text keys; write a .nf file"
+            raise typer.BadParameter(message)
     if dry_run:
         _show({"rows": found.count(), **described, **_memory(found, m, storage)}, json)
         return
     if out is None:
         message = "name the file to write with -o, or ask for --dry-run"
-        raise typer.BadParameter(message)
-    output.check_target(out)
-    if out.exists() and Path(source).exists() and out.samefile(source):
-        message = f"-o is {out}, the file to be read; give the index another name"
         raise typer.BadParameter(message)
     index: Any = kind(
         space.value, found.dimensions, m, ef_construction, seed, storage_data_type=storage.value

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
 import nearfield as nf
+from nearfield._files import format_of
 from nearfield.cli import options, output
-from nearfield.cli.opening import open_index
-
-_FORMATS: dict[str, Literal["nearfield", "voyager"]] = {
-    ".nf": "nearfield",
-    ".voy": "voyager",
-    ".voyager": "voyager",
-}
+from nearfield.cli.opening import check_index_name, open_index
 
 
 def command(
@@ -40,21 +35,18 @@ def command(
     Files of Voyager 1.x and of hnswlib say neither space nor storage: give --space and
     --dimensions. Vectors, ids and links stay as they are; nothing is built anew.
     """
-    if out.suffix.lower() not in _FORMATS:
-        message = f"OUT is {out.name}; expected a name that ends in {', '.join(_FORMATS)}"
-        raise typer.BadParameter(message)
+    check_index_name(out, "OUT")
     if (space is None) != (dimensions is None):
         message = "--space and --dimensions belong together: give both or neither"
         raise typer.BadParameter(message)
-    output.check_target(out)
     index: Any
     if space is None:
         index = open_index(source)
     else:
         index = nf.Index.load(source, space.value, dimensions, storage.value)
-    index.save(out, format=_FORMATS[out.suffix.lower()])
+    index.save(out)
     size = out.stat().st_size
     output.note(f"{out}: {len(index):,} rows, {size:,} bytes", quiet=quiet)
     if json:
-        kind = _FORMATS[out.suffix.lower()]
+        kind = format_of(out, None)
         output.data_json({"file": str(out), "format": kind, "rows": len(index), "bytes": size})

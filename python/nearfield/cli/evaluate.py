@@ -62,17 +62,29 @@ def command(
     if plot is not None:
         output.check_target(plot)
         draw_with = _figure_class()
+        drawn = draw_with().canvas.get_supported_filetypes()
+        if plot.suffix.lower().lstrip(".") not in drawn:
+            message = f"--plot is {plot.name}; expected a name that ends in .png, .svg or .pdf"
+            raise typer.BadParameter(message)
+    if truth is not None and base is not None:
+        message = "--truth and --base are two sources of the truth; give one"
+        raise typer.BadParameter(message)
     opened: Any = open_index(index)
     source = open_source(queries, vectors=vectors, where=rows)
     require_dimensions(source, opened, index)
     asked = source.read()[1]
     if not len(asked):
-        message = f"{source.name} has no rows to ask with (--rows {rows})"
+        chosen = "" if rows is None else f" (--rows {rows})"
+        message = f"{source.name} has no rows to ask with{chosen}"
         raise InvalidInput(message)
-    output.note(f"{len(asked):,} queries, {len(opened):,} rows: finding the truth", quiet=quiet)
+    if k > len(opened):
+        message = f"-k is {k}, but {index.name} holds {len(opened)} live rows; ask for fewer"
+        raise InvalidInput(message)
+    what = "reading" if truth is not None else "finding"
+    output.note(f"{len(asked):,} queries, {len(opened):,} rows: {what} the truth", quiet=quiet)
     true: Any = None
     if truth is not None:
-        true = _from_file(truth, len(asked), k)
+        true = _from_file(truth, len(asked), k, opened)
     elif base is not None:
         stored = open_source(base, vectors=vectors, where=base_rows, key=key)
         require_dimensions(stored, opened, index)
@@ -109,15 +121,27 @@ def _widths(text: str, k: int) -> list[int]:
     return widths
 
 
-def _from_file(path: str, queries: int, k: int) -> Any:
+def _from_file(path: str, queries: int, k: int, opened: Any) -> Any:
     ids = read_ids(path, columns=None)
+    if (ids.dtype.kind == "U") != isinstance(opened, nf.StringIndex):
+        message = f"{path} holds {'keys' if ids.dtype.kind == 'U' else 'ids'}, unlike the index"
+        raise InvalidInput(message)
     if ids.shape[0] != queries or ids.shape[1] < k:
         message = (
             f"{path} holds {ids.shape[1]} neighbours for {ids.shape[0]} queries; expected at "
             f"least {k} for {queries}"
         )
         raise InvalidInput(message)
-    return ids[:, :k].astype(object) if ids.dtype.kind == "U" else ids[:, :k]
+    ids = ids[:, :k].astype(object) if ids.dtype.kind == "U" else ids[:, :k]
+    held = set(opened.ids)
+    unknown = [each for each in np.unique(ids).tolist() if each not in held]
+    if unknown:
+        message = (
+            f"{path} names {len(unknown)} neighbours that the index does not hold, such as "
+            f"{unknown[0]!r}; its truth is of other rows"
+        )
+        raise InvalidInput(message)
+    return ids
 
 
 def _from_base(opened: Any, source: Source, asked: Any, k: int) -> Any:

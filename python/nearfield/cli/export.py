@@ -12,6 +12,7 @@ import typer
 import nearfield as nf
 from nearfield.cli import options, output
 from nearfield.cli.opening import open_index
+from nearfield.errors import InvalidInput
 
 _CHUNK_ROWS = 8192
 
@@ -25,7 +26,8 @@ def command(
     """Write ids or keys and vectors to Parquet; or the vectors to .npy, the ids beside it.
 
     Rows stand in order of insertion. Vectors are as the index holds them: of unit length in cosine
-    space, rounded in the 8-bit storages. For X.npy the ids or keys go to X.ids.npy.
+    space, rounded in the 8-bit storages. For X.npy the ids or keys go to X.ids.npy. Reads no links,
+    so what a file with damaged links still holds can be saved.
     """
     suffix = out.suffix.lower()
     if suffix not in (".parquet", ".npy"):
@@ -34,6 +36,9 @@ def command(
     opened: Any = open_index(index, mmap=True)
     names = np.asarray(opened.ids)
     text = isinstance(opened, nf.StringIndex)
+    if text and suffix == ".npy" and any(name.endswith("\0") for name in names):
+        message = "a key ends in a zero character, which .npy cannot hold; export to .parquet"
+        raise InvalidInput(message)
     written = [out]
     if suffix == ".parquet":
         _to_parquet(opened, names, text, out)

@@ -9,7 +9,8 @@ import nearfield as nf
 from nearfield.cli import options, output
 from nearfield.cli.opening import open_index
 
-_OURS = b"\x89NF\r\n"
+_FORMATS = {b"\x89NF\r": "nearfield", b"VOYA": "voyager 1"}
+"""By the first four bytes."""
 
 
 def command(index: options.IndexFile, json: options.Json = False) -> None:
@@ -32,11 +33,12 @@ def command(index: options.IndexFile, json: options.Json = False) -> None:
 def _describe(path: Path) -> dict[str, Any]:
     index = open_index(path)
     stats = index.stats()
-    ours = _is_ours(path)
+    kind = _format(path)
+    ours = kind == "nearfield"
     return {
         "file": str(path),
         "bytes": path.stat().st_size,
-        "format": "nearfield" if ours else "voyager or hnswlib",
+        "format": kind,
         "checksum": "good" if ours else "none in this format",
         "kind": "StringIndex" if isinstance(index, nf.StringIndex) else "Index",
         "space": index.space.name,
@@ -44,7 +46,7 @@ def _describe(path: Path) -> dict[str, Any]:
         "storage": index.storage_data_type.name,
         "M": index.M,
         "ef_construction": index.ef_construction,
-        "seed": index.random_seed,
+        "seed": index.random_seed if ours else None,
         "live": stats.live,
         "marked": stats.marked,
         "superseded": stats.superseded,
@@ -61,12 +63,14 @@ def _describe(path: Path) -> dict[str, Any]:
     }
 
 
-def _is_ours(path: Path) -> bool:
+def _format(path: Path) -> str:
     with path.open("rb") as file:
-        return file.read(len(_OURS)) == _OURS
+        return _FORMATS.get(file.read(4), "voyager 0 or hnswlib")
 
 
 def _text(value: Any) -> str:
+    if value is None:
+        return "not in the file"
     if isinstance(value, float):
         return f"{value:.6g}"
     return f"{value:,}" if isinstance(value, int) else str(value)

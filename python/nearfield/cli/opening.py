@@ -4,11 +4,39 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import typer
+
 import nearfield as nf
+from nearfield.cli import output
 from nearfield.errors import FileMismatch, InvalidInput
 from nearfield.sources import Source
 
-__all__ = ["open_index", "require_dimensions"]
+__all__ = ["check_index_name", "open_index", "require_dimensions"]
+
+_ENDS = (".nf", ".voy", ".voyager")
+
+
+def check_index_name(path: Path, option: str) -> None:
+    """Refuse an index file that cannot be written or whose name says that it is something else.
+
+    Parameters
+    ----------
+    path : Path
+        The file to be written. Names that end in .voy or .voyager get Voyager's format.
+    option : str
+        What the error calls it.
+
+    Raises
+    ------
+    typer.BadParameter
+        Another end of the name: it may be data.
+    IndexFileNotAccessible
+        As for `nearfield.cli.output.check_target`.
+    """
+    output.check_target(path)
+    if path.suffix.lower() not in _ENDS:
+        message = f"{option} is {path.name}; expected a name that ends in {', '.join(_ENDS)}"
+        raise typer.BadParameter(message)
 
 
 def open_index(path: Path, *, mmap: bool = False) -> nf.Index | nf.StringIndex:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import count
 from typing import Annotated, Any
 
@@ -13,6 +13,7 @@ import nearfield as nf
 from nearfield.cli import options, output, settings
 from nearfield.cli.opening import open_index, require_dimensions
 from nearfield.errors import InvalidInput
+from nearfield.neighbors import NO_ID
 from nearfield.sources import open_source
 
 Found = tuple[Any, list[tuple[Any, float]]]
@@ -22,7 +23,7 @@ Found = tuple[Any, list[tuple[Any, float]]]
 def command(
     index: options.IndexFile,
     vectors: Annotated[
-        str | None, typer.Option("--vectors", help="A file of queries, as for build.")
+        str | None, typer.Option("--vectors", "--queries", help="A file of queries, as for build.")
     ] = None,
     column: Annotated[str | None, typer.Option(help="Parquet column of the queries.")] = None,
     rows: options.Rows = None,
@@ -31,10 +32,17 @@ def command(
     ] = None,
     id: Annotated[
         list[str] | None,
-        typer.Option("--id", help="The neighbours of a stored id or key, without itself."),
+        typer.Option(
+            "--id",
+            help="The neighbours of a stored id or key, without itself.",
+            show_envvar=False,
+            envvar=None,
+        ),
     ] = None,
     k: options.Neighbours = 10,
-    ef: Annotated[int, typer.Option(min=1, help="Beam width; more = better recall.")] = 100,
+    ef: Annotated[
+        int, typer.Option(min=1, help="Beam width, at least k; more = better recall.")
+    ] = 100,
     threads: options.Threads = -1,
     config: settings.Config = None,  # noqa: ARG001
     json: options.Json = False,
@@ -45,10 +53,14 @@ def command(
     Prints query, rank, id or key, and distance: a table on a terminal, else lines with tabs. Fewer
     than k stored vectors give fewer lines.
     """
+    if json and jsonl:
+        message = "give either --json or --jsonl"
+        raise typer.BadParameter(message)
     if (vectors is None) == (not id):
         message = "give either --vectors FILE or --id ID"
         raise typer.BadParameter(message)
     opened: Any = open_index(index, mmap=True)
+    found: Iterable[Found]
     if vectors is None:
         found = _of_stored(opened, id or [], k, ef, threads)
     else:
@@ -88,13 +100,15 @@ def _of_vectors(opened: Any, chunks: Any, k: int, ef: int, threads: int) -> Iter
             yield name, _real(result, row)
 
 
-def _of_stored(opened: Any, given: list[str], k: int, ef: int, threads: int) -> Iterator[Found]:
+def _of_stored(opened: Any, given: list[str], k: int, ef: int, threads: int) -> list[Found]:
     names = [_stored_name(opened, text) for text in given]
     wanted = k + 1  # one of them is the item itself
     queries = opened.get_vectors(names)
     result = opened.query(queries, wanted, threads, max(ef, wanted), if_short="pad")
-    for row, name in enumerate(names):
-        yield name, [each for each in _real(result, row) if each[0] != name][:k]
+    return [
+        (name, [each for each in _real(result, row) if each[0] != name][:k])
+        for row, name in enumerate(names)
+    ]
 
 
 def _real(result: Any, row: int) -> list[tuple[Any, float]]:
@@ -106,8 +120,7 @@ def _real(result: Any, row: int) -> list[tuple[Any, float]]:
 def _stored_name(opened: Any, text: str) -> Any:
     if isinstance(opened, nf.StringIndex):
         return text
-    try:
-        return int(text)
-    except ValueError:
-        message = f"--id is {text!r}; this index has integer ids"
-        raise InvalidInput(message) from None
+    if not (text.isascii() and text.isdigit() and int(text) < NO_ID):
+        message = f"--id is {text!r}; this index has integer ids, 0 to 2^64-2"
+        raise InvalidInput(message)
+    return int(text)

@@ -44,12 +44,21 @@ def _load(context: typer.Context, path: Path | None) -> Path | None:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         message = f"{path}: {error}"
         raise typer.BadParameter(message) from error
+    commands = context.parent.command.commands if context.parent else {command: None}  # type: ignore[attr-defined]
+    stray = sorted(name for name, value in tables.items() if name not in commands)
+    if stray:
+        message = (
+            f"{path}: {stray[0]!r} is no command; options stand below a line such as [{command}]"
+        )
+        raise typer.BadParameter(message)
     options = tables.get(command, {})
     if not isinstance(options, dict):
         message = f"{path}: {command} is not a table; write a line [{command}] and options below it"
         raise typer.BadParameter(message)
     known = {p.name for p in context.command.params if p.param_type_name == "option"} - {"config"}
     found = {name.replace("-", "_").lower(): _text(value) for name, value in options.items()}
+    if "output" in found:  # the flag's name
+        found["out"] = found.pop("output")
     unknown = sorted(set(found) - known)
     if unknown:
         message = (
