@@ -39,6 +39,7 @@ Index load(const py::object& source, bool mmap, bool verify, std::optional<int> 
     return Index::load(path, options);
   }
   const py::buffer_info info = py::cast<py::buffer>(source).request();
+  if (PyBuffer_IsContiguous(info.view(), 'C') == 0) throw InvalidInput("the buffer does not lie in one piece");
   const py::gil_scoped_release release;
   return Index::load(bytes_of(info), options);
 }
@@ -82,6 +83,15 @@ py::tuple query(const Index& index, const Array<float>& vectors, std::size_t k, 
   const bool all = std::all_of(counts.begin(), counts.end(), [k](std::uint32_t count) { return count == k; });
   return py::make_tuple(std::move(ids), std::move(distances), all ? py::object(py::none()) : array_of(counts),
                         counters.distances, counters.hops);
+}
+
+py::array_t<Id> ids(const Index& index, bool with_marked) {
+  std::vector<Id> ids;
+  {
+    const py::gil_scoped_release release;
+    ids = index.ids(with_marked);
+  }
+  return array_of(ids);
 }
 
 py::array_t<float> get_vectors(const Index& index, const Array<Id>& ids) {
@@ -175,8 +185,7 @@ void bind_index(py::module_& module) {
       .def("distance", &distance, py::arg("a"), py::arg("b"))
       .def("mark_deleted", &Index::mark_deleted, py::arg("id"), released)
       .def("unmark_deleted", &Index::unmark_deleted, py::arg("id"), released)
-      .def(
-          "ids", [](const Index& i, bool with_marked) { return array_of(i.ids(with_marked)); }, py::arg("with_marked"))
+      .def("ids", &ids, py::arg("with_marked"))
       .def("stats", &stats)
       .def("validate", &Index::validate, released)
       .def("attach", &attach, py::arg("name"), py::arg("data"))

@@ -35,11 +35,18 @@ Slot IdTable::put(Id id, Slot slot) {
   return before;
 }
 
+void IdTable::reserve(const Id* ids, std::size_t rows, std::size_t first) {
+  bool are_slots = cells_.empty() && first == size_;
+  for (std::size_t row = 0; row < rows && are_slots; ++row) are_slots = ids[row] == first + row;
+  if (are_slots) return;
+  const std::size_t cells = std::bit_ceil(2 * (size_ + rows + 8));
+  if (cells > cells_.size()) rebuild(cells);
+}
+
 void IdTable::rebuild(std::size_t cells) {
-  std::vector<Slot> old = std::move(cells_);
-  const bool identity = old.empty();
-  cells_.assign(cells, kNoSlot);
-  if (identity) {
+  std::vector<Slot> old(cells, kNoSlot);  // may throw; everything is as it was then
+  old.swap(cells_);
+  if (old.empty()) {
     for (std::size_t slot = 0; slot < size_; ++slot) cells_[cell_of(slot)] = static_cast<Slot>(slot);
   } else {
     for (const Slot slot : old) {

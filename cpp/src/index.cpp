@@ -6,9 +6,11 @@
 // Queries take neither (ARCHITECTURE.md, "Publication").
 #include "nearfield/index.h"
 
+#include <atomic>
 #include <mutex>
 #include <shared_mutex>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "build/add.h"
@@ -38,6 +40,30 @@ IndexConfig checked(IndexConfig config) {
   return config;
 }
 
+// A mutex that knows its owner: progress callbacks and file objects are called while it is held, and one that calls for
+// it again would wait for itself.
+class WriteMutex {
+ public:
+  void lock() {
+    if (owner_.load(std::memory_order_relaxed) == std::this_thread::get_id()) {
+      throw InvalidInput(
+          "this call comes from a progress callback or a file object of an add or save of the same index, which has "
+          "not "
+          "ended; such a callback may query and look up, but not add, save, or ask for statistics");
+    }
+    mutex_.lock();
+    owner_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+  }
+  void unlock() {
+    owner_.store({}, std::memory_order_relaxed);
+    mutex_.unlock();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::atomic<std::thread::id> owner_{};
+};
+
 }  // namespace
 
 struct Index::Impl {
@@ -49,7 +75,7 @@ struct Index::Impl {
   IdTable table;
   bool table_is_built = true;  // false after a file was mapped, until an id is first looked up
   mutable ScratchPool pool;
-  mutable std::mutex write_mutex;
+  mutable WriteMutex write_mutex;
   mutable std::shared_mutex id_mutex;
 
   void build_table() {
@@ -113,9 +139,10 @@ void Index::add(const float* vectors, std::size_t rows, const Id* ids, Id* ids_o
     const auto lock = impl.look_up();
     batch = resolve_batch(impl.table, ids, rows, impl.state->next_id);
   }
-  if (ids != nullptr) {
+  {
     const std::unique_lock lock(impl.id_mutex);
-    batch.num_doomed = doom(*impl.state, impl.table, batch.ids);
+    impl.table.reserve(batch.ids.data(), batch.ids.size(), impl.state->count.load());
+    if (ids != nullptr) batch.num_doomed = doom(*impl.state, impl.table, batch.ids);
   }
   const auto publish = [&impl](std::size_t first, std::size_t last, Entry entry) {
     const std::unique_lock lock(impl.id_mutex);

@@ -1,5 +1,6 @@
 #include "rows.h"
 
+#include <algorithm>
 #include <string>
 
 #include "files/block_guard.h"
@@ -68,6 +69,9 @@ void publish_rows(State& state, IdTable& table, std::size_t first, std::size_t l
 }
 
 std::size_t doom(State& state, const IdTable& table, const std::vector<Id>& ids) {
+  // Before the first flag: it may throw.
+  const bool any = std::any_of(ids.begin(), ids.end(), [&table](Id id) { return table.find(id) != kNoSlot; });
+  if (any) state.superseded_by.grow(state.count.load(std::memory_order_relaxed));
   std::size_t doomed = 0;
   for (const Id id : ids) {
     const Slot slot = table.find(id);
@@ -75,7 +79,6 @@ std::size_t doom(State& state, const IdTable& table, const std::vector<Id>& ids)
     set_flags(state, slot, flags_of(state, slot) | kDoomed);
     ++doomed;
   }
-  if (doomed > 0) state.superseded_by.grow(state.count.load(std::memory_order_relaxed));
   return doomed;
 }
 

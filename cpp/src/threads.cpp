@@ -10,6 +10,8 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <new>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -52,16 +54,31 @@ void work(Job& job, std::size_t worker, const Poll& poll) {
 
 thread_local bool inside_body = false;
 
+// For as long as the caller of a loop works on it itself.
+class InsideBody {
+ public:
+  InsideBody() { inside_body = true; }
+  InsideBody(const InsideBody&) = delete;
+  InsideBody& operator=(const InsideBody&) = delete;
+  ~InsideBody() { inside_body = false; }
+};
+
 class Pool {
  public:
-  // Offer a job to `helpers` threads.
-  void offer(const std::shared_ptr<Job>& job, std::size_t helpers) {
+  // Offer a job to `helpers` threads, or to fewer where the system gives no more: the caller works too.
+  void offer(const std::shared_ptr<Job>& job, std::size_t helpers) noexcept {
     {
       const std::scoped_lock lock(mutex_);
-      for (std::size_t i = 0; i < helpers; ++i) queue_.push_back(job);
-      while (threads_ < helpers && threads_ < kMaxThreads) {
-        std::thread(&Pool::run, this).detach();
-        ++threads_;
+      try {
+        while (threads_ < helpers && threads_ < kMaxThreads) {
+          std::thread(&Pool::run, this).detach();
+          ++threads_;
+        }
+      } catch (const std::system_error&) {
+      }
+      try {
+        for (std::size_t i = 0; i < std::min(helpers, threads_); ++i) queue_.push_back(job);
+      } catch (const std::bad_alloc&) {
       }
     }
     wake_.notify_all();
@@ -139,7 +156,10 @@ void parallel_for(std::size_t items, std::size_t num_threads, const std::functio
   job->items = items;
   job->body = &body;
   pool().offer(job, threads - 1);
-  work(*job, 0, poll);
+  {
+    const InsideBody inside;
+    work(*job, 0, poll);
+  }
 
   std::unique_lock lock(job->mutex);
   job->closed = true;

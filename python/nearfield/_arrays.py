@@ -247,6 +247,9 @@ def _as_integers(given: Any, argument: str) -> NDArray[np.uint64]:
     ):
         message = f"{argument} is a {type(given).__name__}; expected a sequence of integers"
         raise TypeError(message)
+    if np.ma.is_masked(given):
+        message = f"{argument} has masked entries; every row needs an id"
+        raise InvalidInput(message)
     array = np.asarray(given) if hasattr(given, "__array__") else _list_of_integers(given, argument)
     if array.ndim != 1:
         message = f"{argument} has shape {array.shape}; expected one axis"
@@ -409,4 +412,4 @@ def as_threads(given: object) -> int:
     except TypeError:
         message = f"num_threads is {given!r}; expected a whole number, or -1 for all cores"
         raise TypeError(message) from None
-    return number if number > 0 else -1
+    return min(number, 2**31) if number > 0 else -1

@@ -147,6 +147,8 @@ def read(
     if mmap:
         message = "mmap=True needs a path; bytes and file objects are in memory already"
         raise InvalidInput(message)
+    if isinstance(source, memoryview) and not source.c_contiguous:
+        source = source.tobytes()
     if isinstance(source, (bytes, bytearray, memoryview)):
         return _core.Index.load(source, False, verify, *wanted)
     return _core.Index.load(_read_all(source), False, verify, *wanted)
@@ -213,7 +215,7 @@ def write(core: _core.Index, target: Target, file_format: FileFormat | None) -> 
         Neither a path nor a file object.
     """
     voyager = format_of(target, file_format) == "voyager"
-    path = os.fsdecode(target) if isinstance(target, bytes) else _path(target)
+    path = _path(os.fsdecode(target) if isinstance(target, bytes) else target)
     if path is not None:
         try:
             core.save_voyager(path) if voyager else core.save(path)
@@ -291,6 +293,8 @@ def _read_all(source: Source) -> bytes:
         raise TypeError(message)
     pieces = []
     while piece := source.read(_CHUNK_BYTES):
+        if isinstance(piece, (bytearray, memoryview)):
+            piece = bytes(piece)
         if not isinstance(piece, bytes):
             message = f"read() gave a {type(piece).__name__}; open the file in binary mode"
             raise TypeError(message)

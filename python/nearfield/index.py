@@ -219,7 +219,8 @@ class Index:
         -----
         All rows are checked before the first is stored, so a failed call changes nothing; with an
         iterator that holds for each block of 8,192 rows. Ctrl-C keeps the rows of finished rounds.
-        Releases the GIL.
+        Releases the GIL; do not change the array meanwhile. ``progress`` and iterators may query
+        the index, but not add to it, save it or ask for its statistics: that is an `InvalidInput`.
 
         Examples
         --------
@@ -355,6 +356,7 @@ class Index:
             or type(query_ef) is not int
             or not 0 <= k <= _LARGE_K
             or query_ef > _MOST_ROWS
+            or num_threads > _MOST_ROWS
         ):
             vectors = as_vectors(vectors, self._core.dimensions, "vectors")
             k = as_count(k, "k")
@@ -667,7 +669,7 @@ class Index:
 
     @ef.setter
     def ef(self, width: int) -> None:
-        self._ef = as_count(width, "ef")
+        self._ef = min(as_count(width, "ef"), _MOST_ROWS)
 
     @property
     def ids(self) -> LabelSetView:

@@ -186,6 +186,7 @@ class StringIndex:
         while used > known and not self._index._core.holds(used - 1):
             used -= 1
         self._keys.truncate(used)
+        self._attached = -1  # as many keys again need not be the same
 
     def mark_deleted(self, key: str) -> None:
         """Hide a vector; see `nearfield.Index.mark_deleted`.

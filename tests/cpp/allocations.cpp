@@ -9,9 +9,11 @@ namespace nearfield::test {
 namespace {
 
 std::atomic<std::uint64_t> count{0};
+std::atomic<std::uint64_t> failing{0};  // the number of the allocation that fails
 
 void* allocate(std::size_t bytes, std::size_t alignment) {
-  count.fetch_add(1, std::memory_order_relaxed);
+  if (count.fetch_add(1, std::memory_order_relaxed) + 1 == failing.load(std::memory_order_relaxed))
+    throw std::bad_alloc();
   const std::size_t whole = (bytes + alignment - 1) / alignment * alignment;
   void* memory = alignment <= alignof(std::max_align_t) ? std::malloc(bytes == 0 ? 1 : bytes)
                                                         : std::aligned_alloc(alignment, whole);
@@ -22,6 +24,7 @@ void* allocate(std::size_t bytes, std::size_t alignment) {
 }  // namespace
 
 std::uint64_t allocations() { return count.load(std::memory_order_relaxed); }
+void fail_allocation(std::uint64_t n) { failing = n == 0 ? 0 : count + n; }
 
 }  // namespace nearfield::test
 

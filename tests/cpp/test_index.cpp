@@ -1,6 +1,7 @@
 // The index as a whole: everything at once under the thread sanitizer, equal bytes on every level and
 // thread count, no allocation in a query.
 #include <atomic>
+#include <new>
 #include <set>
 #include <string>
 #include <thread>
@@ -170,6 +171,42 @@ void a_stopped_add_keeps_its_finished_rounds() {
         "going on gives what one call gives");
 }
 
+// Wherever the memory ends during an add, the index stays whole: it holds what it held, or the batch besides, and
+// can be saved and loaded. The ids are such that the table of ids grows, and half of them overwrite.
+void an_add_without_memory_leaves_the_index_whole() {
+  constexpr std::size_t kOld = 300, kNew = 60;
+  const std::vector<float> vectors = clustered(kOld + kNew, kDimensions, 9);
+  std::vector<Id> old_ids(kOld), new_ids(kNew);
+  for (std::size_t i = 0; i < kOld; ++i) old_ids[i] = 1000 + i;
+  for (std::size_t i = 0; i < kNew; ++i) new_ids[i] = i % 2 == 0 ? 1000 + i : 100'000 + i;
+  Index whole(small(Space::Euclidean));
+  whole.add(vectors.data(), kOld, old_ids.data(), nullptr, {1, {}});
+  const std::vector<std::byte> before = bytes_of(whole);
+  std::size_t failures = 0;
+  for (std::uint64_t n = 1; n < 100'000; n += 1 + n / 40) {
+    Index index = Index::load(before, {});
+    bool failed = false;
+    fail_allocation(n);
+    try {
+      index.add(vectors.data() + kOld * kDimensions, kNew, new_ids.data(), nullptr, {1, {}});
+    } catch (const std::bad_alloc&) {
+      failed = true;
+    }
+    fail_allocation(0);
+    const std::size_t live = index.counts().live;  // the round may have been finished when the sweep failed
+    check(live == kOld + kNew / 2 || (failed && live == kOld), "live rows: " + std::to_string(live));
+    check(index.validate().empty(), index.validate());
+    for (const Id id : old_ids) check(index.contains(id), "an old id is still there");
+    check_equal(Index::load(bytes_of(index), {}).counts().live, index.counts().live, "live rows of the file");
+    if (!failed) break;
+    ++failures;
+    index.add(vectors.data() + kOld * kDimensions, kNew, new_ids.data(), nullptr, {1, {}});
+    check(index.validate().empty(), "after the next add: " + index.validate());
+    check_equal(Index::load(bytes_of(index), {}).counts().live, kOld + kNew / 2, "live rows after the next add");
+  }
+  check(failures > 20, "allocations that failed: " + std::to_string(failures));
+}
+
 void a_bad_row_changes_nothing() {
   std::vector<float> vectors = clustered(1000, kDimensions, 7);
   vectors[700 * kDimensions + 3] = std::numeric_limits<float>::quiet_NaN();
@@ -184,6 +221,7 @@ const Group group{"index",
                    {"bytes are equal on every level and thread count", bytes_are_equal_on_every_level_and_thread_count},
                    {"a query allocates nothing", a_query_allocates_nothing},
                    {"a stopped add keeps its finished rounds", a_stopped_add_keeps_its_finished_rounds},
+                   {"an add without memory leaves the index whole", an_add_without_memory_leaves_the_index_whole},
                    {"a bad row changes nothing", a_bad_row_changes_nothing}}};
 
 }  // namespace

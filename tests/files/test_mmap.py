@@ -40,6 +40,17 @@ def use_everything(index: nf.Index, vectors: Any) -> None:
     index.get_vectors(list(index.ids))
 
 
+def test_queries_check_the_ids_that_they_return(saved: tuple[Path, Any], tmp_path: Path) -> None:
+    path, vectors = saved
+    data = bytearray(path.read_bytes())
+    data[section(bytes(data), PLANES.index("ids") + 1)[0] + 8 * 7] ^= 0x10
+    damaged = tmp_path / "damaged.nf"
+    damaged.write_bytes(data)
+    with pytest.raises(nf.errors.CorruptIndexFile) as raised:
+        nf.Index.load(damaged, mmap=True).query(vectors[7], k=1, query_ef=ROWS)
+    assert raised.value.field == "ids"
+
+
 def test_a_mapped_file_answers_as_a_read_one(saved: tuple[Path, Any]) -> None:
     path, vectors = saved
     read = nf.Index.load(path)

@@ -177,3 +177,35 @@ def test_equal_indexes_are_equal_files(rng: np.random.Generator, tmp_path: Path)
         index.save(tmp_path / name)
         files.append((tmp_path / name).read_bytes())
     assert files[0] == files[1] == bytes(nf.Index.load(tmp_path / "a.nf"))
+
+
+def test_a_link_to_nothing_yet_is_followed(index: nf.Index, tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "link.nf").symlink_to("there/new.nf")
+    index.save(tmp_path / "link.nf")
+    assert (tmp_path / "link.nf").is_symlink()
+    assert len(nf.Index.load(tmp_path / "there" / "new.nf")) == len(index)
+
+
+def test_a_loop_of_links_is_refused(index: nf.Index, tmp_path: Path) -> None:
+    (tmp_path / "a.nf").symlink_to("b.nf")
+    (tmp_path / "b.nf").symlink_to("a.nf")
+    with pytest.raises(nf.errors.IndexFileNotAccessible) as raised:
+        index.save(tmp_path / "a.nf")
+    assert raised.value.errno == errno.ELOOP
+    assert (tmp_path / "a.nf").is_symlink()
+
+
+def test_a_path_of_bytes_is_checked_like_one_of_text(index: nf.Index, tmp_path: Path) -> None:
+    index.save(bytes(tmp_path / "bytes.nf"))
+    assert len(nf.Index.load(tmp_path / "bytes.nf")) == len(index)
+    with pytest.raises(nf.errors.InvalidInput, match="zero byte"):
+        index.save(bytes(tmp_path / "victim") + b"\0.nf")
+    assert not (tmp_path / "victim").exists()
+
+
+def test_a_buffer_with_steps_is_read_as_what_it_shows(index: nf.Index) -> None:
+    data = np.frombuffer(bytes(index), np.uint8)
+    assert len(nf.Index.load(memoryview(np.repeat(data, 2))[::2])) == len(index)
+    with pytest.raises(nf.errors.IndexFileError):
+        nf.Index.load(memoryview(data)[::-1])

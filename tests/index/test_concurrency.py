@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
@@ -198,3 +199,62 @@ print((resident_bytes() - before) / 10000)
 def test_ten_thousand_small_indexes_take_at_most_64_kib_each() -> None:
     done = subprocess.run([sys.executable, "-c", MANY], capture_output=True, text=True, check=True)
     assert float(done.stdout) <= 64 * 1024
+
+
+@pytest.mark.parametrize("call", ["as_bytes", "stats", "validate", "add_item"])
+def test_a_callback_that_would_wait_for_itself_is_told_so(call: str) -> None:
+    index = nf.Index(nf.Space.Euclidean, 2)
+    arguments = ([1, 1],) if call == "add_item" else ()
+
+    def reenter(*_: object) -> int:
+        assert index.query([0, 0], k=1, if_short="pad").ids.shape == (1,)
+        getattr(index, call)(*arguments)
+        return 1
+
+    with pytest.raises(nf.errors.InvalidInput, match="progress callback or a file object"):
+        index.add_items(np.zeros((3, 2)), num_threads=1, progress=reenter)
+    file = io.BytesIO()
+    file.write = reenter
+    with pytest.raises(nf.errors.InvalidInput, match="progress callback or a file object"):
+        index.save(file)
+    index.add_items(np.ones((3, 2)))
+    assert index.validate() == ""
+
+
+FORKED_MAPPED = """
+import os, sys, threading
+import numpy as np
+import nearfield as nf
+vectors = np.random.default_rng(0).normal(size=(20000, 16)).astype(np.float32)
+index = nf.Index(nf.Space.Euclidean, 16, M=4, ef_construction=10)
+index.add_items(vectors)
+index.save(sys.argv[1])
+for _ in range(10):
+    mapped = nf.Index.load(sys.argv[1], mmap=True)
+    stop = threading.Event()
+    def ask():
+        for row in range(0, 20000, 7):
+            if stop.is_set():
+                return
+            mapped.query(vectors[row], k=3)
+    asking = threading.Thread(target=ask)
+    asking.start()
+    child = os.fork()
+    if child == 0:
+        mapped.add_item(vectors[0])
+        os._exit(0 if mapped.validate() == "" else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    stop.set()
+    asking.join()
+"""
+
+
+def test_a_forked_child_writes_to_an_index_that_its_parent_was_querying(tmp_path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORKED_MAPPED, str(tmp_path / "mapped.nf")],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr

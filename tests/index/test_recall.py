@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import nearfield as nf
 import numpy as np
 import pytest
@@ -115,3 +119,31 @@ def test_results_after_every_row_was_overwritten_are_as_good_as_fresh(
     queries = clustered(rng, 200, 16)
     overwritten = recall_at_10(index, exact, queries, 50)
     assert overwritten >= recall_at_10(fresh, exact, queries, 50) - 0.02
+
+
+@pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize(("rows", "dimensions", "copies"), [(6000, 16, 5), (9000, 32, 3)])
+def test_a_few_copies_of_each_vector_are_all_found(
+    rng: np.random.Generator, space: nf.Space, rows: int, dimensions: int, copies: int
+) -> None:
+    vectors = np.repeat(rng.normal(size=(rows // copies, dimensions)), copies, axis=0)
+    vectors = rng.permutation(vectors).astype(np.float32)
+    index, exact = nf.Index(space, dimensions), nf.ExactIndex(space, dimensions)
+    for each in (index, exact):
+        each.add_items(vectors)
+    queries = rng.normal(size=(200, dimensions)).astype(np.float32)
+    assert recall_at_10(index, exact, queries, 100) >= 0.95
+    assert recall_at_10(index, exact, queries, 400) >= 0.99
+
+
+@pytest.mark.parametrize("level", nf.simd.available())
+def test_a_product_beyond_float32_is_far_not_near(level: str) -> None:
+    code = """
+import nearfield as nf
+index = nf.Index(nf.Space.InnerProduct, 2)
+index.add_items([[1e20, 1e20], [1, 1], [2, 2]])
+ids, distances = index.query([1e20, -1e20], k=3)
+assert ids[2] == 0 and distances[2] == float("inf"), (ids, distances)
+"""
+    environment = {**os.environ, "NEARFIELD_SIMD": level}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)

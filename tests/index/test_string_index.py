@@ -398,3 +398,22 @@ def test_queries_see_keys_while_others_add():
     thread.join()
     assert problems == []
     assert len(index) == 3001
+
+
+def test_keys_of_an_add_that_failed_are_not_saved_under_other_names():
+    index = nf.StringIndex(nf.Space.Euclidean, 2)
+
+    def chunks():
+        yield ["a"], [[0, 0]]
+        index.as_bytes()
+        raise ValueError("no more")
+
+    with pytest.raises(ValueError, match="no more"):
+        index.add_items(chunks())
+    index.add_items([[1, 1]], ["z"])
+    assert list(nf.StringIndex.load(bytes(index))) == list(index) == ["z"]
+
+
+def test_from_vectors():
+    index = nf.StringIndex.from_vectors(rows(3), keys=["x", "y", "z"], M=4)
+    assert (list(index), index.M, index.space) == (["x", "y", "z"], 4, nf.Space.Cosine)

@@ -39,7 +39,9 @@ void add_rows(State& state, const Metric& metric, ScratchPool& pool, const float
     first = last;
   }
   if (sweep_is_due(state.unswept, base + total)) {
-    connect(state, metric, pool);
+    Poll poll;
+    if (options.poll) poll = [&](std::size_t, std::size_t) { options.poll(total, total); };
+    connect(state, metric, pool, poll);
     state.unswept = 0;
   }
 }

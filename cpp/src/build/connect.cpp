@@ -34,7 +34,7 @@ void hang_on(Graph& graph, Slot slot, const WalkResult& near) {
 
 }  // namespace
 
-std::size_t connect(State& state, const Metric& metric, ScratchPool& pool) {
+std::size_t connect(State& state, const Metric& metric, ScratchPool& pool, const Poll& poll) {
   const std::size_t count = state.count.load(std::memory_order_relaxed);
   const Entry entry = state.graph.entry();
   if (count == 0) return 0;
@@ -56,6 +56,7 @@ std::size_t connect(State& state, const Metric& metric, ScratchPool& pool) {
     hang_on(state.graph, slot, metric.walks->search(view, query, start, 0, ef, scratch->walk()));
     ++hung;
     reach.add(slot);
+    if (poll) poll(count, count);
   }
   return hung;
 }

@@ -67,9 +67,22 @@ Beam search_frozen(const Round& round, const float* query, Slot from, int level,
     all.hide = 0;
     result = round.metric.walks->search(all, query, from, level, round.ef, scratch.walk());
   }
-  auto* entries = const_cast<std::uint64_t*>(result.entries);  // the scratch is ours
-  for (std::size_t i = 0; i < result.size; ++i) entries[i] &= ~std::uint64_t{1};
-  return {entries, round.ef, result.size};
+  for (std::size_t i = 0; i < result.size; ++i) result.entries[i] &= ~std::uint64_t{1};
+  return {result.entries, round.ef, result.size};
+}
+
+// Among candidates that are equally far, every row has an order of its own: else all rows would link to the same one
+// of several copies of a vector, and the copies to each other in one way.
+void shuffle_ties(std::uint64_t* entries, std::size_t n, Slot row) {
+  const auto rank = [row](std::uint64_t entry) { return mix64(entry_slot(entry) ^ std::uint64_t{row} << 32); };
+  for (std::size_t i = 0; i < n;) {
+    std::size_t end = i + 1;
+    while (end < n && entries[end] >> 32 == entries[i] >> 32) ++end;
+    if (end - i > 1) {
+      std::sort(entries + i, entries + end, [&rank](std::uint64_t a, std::uint64_t b) { return rank(a) < rank(b); });
+    }
+    i = end;
+  }
 }
 
 void link_row(Round& round, std::size_t row) {
@@ -92,6 +105,7 @@ void link_row(Round& round, std::size_t row) {
     Beam beam = search_frozen(round, query, nearest, level, *scratch);
     if (beam.size > 0) nearest = entry_slot(beam.entries[0]);
     compare_round(round, query, slot, level, beam, *scratch);
+    shuffle_ties(beam.entries, beam.size, slot);
     const std::size_t n = round.metric.walks->prune(round.with, beam.entries, beam.size, graph.M,
                                                     round.metric.prune_rule, scratch->decoded(), chosen.data());
     for (std::size_t i = 0; i < n; ++i) {
@@ -131,6 +145,7 @@ void link_back(Round& round, const LinkBack* begin, const LinkBack* end) {
   }
   for (const LinkBack* link = begin; link != end; ++link) candidates.push_back(link->entry);
   std::sort(candidates.begin(), candidates.end());
+  shuffle_ties(candidates.data(), candidates.size(), target);
   std::vector<std::uint32_t> chosen(places);
   const std::size_t n = round.metric.walks->prune(round.with, candidates.data(), candidates.size(), places,
                                                   round.metric.prune_rule, scratch->decoded(), chosen.data());
@@ -152,6 +167,22 @@ void link_all_back(Round& round, std::size_t num_threads) {
   parallel_for(num_groups, num_threads, [&](std::size_t, std::size_t group) {
     link_back(round, all.data() + groups[group], all.data() + groups[group + 1]);
   });
+}
+
+// After a failure: take the links to slots from `first` on out of the rows of those before it.
+void unlink(Graph& graph, std::size_t first) {
+  for (std::size_t slot = 0; slot < first; ++slot) {
+    for (int level = 0; level <= graph.level_of(static_cast<Slot>(slot)); ++level) {
+      std::uint32_t* row = graph.row(static_cast<Slot>(slot), level);
+      const std::size_t places = graph.places(level);
+      std::size_t kept = 0;
+      for (std::size_t i = 0; i < places && row[i] != kNoSlot; ++i) {
+        const std::uint32_t target = row[i];
+        if (target < first) __atomic_store_n(row + kept++, target, __ATOMIC_RELAXED);
+      }
+      for (; kept < places && row[kept] != kNoSlot; ++kept) __atomic_store_n(row + kept, kNoSlot, __ATOMIC_RELAXED);
+    }
+  }
 }
 
 }  // namespace
@@ -191,7 +222,13 @@ void link_round(State& state, const Metric& metric, ScratchPool& pool, std::size
     state.graph.upper_rows = upper_rows;
     throw;
   }
-  link_all_back(round, num_threads);
+  try {
+    link_all_back(round, num_threads);
+  } catch (...) {
+    unlink(state.graph, first);
+    state.graph.upper_rows = upper_rows;
+    throw;
+  }
 }
 
 }  // namespace nearfield

@@ -34,7 +34,7 @@ int level_of_slot(std::uint64_t seed, Slot slot, std::uint32_t M);
 // Link slots [first, last), which hold vectors but are not published: count <= first. Gives them levels, writes
 // their rows and the links back to them, and, if one of them is the new entry point, says so in `entry`.
 // `replaced`: how many slots are superseded or doomed; no link goes to those. When poll throws, the graph is as before
-// (rows at and beyond `first` are never read).
+// (rows at and beyond `first` are never read); when memory ends while links back are written, some old links are gone.
 void link_round(State& state, const Metric& metric, ScratchPool& pool, std::size_t first, std::size_t last,
                 std::size_t replaced, std::size_t num_threads, const Poll& poll, Entry& entry);
 

@@ -67,9 +67,23 @@ struct Target {
   std::string base;    // its name there
 };
 
-Target resolve(const std::string& path) {
-  Target target{path, ".", path};
-  const std::unique_ptr<char, decltype(&std::free)> real(::realpath(path.c_str(), nullptr), &std::free);
+// Where a symbolic link leads, also to a file that is not there yet.
+std::string follow(std::string path, const std::string& name) {
+  constexpr int kMostLinks = 40;  // as Linux
+  std::array<char, PATH_MAX> link{};
+  for (int links = 0;; ++links) {
+    const ssize_t length = ::readlink(path.c_str(), link.data(), link.size());
+    if (length < 0) return path;
+    if (links == kMostLinks) throw_not_accessible("cannot follow the links of", name, ELOOP);
+    const std::string target(link.data(), static_cast<std::size_t>(length));
+    const std::size_t slash = path.rfind('/');
+    path = target.front() == '/' || slash == std::string::npos ? target : path.substr(0, slash + 1) + target;
+  }
+}
+
+Target resolve(const std::string& path, const std::string& name) {
+  Target target{follow(path, name), ".", path};
+  const std::unique_ptr<char, decltype(&std::free)> real(::realpath(target.path.c_str(), nullptr), &std::free);
   if (real) target.path = real.get();  // else it does not exist yet
   const std::size_t slash = target.path.rfind('/');
   if (slash == std::string::npos) {
@@ -117,7 +131,7 @@ void write_directly(const std::string& path, const std::string& name,
 void save_atomically(const std::string& path, const std::function<void(const ByteSink&)>& write) {
   const std::string name = quoted_path(path);
   if (path.empty()) throw_not_accessible("cannot create", name, ENOENT);
-  const Target target = resolve(path);
+  const Target target = resolve(path, name);
   struct stat old {};
   const bool replaces = ::stat(target.path.c_str(), &old) == 0;
   if (replaces && S_ISDIR(old.st_mode)) throw_not_accessible("cannot write", name, EISDIR);

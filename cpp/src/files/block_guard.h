@@ -13,7 +13,6 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
-#include <shared_mutex>
 #include <string>
 #include <vector>
 
@@ -56,6 +55,8 @@ class BlockGuard {
   bool check(const void* data, std::size_t bytes) const noexcept;
   bool check_block(const Section& section, std::uint64_t block) const noexcept;
   bool is_checked(std::size_t block) const noexcept;
+  void begin_summing() const noexcept;
+  bool is_summing() const noexcept;
 
   std::string file_;
   std::vector<Section> sections_;
@@ -65,8 +66,9 @@ class BlockGuard {
   std::atomic<bool> all_checked_{false};
   std::function<void()> content_check_;
   std::mutex verify_mutex_;  // one thread checks everything, others wait for it
-  // Shared while a block is summed, exclusive at the end of verify_all: nobody sums a block that may be written.
-  mutable std::shared_mutex sum_mutex_;
+  // The process id << 32 | how many of its threads sum a block now. verify_all waits at its end for them: nobody sums a
+  // block that may be written. No lock, since a forked child would inherit one that threads it does not have hold.
+  mutable std::atomic<std::uint64_t> summing_{0};
 
   static constexpr std::uint64_t kNone = ~std::uint64_t{0};
 };

@@ -141,10 +141,10 @@ void write_voyager_index(const State& state, const ByteSink& sink) {
   const FlagsCopy flags = copy_flags(state);
   const IndexConfig& config = state.config;
   const Graph& graph = state.graph;
-  if (flags.bytes.empty()) {
+  const Rows rows = number_rows(flags);
+  if (rows.slots.empty()) {
     throw InvalidInput("the index is empty, and Voyager cannot load an empty file; add rows first, or save it as .nf");
   }
-  const Rows rows = number_rows(flags);
   const Top top = find_top(graph, rows);
   // Voyager refuses an entry point other than row 0 that is on level 0 only: such a one gets a level without links.
   const bool raise_top = top.level == 0 && rows.row_of[top.slot] != 0;

@@ -24,7 +24,11 @@ template <class Lanes>
 struct OneMinusDot {
   using Vec = typename Lanes::Vec;
   static Vec accumulate(Vec sum, Vec query, Vec row) { return Lanes::add(sum, Lanes::mul(query, row)); }
-  static float finish(float sum, float scale) { return 1.0f - sum * scale * scale; }
+  // Sums beyond float32 may end as infinity less infinity; such a row is as far as can be, on every machine.
+  static float finish(float sum, float scale) {
+    const float distance = 1.0f - sum * scale * scale;
+    return distance == distance ? distance : __builtin_inff();
+  }
 };
 
 // load: 16 dimensions of a row as lanes. A query of a Float8 index is multiplied by 127 beforehand, so its

@@ -2,16 +2,15 @@
 //
 // From near to far, a candidate is kept unless it is nearer to a kept one than to the row itself: the
 // kept one then leads to it. Departures from the paper:
-// 1. Equals. Copies of one vector are at distance 0 from each other, so the strict rule keeps them all
-//    and a group of copies fills its rows with itself. A candidate that ties in all three distances
-//    (row, kept, candidate equally far apart) is therefore pruned; a candidate further away than the kept
-//    copy is not.
-// 2. alpha (Vamana, section 2.3): a candidate is pruned only where a kept one is nearer to it by that factor. With 1.1
-// rows
-//    keep a few more, longer links, and fewer vectors are compared at the same recall.
+// 1. Ties. Copies of one vector are at distance 0 from each other, so the strict rule keeps them all and a
+//    group of copies fills its rows with itself. A candidate as far from the row as a kept one, and no nearer to the
+//    row than to that, is therefore pruned; but it takes a place that is left free in the end, so that a
+//    group of copies is well linked in itself too.
+// 2. alpha (Vamana, section 2.3): a candidate is pruned only where a kept one is nearer to it by that factor. With
+//    1.1 rows keep a few more, longer links, and fewer vectors are compared at the same recall.
 // 3. fill: where the geometry is an inner product, "nearer to a kept one" is true of nearly all (the rows of
-//    great norm are near to everything) and 2 links of 24 remain. The nearest pruned candidates
-//    then take the free places.
+//    great norm are near to everything) and 2 links of 24 remain. The nearest pruned candidates then take the
+//    free places.
 #pragma once
 
 #include <cstddef>
@@ -35,10 +34,14 @@ inline const float* row_as_query(const unsigned char* row, std::size_t dimension
   }
 }
 
-// The distances of candidate to the kept ones, four at a time; true when none forbids it.
+// Whether a candidate is kept, given those that are: no, where one of them is clearly nearer to it than the row is;
+// nor where it ties in all three distances.
+enum class Verdict { kKept, kPruned, kTied };
+
+// Distances to the kept ones, four at a time.
 template <class Lanes, class Op, class Rows>
-inline bool is_diverse(const WalkView& view, const float* candidate, float distance, const std::uint64_t* candidates,
-                       const std::uint32_t* kept, std::size_t num_kept, float alpha) {
+inline Verdict judge(const WalkView& view, const float* candidate, float distance, const std::uint64_t* candidates,
+                     const std::uint32_t* kept, std::size_t num_kept, float alpha) {
   for (std::size_t i = 0; i < num_kept; i += 4) {
     const unsigned char* rows[4];
     float between[4];
@@ -46,43 +49,41 @@ inline bool is_diverse(const WalkView& view, const float* candidate, float dista
     for (std::size_t r = 0; r < n; ++r) rows[r] = view.vectors.row(entry_slot(candidates[kept[i + r]]));
     distances<Lanes, Op, Rows>(candidate, rows, n, view.dimensions, between);
     for (std::size_t r = 0; r < n; ++r) {
-      if (between[r] * alpha < distance) return false;
-      if (between[r] == distance && entry_distance(candidates[kept[i + r]]) == distance) return false;
+      const float to_kept = entry_distance(candidates[kept[i + r]]);
+      if (to_kept == distance && between[r] <= distance) return Verdict::kTied;
+      if (between[r] * alpha < distance) return Verdict::kPruned;
     }
   }
-  return true;
+  return Verdict::kKept;
 }
 
 template <class Lanes, class Op, class Rows>
 std::size_t prune(const WalkView& view, const std::uint64_t* candidates, std::size_t n, std::size_t places,
                   PruneRule rule, float* decoded, std::uint32_t* chosen) {
   std::size_t num_kept = 0;
+  std::size_t num_spare = 0;  // pruned ones that may fill, the nearest at the very end of `chosen`, before it the next
   for (std::size_t i = 0; i < n && num_kept < places; ++i) {
     const unsigned char* row = view.vectors.row(entry_slot(candidates[i]));
     if (i + 1 < n) __builtin_prefetch(view.vectors.row(entry_slot(candidates[i + 1])));
     const float* query = row_as_query<Lanes, Rows>(row, view.dimensions, decoded);
-    if (is_diverse<Lanes, Op, Rows>(view, query, entry_distance(candidates[i]), candidates, chosen, num_kept,
-                                    rule.alpha)) {
-      chosen[num_kept++] = static_cast<std::uint32_t>(i);
+    const Verdict verdict =
+        judge<Lanes, Op, Rows>(view, query, entry_distance(candidates[i]), candidates, chosen, num_kept, rule.alpha);
+    const auto position = static_cast<std::uint32_t>(i);
+    if (verdict == Verdict::kKept) {
+      chosen[num_kept++] = position;  // over the furthest spare one, where there is no other place
+      if (num_kept + num_spare > places) --num_spare;
+    } else if ((rule.fill || verdict == Verdict::kTied) && num_kept + num_spare < places) {
+      chosen[places - ++num_spare] = position;
     }
   }
-  if (!rule.fill || num_kept == places || num_kept == n) return num_kept;
-  // Merge the nearest pruned ones in, keeping the positions ascending: walk backwards over how many of the
-  // first candidates fit, by counting how many places are free.
-  std::size_t free = places - num_kept;
-  std::size_t kept = 0;
-  std::size_t end = 0;  // candidates before `end` are all taken
-  for (; end < n && (free > 0 || (kept < num_kept && chosen[kept] == end)); ++end) {
-    if (kept < num_kept && chosen[kept] == end) {
-      ++kept;
-    } else {
-      --free;
-    }
+  // The spare ones behind the kept, nearest first.
+  for (std::size_t low = places - num_spare, high = places; low + 1 < high; ++low) {
+    const std::uint32_t moved = chosen[--high];
+    chosen[high] = chosen[low];
+    chosen[low] = moved;
   }
-  const std::size_t total = end + (num_kept - kept);
-  for (std::size_t i = num_kept; i-- > kept;) chosen[i + total - num_kept] = chosen[i];
-  for (std::size_t i = 0; i < end; ++i) chosen[i] = static_cast<std::uint32_t>(i);
-  return total;
+  for (std::size_t i = 0; i < num_spare; ++i) chosen[num_kept + i] = chosen[places - num_spare + i];
+  return num_kept + num_spare;
 }
 
 }  // namespace

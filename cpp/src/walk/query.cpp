@@ -38,8 +38,11 @@ WalkResult walk(const WalkView& view, const State& state, const Metric& metric, 
   return metric.walks->search(view, scratch.query(), nearest, 0, ef, walk_scratch);
 }
 
-void throw_if_damaged(const State& state, const Scratch& scratch) {
-  if (const_cast<Scratch&>(scratch).walk().damaged) state.guard->throw_corrupt();
+// The id of a result; the ids of a mapped file may be unread yet.
+Id id_of(const State& state, const WalkView& view, Slot slot) {
+  const Id* id = state.ids.at<Id>(slot);
+  if (view.touch != nullptr && !view.touch(view.guard, id, sizeof *id)) state.guard->throw_corrupt();
+  return *id;
 }
 
 void query_into(Batch& batch, const float* query, Scratch& scratch, Id* ids, float* distances, std::uint32_t& count) {
@@ -56,13 +59,13 @@ void query_into(Batch& batch, const float* query, Scratch& scratch, Id* ids, flo
   WalkResult result = scan_is_cheaper ? scan() : walk(view, state, batch.metric, ef, scratch);
   // How many could be found is known only to a scan: others may hide and bring back rows meanwhile.
   if (!scan_is_cheaper && result.size < std::min(k, view.count) && !scratch.walk().damaged) result = scan();
-  throw_if_damaged(state, scratch);
+  if (scratch.walk().damaged) state.guard->throw_corrupt();
 
   const std::size_t found = std::min(k, result.size);
   const bool clamp = batch.metric.space == Space::Cosine;
   for (std::size_t i = 0; i < found; ++i) {
     const float distance = entry_distance(result.entries[i]);
-    ids[i] = *state.ids.at<Id>(entry_slot(result.entries[i]));
+    ids[i] = id_of(state, view, entry_slot(result.entries[i]));
     distances[i] = clamp && distance < 0 ? 0.0f : distance;
   }
   std::fill(ids + found, ids + k, kNoId);
@@ -91,7 +94,6 @@ WalkView view_of(const State& state, const Metric& metric) {
   view.links = state.graph.links.view();
   view.upper_links = state.graph.upper_links.view();
   view.upper_of = state.graph.upper_of.view();
-  view.levels = state.graph.levels.view();
   view.flags = state.flags.view();
   view.superseded_by = state.superseded_by.view();
   view.dimensions = metric.padded;

@@ -33,6 +33,13 @@ void Scratch::fit(std::size_t slots, std::size_t beam, std::size_t ef, std::size
   walk_.damaged = false;
 }
 
+void Scratch::trim() {
+  constexpr std::size_t kMostEntries = std::size_t{1} << 16;
+  for (std::vector<std::uint64_t>* entries : {&beam_, &found_}) {
+    if (entries->size() > kMostEntries) *entries = std::vector<std::uint64_t>();
+  }
+}
+
 ScratchPool::~ScratchPool() {
   for (std::atomic<Scratch*>& place : idle_) const std::unique_ptr<Scratch> owned(place.load());
 }
@@ -49,6 +56,7 @@ ScratchPool::Lease ScratchPool::lend() {
 }
 
 void ScratchPool::give_back(std::unique_ptr<Scratch> scratch) {
+  scratch->trim();
   for (std::atomic<Scratch*>& place : idle_) {
     Scratch* none = nullptr;
     if (place.compare_exchange_strong(none, scratch.get(), std::memory_order_release, std::memory_order_relaxed)) {

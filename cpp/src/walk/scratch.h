@@ -21,6 +21,8 @@ class Scratch {
   // Make room for walks over `slots` slots with a beam of `beam` entries, `ef` results, rows of
   // `places` links and queries of `padded` floats. Grows only; O(growth).
   void fit(std::size_t slots, std::size_t beam, std::size_t ef, std::size_t places, std::size_t padded);
+  // Give back what a query for very many results has left.
+  void trim();
 
   WalkScratch& walk() { return walk_; }
   float* query() { return query_.data(); }      // `padded` floats, for the prepared query

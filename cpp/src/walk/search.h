@@ -99,10 +99,11 @@ inline bool is_hidden(const WalkView& view, std::uint32_t slot) {
 template <class Lanes, class Op, class Rows>
 inline bool begin(const WalkView& view, const float* query, std::uint32_t slot, WalkScratch& scratch) {
   if (slot >= view.count) return false;
-  mark_visited(scratch, slot);
   scratch.slots[0] = slot;
   scratch.rows[0] = view.vectors.row(slot);
-  return compare<Lanes, Op, Rows>(view, query, 1, scratch);
+  if (!compare<Lanes, Op, Rows>(view, query, 1, scratch)) return false;
+  mark_visited(scratch, slot);
+  return true;
 }
 
 template <class Lanes, class Op, class Rows>

@@ -17,7 +17,6 @@ struct WalkView {
   RowsView links;          // u32[places0] per slot
   RowsView upper_links;    // u32[places] per upper row
   RowsView upper_of;       // u32 per slot
-  RowsView levels;         // u8 per slot
   RowsView flags;          // u8 per slot
   RowsView superseded_by;  // u32 per slot, where `superseded` is among its flags
   std::size_t count = 0;
@@ -51,7 +50,7 @@ struct WalkScratch {
 
 // What a walk returns: entries of (distance, slot), nearest first, in scratch.beam or scratch.found.
 struct WalkResult {
-  const std::uint64_t* entries;
+  std::uint64_t* entries;
   std::size_t size;
 };
 
@@ -78,7 +77,8 @@ struct Walks {
   // Distances to some rows, or to one.
   void (*distances)(const WalkView&, const float* query, const std::uint32_t* slots, std::size_t n, float* out);
   // Choose at most `places` of n candidates, sorted by (distance, slot), for the links of the row that the
-  // distances are from (prune.h). Returns how many; writes their positions, ascending.
+  // distances are from (prune.h). Returns how many; writes
+  // their positions, ascending, then those of candidates that fill free places, ascending.
   std::size_t (*prune)(const WalkView&, const std::uint64_t* candidates, std::size_t n, std::size_t places,
                        PruneRule rule, float* decoded, std::uint32_t* chosen);
 };
