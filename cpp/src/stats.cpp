@@ -6,6 +6,7 @@
 #include <limits>
 #include <unordered_map>
 
+#include "graph/reach.h"
 #include "hash.h"
 #include "rows.h"
 
@@ -62,7 +63,7 @@ IndexStats collect_stats(const State& state, const Metric& metric) {
   stats.rows = count_rows(state);
   const std::size_t count = stats.rows.slots;
   stats.levels = count_levels(state.graph, count);
-  const Reach reach(state.graph, count);
+  const Reach reach = reach_of(state.graph, count);
   for (std::size_t i = 0; i < count; ++i) {
     const auto slot = static_cast<Slot>(i);
     stats.unreachable += !reach.has(slot) && (*state.flags.at<std::uint8_t>(slot) & kSuperseded) == 0;

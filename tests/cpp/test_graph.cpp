@@ -1,6 +1,7 @@
 // Links and levels, and what validate() finds.
 #include "check.h"
 #include "graph/graph.h"
+#include "graph/reach.h"
 
 namespace nearfield::test {
 namespace {
@@ -40,17 +41,27 @@ void an_empty_graph_is_valid() {
   check(validate(graph, 0).empty(), "an empty graph is valid");
 }
 
-void rows_begin_empty() {
+void levels_give_rows() {
   Graph graph(kM);
   graph.grow(100);
   check_equal(graph.places(0), 2u * kM, "places on level 0");
   check_equal(graph.places(1), kM, "places above");
   for (Slot slot = 0; slot < 100; ++slot) {
     graph.set_level(slot, slot % 3 == 0 ? 2 : 0);
-    check_equal(degree(graph.row(slot, 0), graph.places(0)), 0u, "degree of a new row");
-    if (slot % 3 == 0) check_equal(degree(graph.row(slot, 2), graph.places(2)), 0u, "degree of a new upper row");
+    check_equal(graph.level_of(slot), slot % 3 == 0 ? 2 : 0, "level");
+    set_row(graph, slot, 0, {slot});
+    if (slot % 3 == 0) {
+      set_row(graph, slot, 1, {slot, slot});
+      set_row(graph, slot, 2, {slot, slot, slot});
+    }
   }
   check_equal(graph.upper_rows.load(), 68u, "upper rows of 34 slots on level 2");
+  for (Slot slot = 0; slot < 100; ++slot) {
+    for (int level = 0; level <= graph.level_of(slot); ++level) {
+      check_equal(graph.row(slot, level)[0], slot, "a row is one slot's own");
+      check_equal(degree(graph.row(slot, level), graph.places(level)), static_cast<std::size_t>(level) + 1, "degree");
+    }
+  }
 }
 
 void the_entry_point_comes_back() {
@@ -80,17 +91,17 @@ void reach_follows_links_one_way() {
   set_row(graph, 1, 0, {2});
   set_row(graph, 5, 0, {4});
   set_row(graph, 0, 0, {1});
-  const Reach all(graph, 6);
+  const Reach all = reach_of(graph, 6);
   check(all.has(1) && all.has(5), "neighbours of the chain are reached");
   check(!all.has(0), "a slot that nobody links to is not reached");
-  Reach more(graph, 6);
+  Reach more = reach_of(graph, 6);
   more.add(0);
   check(more.has(0), "an added slot is reached");
 }
 
 const Group group{"graph",
                   {{"an empty graph is valid", an_empty_graph_is_valid},
-                   {"rows begin empty", rows_begin_empty},
+                   {"levels give rows", levels_give_rows},
                    {"the entry point comes back", the_entry_point_comes_back},
                    {"validate names the fault", validate_names_the_fault},
                    {"reach follows links one way", reach_follows_links_one_way}}};

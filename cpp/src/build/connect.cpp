@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "build/round.h"
+#include "graph/reach.h"
 #include "walk/beam.h"
 #include "walk/query.h"
 
@@ -38,7 +39,7 @@ std::size_t connect(State& state, const Metric& metric, ScratchPool& pool, const
   const std::size_t count = state.count.load(std::memory_order_relaxed);
   const Entry entry = state.graph.entry();
   if (count == 0) return 0;
-  Reach reach(state.graph, count);
+  Reach reach = reach_of(state.graph, count);
   std::size_t hung = 0;
   const std::size_t ef = std::min<std::size_t>(state.config.ef_construction, count);
   const ScratchPool::Lease scratch = pool.lend();

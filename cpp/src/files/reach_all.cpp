@@ -1,39 +1,25 @@
 #include "files/reach_all.h"
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
 
-#include "graph/graph.h"
+#include "graph/reach.h"
 
 namespace nearfield {
 namespace {
 
-class Reached {
+// A vector of rows as a plane is seen: every segment begins at the same address.
+class Rows {
  public:
-  Reached(const std::vector<Slot>& links, std::size_t places)
-      : links_(links), places_(places), reached_(links.size() / places, false) {}
-
-  bool has(Slot row) const { return reached_[row]; }
-
-  void add(Slot row) {
-    meet(row);
-    while (!open_.empty()) {
-      const Slot* list = links_.data() + open_.back() * places_;
-      open_.pop_back();
-      for (std::size_t i = 0; i < places_ && list[i] != kNoSlot; ++i) meet(list[i]);
-    }
+  Rows(const std::vector<Slot>& links, std::size_t places) : stride_(places * sizeof(Slot)) {
+    bases_.fill(reinterpret_cast<std::uintptr_t>(links.data()));
   }
+  RowsView view() const { return {bases_.data(), stride_}; }
 
  private:
-  void meet(Slot row) {
-    if (reached_[row]) return;
-    reached_[row] = true;
-    open_.push_back(row);
-  }
-
-  const std::vector<Slot>& links_;
-  std::size_t places_;
-  std::vector<bool> reached_;
-  std::vector<Slot> open_;
+  std::array<std::uintptr_t, kNumSegments + 1> bases_;
+  std::size_t stride_;
 };
 
 // Put `target` into a list that does not hold it: in a free place, else in the last one.
@@ -45,7 +31,8 @@ void put_last(Slot* list, std::size_t places, Slot target) {
 
 void reach_all(std::vector<Slot>& links, std::size_t places, Slot entry) {
   const auto list_of = [&](Slot row) { return links.data() + row * places; };
-  Reached reached(links, places);
+  const Rows rows(links, places);
+  Reach reached(rows.view(), places, links.size() / places);
   reached.add(entry);
   for (std::size_t i = 0; i < links.size() / places; ++i) {
     const auto row = static_cast<Slot>(i);

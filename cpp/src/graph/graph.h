@@ -16,7 +16,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <vector>
 
 #include "nearfield/types.h"
 #include "planes/plane.h"
@@ -64,19 +63,5 @@ std::size_t degree(const std::uint32_t* row, std::size_t places);
 // that level, kNoSlot stands last, no slot is named twice, upper rows belong to one slot each, the entry
 // point has the top level. Returns an empty string, or the first fault in words. O(links).
 std::string validate(const Graph& graph, std::size_t count);
-
-// What paths of level-0 links reach. O(links) in all; one bit per slot.
-class Reach {
- public:
-  Reach(const Graph& graph, std::size_t count);  // everything that the entry point leads to
-
-  bool has(Slot slot) const { return reached_[slot]; }
-  void add(Slot slot);  // the slot and everything that it leads to
-
- private:
-  const Graph& graph_;
-  std::vector<bool> reached_;
-  std::vector<Slot> open_;
-};
 
 }  // namespace nearfield

@@ -71,27 +71,4 @@ std::string validate(const Graph& graph, std::size_t count) {
   return {};
 }
 
-Reach::Reach(const Graph& graph, std::size_t count) : graph_(graph), reached_(count, false) {
-  const Entry entry = graph.entry();
-  if (entry.slot < count) add(entry.slot);
-}
-
-void Reach::add(Slot slot) {
-  const auto meet = [this](Slot met) {
-    if (met >= reached_.size() || reached_[met]) return;
-    reached_[met] = true;
-    open_.push_back(met);
-  };
-  meet(slot);
-  while (!open_.empty()) {
-    const std::uint32_t* row = graph_.row(open_.back(), 0);
-    open_.pop_back();
-    for (std::size_t i = 0; i < graph_.places(0); ++i) {
-      const Slot target = __atomic_load_n(row + i, __ATOMIC_RELAXED);
-      if (target == kNoSlot) break;
-      meet(target);
-    }
-  }
-}
-
 }  // namespace nearfield
