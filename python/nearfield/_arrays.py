@@ -109,7 +109,7 @@ def _as_array(given: object, argument: str) -> NDArray[Any]:
     if isinstance(given, np.ndarray):
         return np.asarray(given)
     if isinstance(given, (str, bytes, bytearray, dict, set, frozenset)):
-        message = f"{argument} is a {type(given).__name__}; expected an array of real numbers"
+        message = f"{argument} is of type {type(given).__name__}; expected an array of real numbers"
         raise TypeError(message)
     if is_arrow(given):
         column = arrow_column(given, argument)
@@ -124,7 +124,7 @@ def _as_array(given: object, argument: str) -> NDArray[Any]:
         array = np.empty(len(cast(Sequence[object], given)), dtype=object)
         array[:] = list(cast(Sequence[object], given))
     if array.ndim == 0 and array.dtype.kind == "O":
-        message = f"{argument} is a {type(given).__name__}; expected an array of real numbers"
+        message = f"{argument} is of type {type(given).__name__}; expected an array of real numbers"
         raise TypeError(message)
     return array
 
@@ -245,7 +245,7 @@ def _as_integers(given: Any, argument: str) -> NDArray[np.uint64]:
     elif isinstance(given, (str, bytes)) or not (
         isinstance(given, Sequence) or hasattr(given, "__array__")
     ):
-        message = f"{argument} is a {type(given).__name__}; expected a sequence of integers"
+        message = f"{argument} is of type {type(given).__name__}; expected a sequence of integers"
         raise TypeError(message)
     if np.ma.is_masked(given):
         message = f"{argument} has masked entries; every row needs an id"

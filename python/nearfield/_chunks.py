@@ -93,8 +93,8 @@ def _pair(chunk: Any, dimensions: int, number: int) -> tuple[Ids | None, Vectors
     name = f"vectors, chunk {number}"
     if not isinstance(chunk, (tuple, list)) or len(chunk) != 2:
         message = (
-            f"{name} is a {type(chunk).__name__}; an iterator must give tuples (ids, vectors), "
-            f"with None for automatic ids"
+            f"{name} is of type {type(chunk).__name__}; an iterator must give tuples (ids, "
+            f"vectors), with None for automatic ids"
         )
         raise InvalidInput(message)
     vectors = as_vectors(chunk[1], dimensions, name, axes=2)

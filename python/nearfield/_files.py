@@ -225,7 +225,9 @@ def write(core: _core.Index, target: Target, file_format: FileFormat | None) -> 
         return
     if not hasattr(target, "write"):
         kind = type(target).__name__
-        message = f"output_path is a {kind}; expected a path or a binary file object (with write)"
+        message = (
+            f"output_path is of type {kind}; expected a path or a binary file object (with write)"
+        )
         raise TypeError(message)
 
     def write_chunk(view: memoryview) -> None:

@@ -259,7 +259,7 @@ def as_keys(given: Any, argument: str = "keys") -> list[str]:
         Not strings.
     """
     if isinstance(given, (str, bytes, set, frozenset, dict)) or not hasattr(given, "__iter__"):
-        message = f"{argument} is a {type(given).__name__}; expected a sequence of str"
+        message = f"{argument} is of type {type(given).__name__}; expected a sequence of str"
         raise TypeError(message)
     if hasattr(given, "to_pylist"):
         given = given.to_pylist()

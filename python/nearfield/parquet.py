@@ -110,7 +110,7 @@ def _vector_column(schema: Any, asked: str | None, name: str) -> str:
     if asked is None:
         if len(lists) != 1:
             held = f"the list columns {', '.join(lists)}" if lists else "no column of lists"
-            message = f"{name} holds {held}; name the column that holds the vectors"
+            message = f"{name} holds {held}; name the column that holds the vectors (`vectors`)"
             raise InvalidInput(message)
         asked = str(lists[0])
     if asked not in lists:

@@ -76,7 +76,7 @@ def test_any_iterable_of_pairs_is_a_stream():
 @pytest.mark.parametrize(
     ("chunk", "words"),
     [
-        (rows(2), "chunk 1 is a ndarray.*tuples"),
+        (rows(2), "chunk 1 is of type ndarray.*tuples"),
         ((rows(2),), "chunk 1.*tuples"),
         (([1], rows(2)), "chunk 1 has 1 ids for 2"),
         ((None, rows(2)[:, :7]), "chunk 1 has 7 columns"),
