@@ -75,7 +75,7 @@ def open_source(
         from nearfield.parquet import open_parquet
 
         if ids is not None:
-            message = f"{path.name} has columns; name the one that holds the ids (`key`) instead of a file"
+            message = f"{path.name} has columns; name the one of the ids (`key`) instead of a file"
             raise InvalidInput(message)
         return open_parquet(path, vectors=vectors, key=key, where=where)
     for what, given in (("a key column", key), ("a row filter", where)):
