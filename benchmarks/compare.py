@@ -3,6 +3,7 @@
     python benchmarks/compare.py --data debian-minilm mnist --engines nearfield hnswlib voyager
     python benchmarks/compare.py --quick
     python benchmarks/compare.py --table benchmarks/results/FILE.json
+    python benchmarks/compare.py --readme benchmarks/results/FILE.json
 
 Writes a JSON with every measurement and the machine's fingerprint and a PNG per data set; prints
 tables. Progress goes to stderr. README.md tells what the figures mean and what they do not.
@@ -22,10 +23,13 @@ from curves import busyness, recall_differences, summarize
 from engines import ENGINES, Engine, load_engines
 from machine import fingerprint, versions
 from measure import MODES, Settings, run, say
-from report import draw, markdown_table, verdicts
+from report import draw, markdown_table, readme_table, verdicts
 
 Json = dict[str, Any]
 RESULTS = Path(__file__).resolve().parent / "results"
+README = Path(__file__).resolve().parents[1] / "README.md"
+TABLE_BEGINS = "<!-- table: python benchmarks/compare.py --readme FILE.json -->\n"
+TABLE_ENDS = "\n<!-- end of the table -->"
 # Under two minutes on two cores, both large data sets, all engines.
 _QUICK: Json = {"efs": (10, 20, 40, 80, 160), "repetitions": 3, "min_seconds": 0.05}
 _QUICK_ROWS, _QUICK_QUERIES = 8000, 300
@@ -36,6 +40,9 @@ __all__ = ["main", "markdown_table"]
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; 0 is success, 1 a failed gate, 2 nothing to measure."""
     options = _options(arguments)
+    if options.readme:
+        write_readme(json.loads(options.readme.read_text()))
+        return 0
     if options.table:
         result = json.loads(options.table.read_text())
         print(markdown_table(result))
@@ -126,6 +133,14 @@ def write(result: Json, folder: Path) -> None:
         say(f"wrote {picture}")
 
 
+def write_readme(result: Json, path: Path = README) -> None:
+    """Put the table of a result into README."""
+    text = path.read_text()
+    before, _, rest = text.partition(TABLE_BEGINS)
+    _, _, after = rest.partition(TABLE_ENDS)
+    path.write_text(f"{before}{TABLE_BEGINS}\n{readme_table(result)}\n{TABLE_ENDS}{after}")
+
+
 def _judge(result: Json) -> int:
     judged = verdicts(result)
     print("\n".join(f"{'ok  ' if passed else 'FAIL'} {text}" for text, passed in judged))
@@ -160,6 +175,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     add("--quick", action="store_true", help="a sample of each set, under two minutes")
     add("--gate", action="store_true", help="fail where a release gate is missed")
     add("--out", type=Path, default=RESULTS)
+    add("--readme", type=Path, metavar="FILE.json", help="put its table into README.md")
     add("--table", type=Path, metavar="FILE.json", help="print the table of an earlier run")
     options = parser.parse_args(arguments)
     if options.clock == "cpu" and options.threads > 1:

@@ -34,6 +34,23 @@ def markdown_table(result: Json) -> str:
     )
 
 
+def readme_table(result: Json) -> str:
+    """Give README's table: nearfield's speed by each peer's, single calls, and the builds."""
+    peers = [name for name in result["engines"] if name != SUBJECT]
+    rows = []
+    for name, run in result["runs"].items():
+        for recall, row in run["at_recall"]["single"].items():
+            ratios = [_ratio(row["ratio"].get(peer)) for peer in peers]
+            rows.append([name, f"queries/s at recall@10 {recall.lstrip('0')}", *ratios])
+        clock = f"{result['settings']['clock']}_seconds"
+        ours = _median(run["builds"][SUBJECT][clock])
+        theirs = [_median(run["builds"][peer][clock]) / ours for peer in peers]
+        rows.append([name, "speed of building", *(f"{ratio:.2f}x" for ratio in theirs)])
+    head = ["data", "nearfield's", *(f"by {peer}'s" for peer in peers)]
+    legend = "One query a call, median (range); `*`: beyond that recall at the cheapest setting."
+    return "\n".join([_markdown(head, rows), "", f"{legend} {_footer(result)}"])
+
+
 def verdicts(result: Json) -> list[tuple[str, bool]]:
     """Judge a result by the gates; what was not measured has failed."""
     out = []

@@ -13,6 +13,7 @@ import io
 import re
 import shutil
 import subprocess
+import sys
 import textwrap
 import tokenize
 from collections.abc import Iterator
@@ -142,6 +143,19 @@ def test_readme_has_the_two_commands() -> None:
     begin = "python3 -m venv .venv && . .venv/bin/activate && pip install"
     assert f"{begin} '.[all]' && nearfield demo" in lines
     assert f"{begin} '.[test]' && pytest" in lines
+
+
+def test_readmes_table_is_made_from_the_newest_result() -> None:
+    """No figure of README is typed by hand."""
+    newest = max((ROOT / "benchmarks" / "results").glob("*.json"))
+    code = (
+        "import json, sys; sys.path.insert(0, 'benchmarks'); import report; "
+        f"print(report.readme_table(json.load(open({str(newest)!r}))), end='')"
+    )
+    made = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    assert made in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 # --- Python --------------------------------------------------------------------------------------
