@@ -23,7 +23,7 @@ from curves import busyness, recall_differences, summarize
 from engines import ENGINES, Engine, load_engines
 from machine import fingerprint, versions
 from measure import MODES, Settings, run, say
-from report import draw, markdown_table, readme_table, verdicts
+from report import draw, markdown_table, picture_name, readme_table, stem, verdicts
 
 Json = dict[str, Any]
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -117,14 +117,11 @@ def measure(
 def write(result: Json, folder: Path) -> None:
     """Write the JSON and a drawing per data set, named by date and commit."""
     folder.mkdir(parents=True, exist_ok=True)
-    machine = result["machine"]
-    stamp = machine["date"][:19].replace(":", "").replace("-", "")
-    stem = f"{stamp}-{(machine['git'] or 'unknown').rstrip('+')}"
-    path = folder / f"{stem}.json"
+    path = folder / f"{stem(result)}.json"
     path.write_text(json.dumps(result, indent=1) + "\n")
     say(f"wrote {path}")
     for name, out in result["runs"].items():
-        picture = folder / f"{stem}-{name.split()[0]}.png"
+        picture = folder / picture_name(result, name)
         try:
             draw(name, out, result, picture)
         except ImportError as error:

@@ -48,7 +48,23 @@ def readme_table(result: Json) -> str:
         rows.append([name, "speed of building", *(f"{ratio:.2f}x" for ratio in theirs)])
     head = ["data", "nearfield's", *(f"by {peer}'s" for peer in peers)]
     legend = "One query a call, median (range); `*`: beyond that recall at the cheapest setting."
-    return "\n".join([_markdown(head, rows), "", f"{legend} {_footer(result)}"])
+    pictures = [
+        f"![{name}: queries/s at a recall](benchmarks/results/{picture_name(result, name)})"
+        for name in result["runs"]
+    ]
+    return "\n".join([_markdown(head, rows), "", f"{legend} {_footer(result)}", "", *pictures])
+
+
+def stem(result: Json) -> str:
+    """Name the files of a result by date and commit."""
+    machine = result["machine"]
+    stamp = machine["date"][:19].replace(":", "").replace("-", "")
+    return f"{stamp}-{(machine['git'] or 'unknown').rstrip('+')}"
+
+
+def picture_name(result: Json, data: str) -> str:
+    """Name the drawing of one data set."""
+    return f"{stem(result)}-{data.split()[0]}.png"
 
 
 def verdicts(result: Json) -> list[tuple[str, bool]]:
