@@ -13,10 +13,13 @@ namespace nearfield::bindings {
 // the end). Called without the GIL, which it takes for those moments.
 inline Poll interruptible(pybind11::object progress) {
   using Clock = std::chrono::steady_clock;
-  return [progress = std::move(progress), last = Clock::now()](std::size_t done, std::size_t total) mutable {
+  return [progress = std::move(progress), last = Clock::now(), ended = false](std::size_t done,
+                                                                              std::size_t total) mutable {
     const Clock::time_point now = Clock::now();
-    if (now - last < std::chrono::milliseconds(50) && (done < total || progress.is_none())) return;
+    const bool ends = done == total && !ended && !progress.is_none();
+    if (now - last < std::chrono::milliseconds(50) && !ends) return;
     last = now;
+    ended = done == total;
     const pybind11::gil_scoped_acquire gil;
     if (PyErr_CheckSignals() != 0) throw pybind11::error_already_set();
     if (!progress.is_none()) progress(done, total);

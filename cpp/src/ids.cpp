@@ -1,5 +1,6 @@
 #include "ids.h"
 
+#include <algorithm>
 #include <bit>
 
 #include "hash.h"
@@ -39,7 +40,8 @@ void IdTable::reserve(const Id* ids, std::size_t rows, std::size_t first) {
   bool are_slots = cells_.empty() && first == size_;
   for (std::size_t row = 0; row < rows && are_slots; ++row) are_slots = ids[row] == first + row;
   if (are_slots) return;
-  const std::size_t cells = std::bit_ceil(2 * (size_ + rows + 8));
+  const auto fresh = std::count_if(ids, ids + rows, [this](Id id) { return find(id) == kNoSlot; });
+  const std::size_t cells = std::bit_ceil(2 * (size_ + static_cast<std::size_t>(fresh) + 8));
   if (cells > cells_.size()) rebuild(cells);
 }
 

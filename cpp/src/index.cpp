@@ -47,9 +47,8 @@ class WriteMutex {
   void lock() {
     if (owner_.load(std::memory_order_relaxed) == std::this_thread::get_id()) {
       throw InvalidInput(
-          "this call comes from a progress callback or a file object of an add or save of the same index, which has "
-          "not "
-          "ended; such a callback may query and look up, but not add, save, or ask for statistics");
+          "this call comes from a progress callback or a file object of an add or save of the same index, and that "
+          "has not ended; there you may query and look up, but not add, save, validate or ask for statistics");
     }
     mutex_.lock();
     owner_.store(std::this_thread::get_id(), std::memory_order_relaxed);
@@ -208,7 +207,7 @@ IndexStats Index::stats() const {
   const std::scoped_lock writing(impl_->write_mutex);
   impl_->check_before_writing();
   IndexStats stats = collect_stats(*impl_->state, impl_->metric);
-  const auto lock = impl_->look_up();
+  const std::shared_lock lock(impl_->id_mutex);
   stats.other_bytes += impl_->table.bytes();
   return stats;
 }

@@ -10,8 +10,6 @@
 #include <exception>
 #include <memory>
 #include <mutex>
-#include <new>
-#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -57,10 +55,13 @@ thread_local bool inside_body = false;
 // For as long as the caller of a loop works on it itself.
 class InsideBody {
  public:
-  InsideBody() { inside_body = true; }
+  InsideBody() : before_(inside_body) { inside_body = true; }
   InsideBody(const InsideBody&) = delete;
   InsideBody& operator=(const InsideBody&) = delete;
-  ~InsideBody() { inside_body = false; }
+  ~InsideBody() { inside_body = before_; }
+
+ private:
+  bool before_;
 };
 
 class Pool {
@@ -74,11 +75,11 @@ class Pool {
           std::thread(&Pool::run, this).detach();
           ++threads_;
         }
-      } catch (const std::system_error&) {
+      } catch (...) {  // no more threads, or no memory for one
       }
       try {
         for (std::size_t i = 0; i < std::min(helpers, threads_); ++i) queue_.push_back(job);
-      } catch (const std::bad_alloc&) {
+      } catch (...) {  // no memory to queue it
       }
     }
     wake_.notify_all();
@@ -146,6 +147,7 @@ void parallel_for(std::size_t items, std::size_t num_threads, const std::functio
                   const Poll& poll) {
   const std::size_t threads = inside_body ? 1 : resolve_threads(num_threads, items);
   if (threads == 1) {
+    const InsideBody inside;
     for (std::size_t item = 0; item < items; ++item) {
       body(0, item);
       if (poll) poll(item + 1, items);

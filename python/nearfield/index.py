@@ -36,7 +36,7 @@ _PLAIN = 0x101  # numpy's flags C_CONTIGUOUS and ALIGNED
 _OWN = frozenset(("_core", "_ef", "_reserved"))
 _DEFAULT_EF = 10
 _MOST_ROWS = 2**31  # of any index
-_LARGE_K = (
+LARGE_K = (
     2**16
 )  # from here on an array of k places is not made before k neighbours are known to exist
 
@@ -219,8 +219,8 @@ class Index:
         -----
         All rows are checked before the first is stored, so a failed call changes nothing; with an
         iterator that holds for each block of 8,192 rows. Ctrl-C keeps the rows of finished rounds.
-        Releases the GIL; do not change the array meanwhile. ``progress`` and iterators may query
-        the index, but not add to it, save it or ask for its statistics: that is an `InvalidInput`.
+        Releases the GIL; do not change the array meanwhile. ``progress`` may query the index, but
+        not add to it, save it, validate it or ask for its statistics: that is an `InvalidInput`.
 
         Examples
         --------
@@ -354,7 +354,7 @@ class Index:
             or type(k) is not int
             or type(num_threads) is not int
             or type(query_ef) is not int
-            or not 0 <= k <= _LARGE_K
+            or not 0 <= k <= LARGE_K
             or query_ef > _MOST_ROWS
             or num_threads > _MOST_ROWS
         ):
@@ -370,16 +370,22 @@ class Index:
         if if_short != "raise" and if_short != "pad":
             message = f"if_short is {if_short!r}; expected 'raise' or 'pad'"
             raise InvalidInput(message)
-        if k > _LARGE_K:
-            most = self._core.counts[1] if if_short == "raise" else _MOST_ROWS
-            if k > most:
-                raise too_few(None, k, self._core.counts)
+        if k > LARGE_K:
+            self._check_large_k(k, if_short)
         found = self._core.query(vectors, k, ef, num_threads)
         result = Neighbors(found[:2])
         result._found = found
         if found[2] is not None and if_short == "raise":
             raise too_few(result, k, self._core.counts)
         return result
+
+    def _check_large_k(self, k: int, if_short: IfShort) -> None:
+        """Refuse a k beyond 65,536 that cannot be, before arrays of k places are made."""
+        if if_short == "raise" and k > self._core.counts[1]:
+            raise too_few(None, k, self._core.counts)
+        if k > _MOST_ROWS:
+            message = f"k is {k}; expected at most {_MOST_ROWS}, more than an index can hold"
+            raise InvalidInput(message)
 
     def get_vector(self, id: int) -> Vectors:
         """Give a stored vector.

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from nearfield import _files
 from nearfield._adding import add_rows
-from nearfield._arrays import as_threads, as_vectors
+from nearfield._arrays import as_count, as_threads, as_vectors
 from nearfield._chunks import is_chunked
 from nearfield._core import Index as Core
 from nearfield._keys import ATTACHMENT, KeyTable, as_key, as_keys
 from nearfield.errors import CorruptIndexFile, FileMismatch, InvalidInput, UnknownId
 from nearfield.ids import KeyView
-from nearfield.index import Index
+from nearfield.index import LARGE_K, Index
 from nearfield.neighbors import NO_ID, KeyNeighbors, Neighbors, too_few
 from nearfield.spaces import Space, StorageDataType
 from nearfield.stats import IndexStats
@@ -269,6 +269,8 @@ class StringIndex:
             As for `nearfield.Index.query`.
         """
         raising = if_short == "raise"
+        if raising and as_count(k, "k") > LARGE_K:
+            self._index._check_large_k(k, if_short)
         found = self._index.query(
             vectors, k, num_threads, query_ef, if_short="pad" if raising else if_short
         )

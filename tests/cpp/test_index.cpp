@@ -183,7 +183,7 @@ void an_add_without_memory_leaves_the_index_whole() {
   whole.add(vectors.data(), kOld, old_ids.data(), nullptr, {1, {}});
   const std::vector<std::byte> before = bytes_of(whole);
   std::size_t failures = 0;
-  for (std::uint64_t n = 1; n < 100'000; n += 1 + n / 40) {
+  for (std::uint64_t n = 1; n < 100'000; n += 1 + n / 100) {
     Index index = Index::load(before, {});
     bool failed = false;
     fail_allocation(n);

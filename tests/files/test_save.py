@@ -187,6 +187,17 @@ def test_a_link_to_nothing_yet_is_followed(index: nf.Index, tmp_path: Path) -> N
     assert len(nf.Index.load(tmp_path / "there" / "new.nf")) == len(index)
 
 
+def test_what_a_descriptor_leads_to_is_written() -> None:
+    code = (
+        "import sys, numpy as np, nearfield as nf\n"
+        "index = nf.Index(nf.Space.Cosine, 8)\n"
+        "index.add_items(np.eye(8))\n"
+        "index.save('/dev/stdout')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert len(nf.Index.load(done.stdout)) == 8
+
+
 def test_a_loop_of_links_is_refused(index: nf.Index, tmp_path: Path) -> None:
     (tmp_path / "a.nf").symlink_to("b.nf")
     (tmp_path / "b.nf").symlink_to("a.nf")

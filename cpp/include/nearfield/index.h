@@ -36,11 +36,12 @@ struct LevelCount {
 
 struct IndexStats {
   RowCounts rows;
-  std::vector<LevelCount> levels;                     // from level 0 up
-  std::size_t unreachable;                            // live and marked slots that no path of level-0 links reaches
-  double norm_min, norm_max;                          // Euclidean norms of the kept vectors, live rows
-  std::size_t duplicates;                             // live rows whose vector equals that of an earlier live row
-  std::size_t vector_bytes, link_bytes, other_bytes;  // of the rows that exist, in memory or mapped
+  std::vector<LevelCount> levels;  // from level 0 up
+  std::size_t unreachable;         // live and marked slots that no path of level-0 links reaches
+  double norm_min, norm_max;       // Euclidean norms of the kept vectors, live rows
+  std::size_t duplicates;          // live rows whose vector equals that of an earlier live row
+  std::size_t vector_bytes, link_bytes,
+      other_bytes;  // of the rows that exist, in memory or mapped, and of the id table
 };
 
 class Index {

@@ -226,6 +226,7 @@ void link_round(State& state, const Metric& metric, ScratchPool& pool, std::size
     link_all_back(round, num_threads);
   } catch (...) {
     unlink(state.graph, first);
+    state.unswept = first;  // rows may have lost the last link to them: the next add looks after all
     state.graph.upper_rows = upper_rows;
     throw;
   }

@@ -67,13 +67,16 @@ struct Target {
   std::string base;    // its name there
 };
 
-// Where a symbolic link leads, also to a file that is not there yet.
+// Where a symbolic link leads to a file that is not there yet. A path that leads to something stays as it is: what the
+// links of /dev/fd say is no path.
 std::string follow(std::string path, const std::string& name) {
   constexpr int kMostLinks = 40;  // as Linux
   std::array<char, PATH_MAX> link{};
   for (int links = 0;; ++links) {
+    struct stat there {};
+    if (::stat(path.c_str(), &there) == 0) return path;
     const ssize_t length = ::readlink(path.c_str(), link.data(), link.size());
-    if (length < 0) return path;
+    if (length <= 0) return path;
     if (links == kMostLinks) throw_not_accessible("cannot follow the links of", name, ELOOP);
     const std::string target(link.data(), static_cast<std::size_t>(length));
     const std::size_t slash = path.rfind('/');

@@ -60,9 +60,9 @@ bool BlockGuard::check_block(const Section& section, std::uint64_t block) const 
 }
 
 void BlockGuard::verify_all() {
-  if (all_checked()) return;
+  if (settled_.load(std::memory_order_acquire)) return;
   const std::scoped_lock verifying(verify_mutex_);
-  if (all_checked()) return;
+  if (settled_.load(std::memory_order_acquire)) return;
   for (const Section& section : sections_) {
     for (std::uint64_t block = 0; block < format::num_blocks(section.bytes); ++block) {
       if (!is_checked(section.first_block + block) && !check_block(section, block)) throw_corrupt();
@@ -71,6 +71,7 @@ void BlockGuard::verify_all() {
   if (content_check_) content_check_();
   all_checked_.store(true);
   while (is_summing()) std::this_thread::yield();  // microseconds: a block of 64 KiB each
+  settled_.store(true, std::memory_order_release);
 }
 
 void BlockGuard::begin_summing() const noexcept {

@@ -64,6 +64,7 @@ class BlockGuard {
   mutable std::vector<std::atomic<std::uint64_t>> checked_;  // a bit a block: it was good
   mutable std::atomic<std::uint64_t> first_corrupt_{kNone};  // number of the block found damaged first
   std::atomic<bool> all_checked_{false};
+  std::atomic<bool> settled_{false};  // all is checked and nobody sums a block any more: it may be written
   std::function<void()> content_check_;
   std::mutex verify_mutex_;  // one thread checks everything, others wait for it
   // The process id << 32 | how many of its threads sum a block now. verify_all waits at its end for them: nobody sums a

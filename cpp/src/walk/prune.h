@@ -35,7 +35,7 @@ inline const float* row_as_query(const unsigned char* row, std::size_t dimension
 }
 
 // Whether a candidate is kept, given those that are: no, where one of them is clearly nearer to it than the row is;
-// nor where it ties in all three distances.
+// nor where it is as far from the row as one of them and no nearer to the row than to that.
 enum class Verdict { kKept, kPruned, kTied };
 
 // Distances to the kept ones, four at a time.

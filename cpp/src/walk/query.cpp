@@ -50,7 +50,7 @@ void query_into(Batch& batch, const float* query, Scratch& scratch, Id* ids, flo
   const WalkView view = view_of(state, batch.metric);
   const std::size_t hidden = view.hide != 0 ? state.num_hidden.load(std::memory_order_relaxed) : 0;
   const std::size_t k = batch.options.k;
-  const std::size_t ef = std::min(std::max(batch.options.ef, k), std::max<std::size_t>(view.count, 1));
+  const std::size_t ef = std::max<std::size_t>(1, std::min(std::max(batch.options.ef, k), view.count));
   scratch.fit(view.count, beam_for(ef, hidden), ef, view.places0, view.dimensions);
   batch.metric.prepare(query, scratch.query());
 

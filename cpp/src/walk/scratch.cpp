@@ -34,7 +34,7 @@ void Scratch::fit(std::size_t slots, std::size_t beam, std::size_t ef, std::size
 }
 
 void Scratch::trim() {
-  constexpr std::size_t kMostEntries = std::size_t{1} << 16;
+  constexpr std::size_t kMostEntries = std::size_t{1} << 20;
   for (std::vector<std::uint64_t>* entries : {&beam_, &found_}) {
     if (entries->size() > kMostEntries) *entries = std::vector<std::uint64_t>();
   }

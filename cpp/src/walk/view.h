@@ -76,9 +76,9 @@ struct Walks {
                      WalkScratch&);
   // Distances to some rows, or to one.
   void (*distances)(const WalkView&, const float* query, const std::uint32_t* slots, std::size_t n, float* out);
-  // Choose at most `places` of n candidates, sorted by (distance, slot), for the links of the row that the
-  // distances are from (prune.h). Returns how many; writes
-  // their positions, ascending, then those of candidates that fill free places, ascending.
+  // Choose at most `places` of n candidates, sorted by distance, for the links of the row that the distances are
+  // from (prune.h). Returns how many; writes their positions, ascending, then those of candidates that fill free
+  // places, ascending.
   std::size_t (*prune)(const WalkView&, const std::uint64_t* candidates, std::size_t n, std::size_t places,
                        PruneRule rule, float* decoded, std::uint32_t* chosen);
 };

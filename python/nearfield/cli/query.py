@@ -120,7 +120,7 @@ def _real(result: Any, row: int) -> list[tuple[Any, float]]:
 def _stored_name(opened: Any, text: str) -> Any:
     if isinstance(opened, nf.StringIndex):
         return text
-    if not (text.isascii() and text.isdigit() and int(text) < NO_ID):
+    if not (text.isascii() and text.isdigit() and len(text) <= 20 and int(text) < NO_ID):
         message = f"--id is {text!r}; this index has integer ids, 0 to 2^64-2"
         raise InvalidInput(message)
     return int(text)

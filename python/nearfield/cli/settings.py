@@ -57,7 +57,7 @@ def _load(context: typer.Context, path: Path | None) -> Path | None:
         raise typer.BadParameter(message)
     known = {p.name for p in context.command.params if p.param_type_name == "option"} - {"config"}
     found = {name.replace("-", "_").lower(): _text(value) for name, value in options.items()}
-    if "output" in found:  # the flag's name
+    if "output" in found and "out" in known and "out" not in found:  # the flag's name
         found["out"] = found.pop("output")
     unknown = sorted(set(found) - known)
     if unknown:
