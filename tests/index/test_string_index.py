@@ -417,3 +417,10 @@ def test_keys_of_an_add_that_failed_are_not_saved_under_other_names():
 def test_from_vectors():
     index = nf.StringIndex.from_vectors(rows(3), keys=["x", "y", "z"], M=4)
     assert (list(index), index.M, index.space) == (["x", "y", "z"], 4, nf.Space.Cosine)
+
+
+def test_a_huge_k_is_refused_before_memory_is_taken():
+    index = nf.StringIndex.from_vectors(rows(3), keys=["x", "y", "z"])
+    with pytest.raises(nf.RecallError, match="only 3 live vectors") as raised:
+        index.query(rows(2), 10**9)
+    assert raised.value.partial is None

@@ -25,7 +25,7 @@ inline void reduce(const float* query, const unsigned char* const* rows, std::si
 
 // Four rows, and while they are read four others are asked of memory: those that are compared next. A line of each
 // per step keeps as many lines in flight as a core can, without a burst that queues before what is needed now: 8 to 12
-// % fewer nanoseconds a query over 384 and 784 dimensions (Sapphire Rapids, 2026-11).
+// % fewer nanoseconds a query over 384 and 784 dimensions (Emerald Rapids, 2026-11).
 template <class Lanes, class Op, class Rows>
 inline void reduce_ahead(const float* query, const unsigned char* const* rows, const unsigned char* const* next,
                          std::size_t dimensions, float* out) {

@@ -35,7 +35,7 @@ inline bool touch(const WalkView& view, const void* data, std::size_t bytes, Wal
 }
 
 // The first lines of a row; the rest is asked for while the rows before it are compared (reduce_ahead).
-// Asking for all 24 lines of a 384-d row at once was 8 to 20 % slower (Zen 3, Sapphire Rapids, 2026-11): they queue
+// Asking for all 24 lines of a 384-d row at once was 8 to 20 % slower (Zen 3, Emerald Rapids, 2026-11): they queue
 // before the lines that are needed first.
 inline void prefetch_lines(const unsigned char* row, std::size_t bytes) {
   constexpr std::size_t kFirstBytes = 256;
