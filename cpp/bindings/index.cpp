@@ -21,8 +21,9 @@ std::size_t threads_of(std::int64_t num_threads) {
 }
 
 Index make(int space, std::uint32_t dimensions, std::uint32_t M, std::uint32_t ef_construction, std::uint64_t seed,
-           int storage) {
-  return Index({static_cast<Space>(space), static_cast<Storage>(storage), dimensions, M, ef_construction, seed});
+           int storage, int codes) {
+  return Index({static_cast<Space>(space), static_cast<Storage>(storage), dimensions, M, ef_construction, seed,
+                static_cast<Codes>(codes)});
 }
 
 Index load(const py::object& source, bool mmap, bool verify, std::optional<int> space,
@@ -162,7 +163,7 @@ void bind_index(py::module_& module) {
   const auto released = py::call_guard<py::gil_scoped_release>();
   py::class_<Index>(module, "Index")
       .def(py::init(&make), py::arg("space"), py::arg("dimensions"), py::arg("M"), py::arg("ef_construction"),
-           py::arg("seed"), py::arg("storage"))
+           py::arg("seed"), py::arg("storage"), py::arg("codes"))
       .def_static("load", &load, py::arg("source"), py::arg("mmap"), py::arg("verify"), py::arg("space"),
                   py::arg("dimensions"), py::arg("storage"))
       .def_property_readonly("space", [](const Index& i) { return static_cast<int>(i.config().space); })
@@ -171,6 +172,7 @@ void bind_index(py::module_& module) {
       .def_property_readonly("ef_construction", [](const Index& i) { return i.config().ef_construction; })
       .def_property_readonly("seed", [](const Index& i) { return i.config().seed; })
       .def_property_readonly("storage", [](const Index& i) { return static_cast<int>(i.config().storage); })
+      .def_property_readonly("codes", [](const Index& i) { return static_cast<int>(i.config().codes); })
       .def_property_readonly("simd_level", &Index::simd_level)
       .def_property_readonly("counts",
                              [](const Index& i) {

@@ -24,7 +24,8 @@ std::vector<const Level*> runnable_levels() {
   std::vector<const Level*> levels{&level_scalar};
 #if defined(__x86_64__)
   if (__builtin_cpu_supports("avx2")) levels.push_back(&level_avx2);
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")) {
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+      __builtin_cpu_supports("avx512vnni")) {
     levels.push_back(&level_avx512);
   }
 #elif defined(__aarch64__)

@@ -148,11 +148,12 @@ float distance_as_stored(const Metric& metric, const float* a, const float* b) {
   metric.encode(b, unit.data(), row_b.data());
   WalkView one;
   std::uintptr_t base = reinterpret_cast<std::uintptr_t>(row_b.data());
-  one.vectors = {&base, row_b.size()};
-  one.dimensions = metric.padded;
+  one.rows = {&base, row_b.size()};
+  const auto* row = reinterpret_cast<const unsigned char*>(row_a.data());
+  const auto* prepared = static_cast<const float*>(metric.walks->query_of(row, row_a.size(), query.data()));
   const Slot slot = 0;
   float distance = 0;
-  metric.walks->distances(one, metric.query_of(row_a.data(), query.data()), &slot, 1, &distance);
+  metric.distances(one, prepared, &slot, 1, &distance);
   return metric.space == Space::Cosine && distance < 0 ? 0.0f : distance;
 }
 

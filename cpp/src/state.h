@@ -7,9 +7,11 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "codes/codes.h"
+#include "codes/grid.h"
 #include "graph/graph.h"
 #include "nearfield/types.h"
 #include "planes/plane.h"
@@ -24,6 +26,21 @@ inline constexpr std::uint8_t kSuperseded = 2;  // overwritten by a later slot o
 inline constexpr std::uint8_t kDoomed = 4;      // about to be: still found, but no new link goes there. Never saved
 inline constexpr std::uint8_t kHidden = kMarked | kSuperseded;  // never in a result
 
+// The codes of all slots, on one grid. Rows are written by the writer, those below the count never again.
+struct CodePlane {
+  CodePlane(Grid fitted, std::size_t dimensions) : grid(std::move(fitted)), rows(code_bytes(grid.codes, dimensions)) {}
+  const Grid grid;
+  Plane rows;                 // code_bytes(codes, dimensions) per slot
+  std::size_t num_fitted = 0; // slots that existed when the grid was fitted
+  std::atomic<std::uint64_t> num_outside{0};  // components held at the edge of the grid
+};
+
+// A code plane that another has replaced: freed when every query that may read it has left.
+struct RetiredCodes {
+  std::uint64_t epoch;
+  std::unique_ptr<CodePlane> plane;
+};
+
 struct State {
   explicit State(const IndexConfig& config);
   ~State();
@@ -37,6 +54,12 @@ struct State {
   // is looked at only where kSuperseded is set. Not saved: 0 there, as after loading, means "long ago".
   Plane superseded_by;
 
+  // What walks compare, where config.codes says so; null until the first row. Replaced as a whole by the writer, in
+  // the one order of all threads (ScratchPool, epochs).
+  std::atomic<const CodePlane*> codes{nullptr};
+  std::unique_ptr<CodePlane> code_plane;  // owns it
+  std::vector<RetiredCodes> retired_codes;
+
   std::atomic<std::size_t> count{0};       // slots that exist; release after all of their rows are written
   std::atomic<std::size_t> num_hidden{0};  // slots with a flag of kHidden
   std::atomic<std::size_t> num_superseded{0};
@@ -48,7 +71,7 @@ struct State {
 
   std::unique_ptr<BlockGuard> guard;  // set where the planes are a mapped file, else null
 
-  void grow(std::size_t slots);  // every plane but superseded_by
+  void grow(std::size_t slots);  // every plane but superseded_by and the codes
 };
 
 }  // namespace nearfield

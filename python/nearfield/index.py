@@ -106,6 +106,8 @@ class Index:
         random_seed: int = 1,
         max_elements: int = 1,
         storage_data_type: StorageDataType | int | str = StorageDataType.Float32,
+        *,
+        codes: str = 'none',
     ) -> None:
         storage = as_storage(storage_data_type)
         if self._storage is not None and self._storage is not storage:
@@ -126,6 +128,7 @@ class Index:
                 max(beam, links),
                 as_whole(as_count(random_seed, "random_seed"), "random_seed", 0, 2**64 - 1),
                 storage.value,
+                {'int8': 8, 'int4': 4}.get(codes, 0),
             ),
             reserved=as_count(max_elements, "max_elements"),
         )

@@ -28,6 +28,13 @@ enum class Storage : std::uint8_t {
   E4M3 = 0x30,     // 4 exponent and 3 mantissa bits, largest value 448 (codes/e4m3.h)
 };
 
+// What walks compare in place of the vectors, from which the results' distances are then taken.
+enum class Codes : std::uint8_t {
+  None = 0,  // the vectors themselves
+  Int4 = 4,  // half a byte a dimension
+  Int8 = 8,  // one byte a dimension
+};
+
 // What an index is made with; fixed for its life and kept in its file.
 struct IndexConfig {
   Space space = Space::Euclidean;
@@ -36,6 +43,7 @@ struct IndexConfig {
   std::uint32_t M = 12;                 // links on upper levels, 2 ... kMaxM; 2M on level 0
   std::uint32_t ef_construction = 200;  // beam width while adding; at least M
   std::uint64_t seed = 1;               // of the levels
+  Codes codes = Codes::None;            // beside the storage
 };
 
 inline constexpr std::uint32_t kMaxDimensions = 1u << 20;

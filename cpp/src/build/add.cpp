@@ -3,6 +3,7 @@
 #include <string>
 
 #include "build/connect.h"
+#include "build/recode.h"
 #include "build/round.h"
 #include "nearfield/error.h"
 #include "threads.h"
@@ -29,12 +30,17 @@ void add_rows(State& state, const Metric& metric, ScratchPool& pool, const float
       *state.ids.at<Id>(slot) = batch.ids[row];
       *state.flags.at<std::uint8_t>(slot) = 0;
     });
+    std::uint64_t outside = 0;
+    if (state.config.codes != Codes::None) {
+      outside = keep_codes(state, metric, pool, first, last, options.num_threads);
+    }
     Poll poll;
     if (options.poll) poll = [&](std::size_t done, std::size_t) { options.poll(first - base + done, total); };
     Entry entry = state.graph.entry();
     const std::size_t replaced = state.num_superseded.load(std::memory_order_relaxed) + batch.num_doomed;
     link_round(state, metric, pool, first, last, replaced, options.num_threads, poll, entry);
     publish(first, last, entry);
+    if (state.code_plane) state.code_plane->num_outside += outside;
     state.unswept += last - first;
     first = last;
   }

@@ -44,17 +44,23 @@ std::size_t connect(State& state, const Metric& metric, ScratchPool& pool, const
   const std::size_t ef = std::min<std::size_t>(state.config.ef_construction, count);
   const ScratchPool::Lease scratch = pool.lend();
   scratch->fit(count, ef, ef, state.graph.places(0), metric.padded);
-  WalkView view = view_of(state, metric);
-  view.hide = 0;
+  Reading reading = read_state(state, metric);
+  reading.view.hide = 0;
   for (std::size_t i = 0; i < count; ++i) {
     const auto slot = static_cast<Slot>(i);
     const std::uint8_t flags = __atomic_load_n(state.flags.at<std::uint8_t>(slot), __ATOMIC_ACQUIRE);
     if (reach.has(slot) || (flags & kSuperseded) != 0) continue;
-    const float* query = metric.query_of(state.vectors.row(slot), scratch->query());
-    const Slot nearest = metric.walks->descend(view, query, entry.slot, entry.level, 1, scratch->walk());
+    const void* query = reading.query_of(slot, scratch->decoded());
+    const Slot nearest =
+        reading.walks->descend(reading.view, query, entry.slot, entry.level, 1, scratch->walk());
+    WalkJob job;
+    job.query = query;
     // The walk begins at the entry point's side unless the descent ended on a slot that is itself cut off.
-    const Slot start = reach.has(nearest) ? nearest : entry.slot;
-    hang_on(state.graph, slot, metric.walks->search(view, query, start, 0, ef, scratch->walk()));
+    job.start = reach.has(nearest) ? nearest : entry.slot;
+    job.ef = job.wanted = ef;
+    job.scratch = &scratch->walk();
+    reading.walks->search(reading.view, &job, 1);
+    hang_on(state.graph, slot, job.result);
     ++hung;
     reach.add(slot);
     if (poll) poll(count, count);

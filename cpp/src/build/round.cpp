@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <optional>
 #include <tuple>
 #include <vector>
 
@@ -29,8 +30,8 @@ struct Round {
   const Metric& metric;
   ScratchPool& pool;
   std::size_t first, last;
-  WalkView before;  // the graph without the round
-  WalkView with;    // vectors of the round included
+  Reading before;   // the graph without the round
+  Reading with;     // rows of the round included
   Entry entry;      // of the graph without the round
   std::size_t ef;
   std::size_t passed_through;                     // slots that no new link may go to
@@ -39,18 +40,18 @@ struct Round {
 
 // Candidates of the round itself: the rows before `slot` that exist on `level`, nearest kept, into the beam
 // that the search of the frozen graph left.
-void compare_round(Round& round, const float* query, std::size_t slot, int level, Beam& beam, Scratch& scratch) {
+void compare_round(Round& round, const void* query, std::size_t slot, int level, Beam& beam, Scratch& scratch) {
   constexpr std::size_t kBatch = 64;
   Slot slots[kBatch];
-  float distances[kBatch];
+  std::uint32_t keys[kBatch];
   for (std::size_t next = round.first; next < slot;) {
     std::size_t n = 0;
     for (; next < slot && n < kBatch; ++next) {
       if (round.state.graph.level_of(static_cast<Slot>(next)) >= level) slots[n++] = static_cast<Slot>(next);
     }
-    round.metric.walks->distances(round.with, query, slots, n, distances);
+    round.with.walks->keys(round.with.view, query, slots, n, keys);
     for (std::size_t i = 0; i < n; ++i) {
-      const std::uint64_t entry = make_entry(distances[i], slots[i]);
+      const std::uint64_t entry = make_entry(keys[i], slots[i]);
       if (entry < beam.bound()) beam.insert(entry);
     }
     scratch.walk().num_distances += n;
@@ -59,16 +60,14 @@ void compare_round(Round& round, const float* query, std::size_t slot, int level
 
 // The nearest on one level of the frozen graph. Slots that are or will be superseded only lead the way, unless
 // there is nothing else.
-Beam search_frozen(const Round& round, const float* query, Slot from, int level, Scratch& scratch) {
-  if (level > round.entry.level) return {scratch.walk().beam, round.ef};
-  WalkResult result = round.metric.walks->search(round.before, query, from, level, round.ef, scratch.walk());
-  if (result.size == 0) {
-    WalkView all = round.before;
+Beam take_result(const Round& round, WalkJob& job) {
+  if (job.result.size == 0) {
+    WalkView all = round.before.view;
     all.hide = 0;
-    result = round.metric.walks->search(all, query, from, level, round.ef, scratch.walk());
+    round.before.walks->search(all, &job, 1);
   }
-  for (std::size_t i = 0; i < result.size; ++i) result.entries[i] &= ~std::uint64_t{1};
-  return {result.entries, round.ef, result.size};
+  for (std::size_t i = 0; i < job.result.size; ++i) job.result.entries[i] &= ~std::uint64_t{1};
+  return {job.result.entries, round.ef, job.result.size};
 }
 
 // Among candidates that are equally far, every row has an order of its own: else all rows would link to the same one
@@ -85,35 +84,80 @@ void shuffle_ties(std::uint64_t* entries, std::size_t n, Slot row) {
   }
 }
 
-void link_row(Round& round, std::size_t row) {
-  const auto slot = static_cast<Slot>(round.first + row);
-  Graph& graph = round.state.graph;
-  const ScratchPool::Lease scratch = round.pool.lend();
-  scratch->fit(round.first, beam_for(round.ef, round.passed_through), round.ef, round.before.places0,
-               round.metric.padded);
-  const float* query = round.metric.query_of(round.state.vectors.row(slot), scratch->query());
-  const int level_of_row = graph.level_of(slot);
+// Rows of a round that are linked together: their searches take turns.
+constexpr std::size_t kTurns = 4;
 
-  Slot nearest = round.entry.slot;
-  if (round.entry.level > level_of_row) {
-    nearest =
-        round.metric.walks->descend(round.before, query, nearest, round.entry.level, level_of_row + 1, scratch->walk());
+// A row of the round while it is linked.
+struct NewRow {
+  std::optional<ScratchPool::Lease> lease;
+  std::size_t row = 0;  // of the round
+  Slot slot = 0;
+  const void* query = nullptr;
+  Slot nearest = 0;  // where the next search begins,
+  int from = 0;      // on this level
+};
+
+WalkJob job_of(const Round& round, NewRow& row, int level) {
+  return {row.query, row.nearest, row.from, level, round.ef, round.ef, &(*row.lease)->walk(), {}};
+}
+
+// Choose the links of one level among what the search has found and the rows of the round.
+void choose_links(Round& round, NewRow& row, int level, Beam beam) {
+  Graph& graph = round.state.graph;
+  Scratch& scratch = **row.lease;
+  compare_round(round, row.query, row.slot, level, beam, scratch);
+  shuffle_ties(beam.entries, beam.size, row.slot);
+  std::vector<std::uint32_t> chosen(round.before.view.places0);
+  std::vector<Slot> links(round.before.view.places0);
+  const std::size_t n = round.with.walks->prune(round.with.view, beam.entries, beam.size, graph.places(level),
+                                                round.metric.prune_rule, scratch.decoded(), chosen.data());
+  for (std::size_t i = 0; i < n; ++i) {
+    const std::uint64_t entry = beam.entries[chosen[i]];
+    links[i] = entry_slot(entry);
+    round.links_back[row.row].push_back({links[i], level, (entry >> 32 << 32) | std::uint64_t{row.slot} << 1});
   }
-  std::vector<std::uint32_t> chosen(round.before.places0);
-  std::vector<Slot> links(round.before.places0);
-  for (int level = level_of_row; level >= 0; --level) {
-    Beam beam = search_frozen(round, query, nearest, level, *scratch);
-    if (beam.size > 0) nearest = entry_slot(beam.entries[0]);
-    compare_round(round, query, slot, level, beam, *scratch);
-    shuffle_ties(beam.entries, beam.size, slot);
-    const std::size_t n = round.metric.walks->prune(round.with, beam.entries, beam.size, graph.M,
-                                                    round.metric.prune_rule, scratch->decoded(), chosen.data());
-    for (std::size_t i = 0; i < n; ++i) {
-      const std::uint64_t entry = beam.entries[chosen[i]];
-      links[i] = entry_slot(entry);
-      round.links_back[row].push_back({links[i], level, (entry >> 32 << 32) | std::uint64_t{slot} << 1});
+  store_row(graph.row(row.slot, level), graph.places(level), links.data(), n);
+}
+
+void link_rows(Round& round, std::size_t first, std::size_t n) {
+  NewRow rows[kTurns];
+  WalkJob jobs[kTurns];
+  for (std::size_t i = 0; i < n; ++i) {
+    NewRow& row = rows[i];
+    row.lease.emplace(round.pool.lend());
+    row.row = first + i;
+    row.slot = static_cast<Slot>(round.first + row.row);
+    Scratch& scratch = **row.lease;
+    scratch.fit(round.first, beam_for(round.ef, round.passed_through), round.ef, round.before.view.places0,
+                round.metric.padded);
+    // The beam is pruned with `decoded` as its buffer, so the query lies in another.
+    void* buffer = round.before.codes != nullptr ? static_cast<void*>(scratch.codes()) : scratch.query();
+    row.query = round.with.query_of(row.slot, buffer);
+    row.nearest = round.entry.slot;
+    row.from = round.entry.level;
+    for (int level = round.state.graph.level_of(row.slot); level > 0; --level) {
+      Beam beam{scratch.walk().beam, round.ef};
+      beam.clear();
+      if (level <= round.entry.level) {
+        WalkJob job = job_of(round, row, level);
+        round.before.walks->search(round.before.view, &job, 1);
+        beam = take_result(round, job);
+        if (beam.size > 0) row.nearest = entry_slot(beam.entries[0]);
+        row.from = level - 1;
+      }
+      choose_links(round, row, level, beam);
     }
-    store_row(graph.row(slot, level), graph.places(level), links.data(), n);
+    jobs[i] = job_of(round, row, 0);
+  }
+  if (round.first > 0) round.before.walks->search(round.before.view, jobs, n);
+  for (std::size_t i = 0; i < n; ++i) {
+    Beam beam{(*rows[i].lease)->walk().beam, round.ef};
+    if (round.first > 0) {
+      beam = take_result(round, jobs[i]);
+    } else {
+      beam.clear();
+    }
+    choose_links(round, rows[i], 0, beam);
   }
 }
 
@@ -134,21 +178,22 @@ void link_back(Round& round, const LinkBack* begin, const LinkBack* end) {
   }
   const ScratchPool::Lease scratch = round.pool.lend();
   scratch->fit(0, 1, 1, places, round.metric.padded);
-  const float* query = round.metric.query_of(round.state.vectors.row(target), scratch->query());
-  std::vector<float> distances(old_links);
-  round.metric.walks->distances(round.with, query, row, old_links, distances.data());
+  void* buffer = round.before.codes != nullptr ? static_cast<void*>(scratch->codes()) : scratch->query();
+  const void* query = round.with.query_of(target, buffer);
+  std::vector<std::uint32_t> keys(old_links);
+  round.with.walks->keys(round.with.view, query, row, old_links, keys.data());
   std::vector<std::uint64_t> candidates;
   candidates.reserve(old_links + new_links);
   for (std::size_t i = 0; i < old_links; ++i) {
     const std::uint8_t flags = __atomic_load_n(round.state.flags.at<std::uint8_t>(row[i]), __ATOMIC_ACQUIRE);
-    if ((flags & round.before.hide) == 0) candidates.push_back(make_entry(distances[i], row[i]));
+    if ((flags & round.before.view.hide) == 0) candidates.push_back(make_entry(keys[i], row[i]));
   }
   for (const LinkBack* link = begin; link != end; ++link) candidates.push_back(link->entry);
   std::sort(candidates.begin(), candidates.end());
   shuffle_ties(candidates.data(), candidates.size(), target);
   std::vector<std::uint32_t> chosen(places);
-  const std::size_t n = round.metric.walks->prune(round.with, candidates.data(), candidates.size(), places,
-                                                  round.metric.prune_rule, scratch->decoded(), chosen.data());
+  const std::size_t n = round.with.walks->prune(round.with.view, candidates.data(), candidates.size(), places,
+                                                round.metric.prune_rule, scratch->decoded(), chosen.data());
   std::vector<Slot> links(n);
   for (std::size_t i = 0; i < n; ++i) links[i] = entry_slot(candidates[chosen[i]]);
   store_row(row, places, links.data(), n);
@@ -212,12 +257,20 @@ void link_round(State& state, const Metric& metric, ScratchPool& pool, std::size
       state.graph.set_level(static_cast<Slot>(slot), level);
       if (level > entry.level) entry = {static_cast<Slot>(slot), level};
     }
-    round.before = view_of(state, metric);
-    round.before.count = first;
-    round.before.hide = replaced > 0 ? kSuperseded | kDoomed : 0;
+    round.before = read_state(state, metric);
+    round.before.view.count = first;
+    round.before.view.hide = replaced > 0 ? kSuperseded | kDoomed : 0;
     round.with = round.before;
-    round.with.count = last;
-    parallel_for(last - first, num_threads, [&round](std::size_t, std::size_t row) { link_row(round, row); }, poll);
+    round.with.view.count = last;
+    const std::size_t rows = last - first;
+    const Poll poll_rows = poll ? Poll([&](std::size_t done, std::size_t) { poll(std::min(rows, done * kTurns), rows); })
+                                : Poll();
+    parallel_for(
+        (rows + kTurns - 1) / kTurns, num_threads,
+        [&round, rows](std::size_t, std::size_t group) {
+          link_rows(round, group * kTurns, std::min(kTurns, rows - group * kTurns));
+        },
+        poll_rows);
   } catch (...) {
     state.graph.upper_rows = upper_rows;
     throw;

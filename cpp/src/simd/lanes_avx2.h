@@ -23,6 +23,18 @@ struct Avx2Lanes {
   static Vec add(Vec a, Vec b) { return {_mm256_add_ps(a.lo, b.lo), _mm256_add_ps(a.hi, b.hi)}; }
   static Vec sub(Vec a, Vec b) { return {_mm256_sub_ps(a.lo, b.lo), _mm256_sub_ps(a.hi, b.hi)}; }
   static Vec mul(Vec a, Vec b) { return {_mm256_mul_ps(a.lo, b.lo), _mm256_mul_ps(a.hi, b.hi)}; }
+  static Vec same(float x) { return {_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
+  static Vec min(Vec a, Vec b) { return {_mm256_min_ps(a.lo, b.lo), _mm256_min_ps(a.hi, b.hi)}; }
+  static Vec max(Vec a, Vec b) { return {_mm256_max_ps(a.lo, b.lo), _mm256_max_ps(a.hi, b.hi)}; }
+  static void store_low_bytes(std::uint8_t* p, Vec a) {
+    const __m256i low_byte = _mm256_set1_epi32(0xFF);
+    const __m256i lo = _mm256_and_si256(_mm256_castps_si256(a.lo), low_byte);
+    const __m256i hi = _mm256_and_si256(_mm256_castps_si256(a.hi), low_byte);
+    // Packing works in halves of 128 bits: put the four quarters back in order.
+    const __m256i words = _mm256_permute4x64_epi64(_mm256_packus_epi32(lo, hi), 0xD8);
+    const __m128i bytes = _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), bytes);
+  }
   static void store(float* p, Vec a) {
     _mm256_storeu_ps(p, a.lo);
     _mm256_storeu_ps(p + 8, a.hi);

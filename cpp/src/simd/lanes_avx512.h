@@ -29,6 +29,12 @@ struct Avx512Lanes {
   static Vec add(Vec a, Vec b) { return _mm512_add_ps(a, b); }
   static Vec sub(Vec a, Vec b) { return _mm512_sub_ps(a, b); }
   static Vec mul(Vec a, Vec b) { return _mm512_mul_ps(a, b); }
+  static Vec same(float x) { return _mm512_set1_ps(x); }
+  static Vec min(Vec a, Vec b) { return _mm512_min_ps(a, b); }
+  static Vec max(Vec a, Vec b) { return _mm512_max_ps(a, b); }
+  static void store_low_bytes(std::uint8_t* p, Vec a) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(_mm512_castps_si512(a)));
+  }
   static void store(float* p, Vec a) { _mm512_storeu_ps(p, a); }
   // By hand: the compiler's own reduction leaves its order unsaid.
   static float sum(Vec a) {

@@ -42,6 +42,20 @@ struct NeonLanes {
     for (int i = 0; i < 4; ++i) a.v[i] = vmulq_f32(a.v[i], b.v[i]);
     return a;
   }
+  static Vec same(float x) { return {{vdupq_n_f32(x), vdupq_n_f32(x), vdupq_n_f32(x), vdupq_n_f32(x)}}; }
+  static Vec min(Vec a, Vec b) {
+    for (int i = 0; i < 4; ++i) a.v[i] = vminq_f32(a.v[i], b.v[i]);
+    return a;
+  }
+  static Vec max(Vec a, Vec b) {
+    for (int i = 0; i < 4; ++i) a.v[i] = vmaxq_f32(a.v[i], b.v[i]);
+    return a;
+  }
+  static void store_low_bytes(std::uint8_t* p, Vec a) {
+    const uint16x8_t low = vcombine_u16(vmovn_u32(vreinterpretq_u32_f32(a.v[0])), vmovn_u32(vreinterpretq_u32_f32(a.v[1])));
+    const uint16x8_t high = vcombine_u16(vmovn_u32(vreinterpretq_u32_f32(a.v[2])), vmovn_u32(vreinterpretq_u32_f32(a.v[3])));
+    vst1q_u8(p, vcombine_u8(vmovn_u16(low), vmovn_u16(high)));
+  }
   static void store(float* p, Vec a) {
     for (int i = 0; i < 4; ++i) vst1q_f32(p + 4 * i, a.v[i]);
   }

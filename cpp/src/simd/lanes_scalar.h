@@ -50,8 +50,25 @@ struct ScalarLanes {
     for (int i = 0; i < 16; ++i) a.v[i] *= b.v[i];
     return a;
   }
+  static Vec same(float x) {
+    Vec r;
+    for (int i = 0; i < 16; ++i) r.v[i] = x;
+    return r;
+  }
+  static Vec min(Vec a, Vec b) {
+    for (int i = 0; i < 16; ++i) a.v[i] = a.v[i] < b.v[i] ? a.v[i] : b.v[i];
+    return a;
+  }
+  static Vec max(Vec a, Vec b) {
+    for (int i = 0; i < 16; ++i) a.v[i] = a.v[i] > b.v[i] ? a.v[i] : b.v[i];
+    return a;
+  }
   static void store(float* p, Vec a) {
     for (int i = 0; i < 16; ++i) p[i] = a.v[i];
+  }
+  // The low byte of each lane's bits.
+  static void store_low_bytes(std::uint8_t* p, Vec a) {
+    for (int i = 0; i < 16; ++i) p[i] = static_cast<std::uint8_t>(__builtin_bit_cast(std::uint32_t, a.v[i]));
   }
   // The fixed tree: halves are folded onto each other, 16 -> 8 -> 4 -> 2 -> 1.
   static float sum(Vec a) {

@@ -1,4 +1,4 @@
-// The one reduction loop: a query against N rows at once.
+// The one reduction loop over float lanes: a query against N rows at once.
 //
 // Each row is summed in 16 virtual lanes and a fixed tree, multiplication and addition separate, so its
 // distance does not depend on N, on the instruction set or on the compiler. One row alone is bound by
@@ -39,27 +39,6 @@ inline void reduce_ahead(const float* query, const unsigned char* const* rows, c
     for (int r = 0; r < 4; ++r) sums[r] = Op::accumulate(sums[r], q, Rows::load(rows[r], d));
   }
   for (int r = 0; r < 4; ++r) out[r] = Op::finish(Lanes::sum(sums[r]), Rows::kScale);
-}
-
-// Any number of rows, four at a time.
-template <class Lanes, class Op, class Rows>
-inline void distances(const float* query, const unsigned char* const* rows, std::size_t n, std::size_t dimensions,
-                      float* out) {
-  std::size_t i = 0;
-  for (; i + 4 <= n; i += 4) reduce<Lanes, Op, Rows, 4>(query, rows + i, dimensions, out + i);
-  switch (n - i) {
-    case 3:
-      reduce<Lanes, Op, Rows, 3>(query, rows + i, dimensions, out + i);
-      break;
-    case 2:
-      reduce<Lanes, Op, Rows, 2>(query, rows + i, dimensions, out + i);
-      break;
-    case 1:
-      reduce<Lanes, Op, Rows, 1>(query, rows + i, dimensions, out + i);
-      break;
-    default:
-      break;
-  }
 }
 
 }  // namespace

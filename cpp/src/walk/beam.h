@@ -3,7 +3,7 @@
 // An entry is one 64-bit word, so that sorting by the word sorts by distance and then by slot: a total
 // order, hence equal results on every machine.
 //
-//   bits 63-32  distance as an integer that sorts like the float
+//   bits 63-32  key: a number that sorts like the distance (simd/kernels.h)
 //   bits 31-1   slot
 //   bit  0      expanded: its links were followed
 //
@@ -17,31 +17,67 @@
 namespace nearfield {
 namespace {
 
-inline std::uint64_t make_entry(float distance, std::uint32_t slot) {
-  const auto bits = __builtin_bit_cast(std::uint32_t, distance);
-  const std::uint32_t key = bits ^ (bits >> 31 != 0 ? 0xFFFFFFFFu : 0x80000000u);
+inline std::uint64_t make_entry(std::uint32_t key, std::uint32_t slot) {
   return std::uint64_t{key} << 32 | std::uint64_t{slot} << 1;
 }
 
-inline float entry_distance(std::uint64_t entry) {
-  const auto key = static_cast<std::uint32_t>(entry >> 32);
-  return __builtin_bit_cast(float, key ^ (key >> 31 != 0 ? 0x80000000u : 0xFFFFFFFFu));
-}
+inline std::uint32_t entry_key(std::uint64_t entry) { return static_cast<std::uint32_t>(entry >> 32); }
 
 inline std::uint32_t entry_slot(std::uint64_t entry) { return static_cast<std::uint32_t>(entry) >> 1; }
 
+// Eight entries or masks: one register, or two, or four, as the level has them.
+typedef std::uint64_t Eight __attribute__((vector_size(64), aligned(8)));
+typedef std::int64_t EightMasks __attribute__((vector_size(64), aligned(8)));
+
+inline constexpr std::size_t kShortBeam = 64;  // entries; longer ones are searched
+inline constexpr std::size_t kBeamMargin = 8;  // places before and behind a beam that insert reads and writes
+
 struct Beam {
-  std::uint64_t* entries;
-  std::size_t capacity;  // at least 1
+  std::uint64_t* entries = nullptr;  // kBeamMargin places more on both sides; call clear() before the first insert
+  std::size_t capacity = 0;          // at least 1
   std::size_t size = 0;
   std::size_t next = 0;  // first entry that may be unexpanded
+
+  void clear() {
+    const std::size_t places = (capacity < kShortBeam ? capacity : kShortBeam) + kBeamMargin;
+    __builtin_memset(entries - kBeamMargin, 0, kBeamMargin * sizeof(std::uint64_t));
+    __builtin_memset(entries, 0xFF, places * sizeof(std::uint64_t));
+    size = next = 0;
+  }
 
   bool full() const { return size == capacity; }
   // An entry at or above this is not accepted.
   std::uint64_t bound() const { return full() ? entries[size - 1] : ~std::uint64_t{0}; }
 
-  // Insert an entry below bound(). The furthest one leaves a full beam. O(size) moves, O(log size) compares.
+  // Insert an entry; one at or above bound() is left out. The furthest one leaves a full beam. Where an entry goes is a
+  // coin toss, which a branch would lose, so a short beam is moved by eights without asking: each place keeps its
+  // entry, or takes the new one, or the entry before it.
   void insert(std::uint64_t entry) {
+    if (size >= kShortBeam) return insert_long(entry);
+    EightMasks smaller = {};
+    std::size_t block = size / 8 * 8;
+    Eight here;
+    __builtin_memcpy(&here, entries + block, sizeof here);
+    while (true) {
+      Eight before;  // loaded as it was stored, and shifted: a load across two stores would wait for both
+      __builtin_memcpy(&before, entries + block - 8, sizeof before);
+      const Eight left = __builtin_shufflevector(before, here, 7, 8, 9, 10, 11, 12, 13, 14);
+      const EightMasks stays = here < entry;
+      smaller += stays;
+      const Eight moved = left < entry ? Eight{} + entry : left;
+      here = stays ? here : moved;
+      __builtin_memcpy(entries + block, &here, sizeof here);
+      if (block == 0) break;
+      block -= 8;
+      here = before;
+    }
+    std::size_t position = 0;
+    for (int i = 0; i < 8; ++i) position -= static_cast<std::size_t>(smaller[i]);
+    size += size < capacity;
+    next = position < next ? position : next;
+  }
+
+  void insert_long(std::uint64_t entry) {
     std::size_t low = 0;
     std::size_t length = size;
     while (length > 0) {  // branch-free halving: the compiler makes a conditional move of it
@@ -50,17 +86,25 @@ struct Beam {
       low = right ? low + half + 1 : low;
       length = right ? length - half - 1 : half;
     }
+    if (low == capacity) return;
     const std::size_t last = full() ? size - 1 : size++;
     __builtin_memmove(entries + low + 1, entries + low, (last - low) * sizeof(std::uint64_t));
     entries[low] = entry;
     if (low < next) next = low;
   }
 
-  // The nearest entry that was not expanded, marked as expanded now; false when there is none.
-  bool pop(std::uint64_t& entry) {
-    while (next < size && (entries[next] & 1) != 0) ++next;
-    if (next == size) return false;
+  // The nearest entry that was not expanded, among the first `ef`; false when there is none.
+  bool peek(std::size_t ef, std::uint64_t& entry) {
+    const std::size_t end = size < ef ? size : ef;
+    while (next < end && (entries[next] & 1) != 0) ++next;
+    if (next >= end) return false;
     entry = entries[next];
+    return true;
+  }
+
+  // The same, marked as expanded now.
+  bool pop(std::size_t ef, std::uint64_t& entry) {
+    if (!peek(ef, entry)) return false;
     entries[next++] |= 1;
     return true;
   }

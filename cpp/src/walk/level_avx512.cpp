@@ -1,9 +1,10 @@
+#include "simd/bytes_avx512.h"
 #include "simd/lanes_avx512.h"
 #include "walk/level_table.h"
 
 namespace nearfield {
 
 extern const Level level_avx512;
-constexpr Level level_avx512 = make_level<Avx512Lanes>("avx512");
+constexpr Level level_avx512 = make_level<Avx512Lanes, Avx512Bytes>("avx512");
 
 }  // namespace nearfield

@@ -1,7 +1,7 @@
 // Everything one SIMD level can do, put into its table. Included by the level files only.
 #pragma once
 
-#include "simd/loop.h"
+#include "simd/kernels.h"
 #include "simd/ops.h"
 #include "walk/prune.h"
 #include "walk/search.h"
@@ -10,16 +10,16 @@
 namespace nearfield {
 namespace {
 
-template <class Lanes, class Op, class Rows>
-void distances_to(const WalkView& view, const float* query, const std::uint32_t* slots, std::size_t n, float* out) {
+template <class Kernel>
+void keys_of(const WalkView& view, const void* query, const std::uint32_t* slots, std::size_t n, std::uint32_t* out) {
   for (std::size_t i = 0; i < n; i += 8) {
     const unsigned char* rows[8];
     const std::size_t batch = n - i < 8 ? n - i : 8;
     for (std::size_t r = 0; r < batch; ++r) {
-      rows[r] = view.vectors.row(slots[i + r]);
-      prefetch_lines(rows[r], view.dimensions * Rows::kElementBytes);
+      rows[r] = view.rows.row(slots[i + r]);
+      prefetch(rows[r], view.rows.stride < 256 ? view.rows.stride : 256);
     }
-    distances<Lanes, Op, Rows>(query, rows, batch, view.dimensions, out + i);
+    compare_all<Kernel>(query, rows, batch, view.rows.stride, out + i);
   }
 }
 
@@ -32,21 +32,37 @@ float dot(const float* a, const float* b, std::size_t dimensions) {
   return Lanes::sum(sum);
 }
 
-template <class Lanes, class Op, class Rows>
-constexpr Walks make_walks() {
-  return {&descend<Lanes, Op, Rows>, &search<Lanes, Op, Rows>, &scan<Lanes, Op, Rows>, &distances_to<Lanes, Op, Rows>,
-          &prune<Lanes, Op, Rows>};
+// Adding 1.5 * 2^23 rounds to a whole number, ties to even, and leaves it in the low bits, two's complement.
+template <class Lanes>
+void encode(const float* vector, const float* origin, float inverse_step, float lowest, float highest,
+            std::size_t dimensions, unsigned char* codes) {
+  const typename Lanes::Vec factor = Lanes::same(inverse_step), low = Lanes::same(lowest), high = Lanes::same(highest);
+  const typename Lanes::Vec whole = Lanes::same(0x1.8p23f);
+  for (std::size_t d = 0; d < dimensions; d += 16) {
+    const typename Lanes::Vec x = Lanes::mul(Lanes::sub(Lanes::load(vector + d), Lanes::load(origin + d)), factor);
+    Lanes::store_low_bytes(codes + d, Lanes::add(Lanes::min(Lanes::max(x, low), high), whole));
+  }
 }
 
-template <class Lanes>
+template <class Kernel>
+constexpr Walks make_walks() {
+  return {&search<Kernel>, &descend<Kernel>, &scan<Kernel>, &keys_of<Kernel>, &Kernel::query_of, &prune<Kernel>};
+}
+
+template <class Lanes, class Bytes>
 constexpr Level make_level(const char* name) {
   using L2 = SquaredL2<Lanes>;
   using Dot = OneMinusDot<Lanes>;
   return {name,
-          {{make_walks<Lanes, L2, Float32Rows<Lanes>>(), make_walks<Lanes, Dot, Float32Rows<Lanes>>()},
-           {make_walks<Lanes, L2, Float8Rows<Lanes>>(), make_walks<Lanes, Dot, Float8Rows<Lanes>>()},
-           {make_walks<Lanes, L2, E4M3Rows<Lanes>>(), make_walks<Lanes, Dot, E4M3Rows<Lanes>>()}},
-          &dot<Lanes>};
+          {{make_walks<FloatKernel<Lanes, L2, Float32Rows<Lanes>>>(),
+            make_walks<FloatKernel<Lanes, Dot, Float32Rows<Lanes>>>()},
+           {make_walks<FloatKernel<Lanes, L2, Float8Rows<Lanes>>>(),
+            make_walks<FloatKernel<Lanes, Dot, Float8Rows<Lanes>>>()},
+           {make_walks<FloatKernel<Lanes, L2, E4M3Rows<Lanes>>>(),
+            make_walks<FloatKernel<Lanes, Dot, E4M3Rows<Lanes>>>()}},
+          {make_walks<DifferenceKernel<Bytes>>(), make_walks<ProductKernel<Bytes>>(), make_walks<NibbleKernel<Bytes>>()},
+          &dot<Lanes>,
+          &encode<Lanes>};
 }
 
 }  // namespace

@@ -5,9 +5,11 @@
 #include <cmath>
 #include <cstring>
 #include <string>
+#include <vector>
 
 #include "codes/codes.h"
 #include "nearfield/error.h"
+#include "simd/keys.h"
 #include "threads.h"
 
 namespace nearfield {
@@ -53,7 +55,7 @@ std::string text_of(float value) {
 
 // Squared distances take alpha, and one minus a cosine is half of one. Inner products may be negative, where a factor
 // means nothing.
-PruneRule rule_of(Space space) { return space == Space::InnerProduct ? PruneRule{1.0f, true} : PruneRule{1.1f, false}; }
+PruneRule rule_of(Space space) { return space == Space::InnerProduct ? PruneRule{100, true} : PruneRule{110, false}; }
 
 }  // namespace
 
@@ -64,6 +66,8 @@ Metric::Metric(const IndexConfig& config, const Level& simd_level)
       padded(padded_dimensions(config.dimensions)),
       level(&simd_level),
       walks(&simd_level.walks[storage_row(config.storage)][config.space == Space::Euclidean ? 0 : 1]),
+      code_walks(config.codes == Codes::None ? nullptr
+                                             : &simd_level.code_walks[config.codes == Codes::Int4 ? 2 : config.space == Space::InnerProduct ? 1 : 0]),
       prune_rule(rule_of(config.space)) {}
 
 void Metric::normalize_into(const float* vector, float* unit) const {
@@ -85,10 +89,40 @@ void Metric::normalize_into(const float* vector, float* unit) const {
   for (std::size_t d = 0; d < dimensions; ++d) unit[d] /= norm;
 }
 
-void Metric::prepare(const float* vector, float* query) const {
-  normalize_into(vector, query);
+void Metric::prepare(const float* vector, float* query) const { normalize_into(vector, query); }
+
+void Metric::scale_query(float* query) const {
   if (storage != Storage::Float8) return;
   for (std::size_t d = 0; d < dimensions; ++d) query[d] *= 127.0f;
+}
+
+void Metric::encode_codes(const Grid& grid, const float* vector, unsigned char* codes) const {
+  if (grid.codes == Codes::Int8) {
+    return level->encode(vector, grid.origin.data(), grid.inverse_step(), grid.lowest, grid.highest, padded, codes);
+  }
+  // On a grid of 8 steps, then two to a byte.
+  std::vector<unsigned char> nibbles(query_code_bytes(dimensions));
+  level->encode(vector, grid.origin.data(), grid.inverse_step() * 0.125f, 0.0f, 15.0f, padded, nibbles.data());
+  for (std::size_t i = 0; i < nibbles.size() / 2; ++i) {
+    const std::size_t low = i / 64 * 128 + i % 64;
+    codes[i] = static_cast<unsigned char>(nibbles[low] | nibbles[low + 64] << 4);
+  }
+}
+
+void Metric::encode_query(const Grid& grid, const float* query, unsigned char* codes) const {
+  const std::size_t bytes = code_bytes(Codes::Int8, dimensions);
+  std::memset(codes + padded, 0, query_code_bytes(dimensions) - padded);
+  if (space != Space::InnerProduct) {
+    return level->encode(query, grid.origin.data(), grid.inverse_step(), grid.lowest, grid.highest, padded, codes);
+  }
+  // A grid of its own: its length is no matter.
+  float largest = 0;
+  for (std::size_t d = 0; d < dimensions; ++d) largest = std::max(largest, std::fabs(query[d]));
+  const float inverse_step = largest > 0x1p-100f ? 127.0f / largest : 0.0f;
+  level->encode(query, grid.origin.data(), inverse_step, grid.lowest, grid.highest, padded, codes);
+  std::int32_t sum = 0;
+  for (std::size_t i = 0; i < bytes; ++i) sum += static_cast<std::int8_t>(codes[i]);
+  std::memcpy(codes + bytes, &sum, sizeof sum);
 }
 
 void Metric::encode(const float* vector, float* unit, std::byte* row) const {
@@ -96,15 +130,20 @@ void Metric::encode(const float* vector, float* unit, std::byte* row) const {
   encode_row(storage, unit, padded, row);
 }
 
-void Metric::decode(const std::byte* row, float* vector) const { decode_row(storage, row, dimensions, vector); }
-
-const float* Metric::query_of(const std::byte* row, float* buffer) const {
+const float* Metric::held(const std::byte* row, float* buffer) const {
   if (storage == Storage::Float32) return reinterpret_cast<const float*>(row);
   decode_row(storage, row, padded, buffer);
-  if (storage == Storage::Float8) {
-    for (std::size_t d = 0; d < padded; ++d) buffer[d] = static_cast<float>(static_cast<std::int8_t>(row[d]));
-  }
   return buffer;
+}
+
+void Metric::decode(const std::byte* row, float* vector) const { decode_row(storage, row, dimensions, vector); }
+
+void Metric::distances(const WalkView& vectors, const float* query, const Slot* slots, std::size_t n,
+                       float* out) const {
+  static_assert(sizeof(float) == sizeof(std::uint32_t));
+  auto* keys = reinterpret_cast<std::uint32_t*>(out);
+  walks->keys(vectors, query, slots, n, keys);
+  for (std::size_t i = 0; i < n; ++i) out[i] = distance_of(keys[i]);
 }
 
 void Metric::check_storable(const float* vectors, std::size_t rows, const char* argument,

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 
+#include "codes/grid.h"
 #include "nearfield/types.h"
 #include "walk/view.h"
 
@@ -19,19 +20,27 @@ struct Metric {
   std::size_t dimensions;  // as the user gives them
   std::size_t padded;      // as kept
   const Level* level;
-  const Walks* walks;
+  const Walks* walks;       // of the stored vectors
+  const Walks* code_walks;  // of their codes; null where there are none
   PruneRule prune_rule;  // by space
 
-  // Write `vector` as a query: at unit length in cosine space, times 127 for Float8, zeros behind the last
-  // dimension. `query` has room for `padded` floats.
+  // Write `vector` as a query: at unit length in cosine space, zeros behind the last dimension. `query` has room for
+  // `padded` floats. encode_query wants it so; walks of the stored vectors after scale_query.
   void prepare(const float* vector, float* query) const;
+  void scale_query(float* query) const;  // times 127 for Float8
+  // A prepared query as codes: query_code_bytes(dimensions) and 4 more.
+  void encode_query(const Grid& grid, const float* query, unsigned char* codes) const;
 
   // Encode a user's vector into a stored row, at unit length in cosine space. `unit` has room for `padded` floats.
   void encode(const float* vector, float* unit, std::byte* row) const;
+  // What a stored row holds, `padded` floats; may be the row itself, else `buffer`.
+  const float* held(const std::byte* row, float* buffer) const;
+  // The codes of a stored row; `vector` as held() gives it.
+  void encode_codes(const Grid& grid, const float* vector, unsigned char* codes) const;
   // What a stored row holds, `dimensions` floats.
   void decode(const std::byte* row, float* vector) const;
-  // A stored row as a query; may point into the row itself. `buffer` has room for `padded` floats.
-  const float* query_of(const std::byte* row, float* buffer) const;
+  // Distances of a prepared and scaled query to stored rows, sorted and returned to the user.
+  void distances(const WalkView& vectors, const float* query, const Slot* slots, std::size_t n, float* out) const;
 
   // Throws NotFinite or InvalidInput, naming row, column and value, for the first of `rows` vectors that
   // holds NaN or infinity or, where they are to be stored, a value outside the storage's range.

@@ -16,58 +16,46 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "simd/loop.h"
+#include "simd/kernels.h"
 #include "walk/beam.h"
 #include "walk/view.h"
 
 namespace nearfield {
 namespace {
 
-// A stored row as a query: itself where it is float32, else decoded into `buffer`.
-template <class Lanes, class Rows>
-inline const float* row_as_query(const unsigned char* row, std::size_t dimensions, float* buffer) {
-  if constexpr (Rows::kElementBytes == 4) {
-    return reinterpret_cast<const float*>(row);
-  } else {
-    for (std::size_t d = 0; d < dimensions; d += 16) Lanes::store(buffer + d, Rows::load(row, d));
-    return buffer;
-  }
-}
-
 // Whether a candidate is kept, given those that are: no, where one of them is clearly nearer to it than the row is;
 // nor where it is as far from the row as one of them and no nearer to the row than to that.
 enum class Verdict { kKept, kPruned, kTied };
 
-// Distances to the kept ones, four at a time.
-template <class Lanes, class Op, class Rows>
-inline Verdict judge(const WalkView& view, const float* candidate, float distance, const std::uint64_t* candidates,
-                     const std::uint32_t* kept, std::size_t num_kept, float alpha) {
+// Keys to the kept ones, four at a time.
+template <class Kernel>
+inline Verdict judge(const WalkView& view, const void* candidate, std::uint32_t key, const std::uint64_t* candidates,
+                     const std::uint32_t* kept, std::size_t num_kept, std::uint32_t alpha_percent) {
   for (std::size_t i = 0; i < num_kept; i += 4) {
     const unsigned char* rows[4];
-    float between[4];
+    std::uint32_t between[4];
     const std::size_t n = num_kept - i < 4 ? num_kept - i : 4;
-    for (std::size_t r = 0; r < n; ++r) rows[r] = view.vectors.row(entry_slot(candidates[kept[i + r]]));
-    distances<Lanes, Op, Rows>(candidate, rows, n, view.dimensions, between);
+    for (std::size_t r = 0; r < n; ++r) rows[r] = view.rows.row(entry_slot(candidates[kept[i + r]]));
+    compare_all<Kernel>(candidate, rows, n, view.rows.stride, between);
     for (std::size_t r = 0; r < n; ++r) {
-      const float to_kept = entry_distance(candidates[kept[i + r]]);
-      if (to_kept == distance && between[r] <= distance) return Verdict::kTied;
-      if (between[r] * alpha < distance) return Verdict::kPruned;
+      if (entry_key(candidates[kept[i + r]]) == key && between[r] <= key) return Verdict::kTied;
+      if (Kernel::clearly_nearer(between[r], key, alpha_percent)) return Verdict::kPruned;
     }
   }
   return Verdict::kKept;
 }
 
-template <class Lanes, class Op, class Rows>
+template <class Kernel>
 std::size_t prune(const WalkView& view, const std::uint64_t* candidates, std::size_t n, std::size_t places,
-                  PruneRule rule, float* decoded, std::uint32_t* chosen) {
+                  PruneRule rule, void* buffer, std::uint32_t* chosen) {
   std::size_t num_kept = 0;
   std::size_t num_spare = 0;  // pruned ones that may fill, the nearest at the very end of `chosen`, before it the next
   for (std::size_t i = 0; i < n && num_kept < places; ++i) {
-    const unsigned char* row = view.vectors.row(entry_slot(candidates[i]));
-    if (i + 1 < n) __builtin_prefetch(view.vectors.row(entry_slot(candidates[i + 1])));
-    const float* query = row_as_query<Lanes, Rows>(row, view.dimensions, decoded);
+    const unsigned char* row = view.rows.row(entry_slot(candidates[i]));
+    if (i + 1 < n) __builtin_prefetch(view.rows.row(entry_slot(candidates[i + 1])));
+    const void* query = Kernel::query_of(row, view.rows.stride, buffer);
     const Verdict verdict =
-        judge<Lanes, Op, Rows>(view, query, entry_distance(candidates[i]), candidates, chosen, num_kept, rule.alpha);
+        judge<Kernel>(view, query, entry_key(candidates[i]), candidates, chosen, num_kept, rule.alpha_percent);
     const auto position = static_cast<std::uint32_t>(i);
     if (verdict == Verdict::kKept) {
       chosen[num_kept++] = position;  // over the furthest spare one, where there is no other place

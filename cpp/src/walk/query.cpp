@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <atomic>
 #include <limits>
+#include <optional>
 
 #include "files/block_guard.h"
 #include "nearfield/error.h"
+#include "simd/keys.h"
 #include "threads.h"
 #include "walk/beam.h"
 
@@ -14,12 +16,17 @@ namespace {
 
 // Below this share of the index in the beam a walk pays; above, reading all rows in sequence is cheaper.
 constexpr std::size_t kScanShare = 4;
+// A walk on codes finds as many again as are asked for, and so many at least.
+constexpr std::size_t kLeastSpare = 30;
+// Queries of a batch that take turns on one thread.
+constexpr std::size_t kTurns = 4;
 
 struct Batch {
   const State& state;
   const Metric& metric;
   ScratchPool& pool;
   const float* queries;
+  std::size_t rows;
   const QueryOptions& options;
   Id* ids;
   float* distances;
@@ -28,16 +35,6 @@ struct Batch {
   std::atomic<std::uint64_t> num_hops{0};
 };
 
-WalkResult walk(const WalkView& view, const State& state, const Metric& metric, std::size_t ef, Scratch& scratch) {
-  WalkScratch& walk_scratch = scratch.walk();
-  const Entry entry = state.graph.entry();
-  // The entry point may be newer than the count of this view; its row is then not ours to read.
-  const Slot start = entry.slot < view.count ? entry.slot : 0;
-  const int level = entry.slot < view.count ? entry.level : *state.graph.levels.at<std::uint8_t>(0);
-  const Slot nearest = metric.walks->descend(view, scratch.query(), start, level, 1, walk_scratch);
-  return metric.walks->search(view, scratch.query(), nearest, 0, ef, walk_scratch);
-}
-
 // The id of a result; the ids of a mapped file may be unread yet.
 Id id_of(const State& state, const WalkView& view, Slot slot) {
   const Id* id = state.ids.at<Id>(slot);
@@ -45,58 +42,160 @@ Id id_of(const State& state, const WalkView& view, Slot slot) {
   return *id;
 }
 
-void query_into(Batch& batch, const float* query, Scratch& scratch, Id* ids, float* distances, std::uint32_t& count) {
-  const State& state = batch.state;
-  const WalkView view = view_of(state, batch.metric);
-  const std::size_t hidden = view.hide != 0 ? state.num_hidden.load(std::memory_order_relaxed) : 0;
+// How many of the nearest by codes may be among the k nearest.
+std::size_t num_in_doubt(const Batch& batch, const Reading& reading, WalkResult found, const unsigned char* query) {
   const std::size_t k = batch.options.k;
-  const std::size_t ef = std::max<std::size_t>(1, std::min(std::max(batch.options.ef, k), view.count));
-  scratch.fit(view.count, beam_for(ef, hidden), ef, view.places0, view.dimensions);
-  batch.metric.prepare(query, scratch.query());
+  if (found.size <= k) return found.size;
+  const std::uint32_t limit =
+      doubtful_until(reading.codes->grid, entry_key(found.entries[k - 1]), query, batch.metric.dimensions);
+  std::size_t n = k;
+  while (n < found.size && entry_key(found.entries[n]) <= limit) ++n;
+  return n;
+}
 
-  const auto scan = [&] { return batch.metric.walks->scan(view, scratch.query(), 0, view.count, ef, scratch.walk()); };
-  const bool scan_is_cheaper = view.count <= kScanShare * ef;
-  WalkResult result = scan_is_cheaper ? scan() : walk(view, state, batch.metric, ef, scratch);
-  // How many could be found is known only to a scan: others may hide and bring back rows meanwhile.
-  if (!scan_is_cheaper && result.size < std::min(k, view.count) && !scratch.walk().damaged) result = scan();
-  if (scratch.walk().damaged) state.guard->throw_corrupt();
+// What the walk on codes found nearest, by exact distance.
+WalkResult compare_again(const Batch& batch, const Reading& reading, WalkResult found, Scratch& scratch) {
+  WalkView vectors = vectors_of(reading.view, batch.state);
+  const std::size_t n = num_in_doubt(batch, reading, found, scratch.codes());
+  for (std::size_t i = 0; i < n; ++i) {
+    scratch.slots()[i] = entry_slot(found.entries[i]);
+    if (vectors.touch != nullptr &&
+        !vectors.touch(vectors.guard, vectors.rows.row(scratch.slots()[i]), vectors.rows.stride)) {
+      batch.state.guard->throw_corrupt();
+    }
+  }
+  batch.metric.walks->keys(vectors, scratch.query(), scratch.slots(), n, scratch.keys());
+  Beam sorted{scratch.sorted(), std::min(n, batch.options.k)};
+  if (n == 0) return found;
+  sorted.clear();
+  for (std::size_t i = 0; i < n; ++i) sorted.insert(make_entry(scratch.keys()[i], scratch.slots()[i]));
+  return {sorted.entries, sorted.size};
+}
 
+void write_row(const Batch& batch, const WalkView& view, WalkResult result, std::size_t row) {
+  const std::size_t k = batch.options.k;
+  Id* ids = batch.ids + row * k;
+  float* distances = batch.distances + row * k;
   const std::size_t found = std::min(k, result.size);
   const bool clamp = batch.metric.space == Space::Cosine;
   for (std::size_t i = 0; i < found; ++i) {
-    const float distance = entry_distance(result.entries[i]);
-    ids[i] = id_of(state, view, entry_slot(result.entries[i]));
+    const float distance = distance_of(entry_key(result.entries[i]));
+    ids[i] = id_of(batch.state, view, entry_slot(result.entries[i]));
     distances[i] = clamp && distance < 0 ? 0.0f : distance;
   }
   std::fill(ids + found, ids + k, kNoId);
   std::fill(distances + found, distances + k, std::numeric_limits<float>::infinity());
-  count = static_cast<std::uint32_t>(found);
+  batch.counts[row] = static_cast<std::uint32_t>(found);
 }
 
-void query_row(Batch& batch, std::size_t row) {
-  const ScratchPool::Lease scratch = batch.pool.lend();
+// Memory and job of each of the queries that take turns.
+struct Turns {
+  std::optional<ScratchPool::Lease> leases[kTurns];
+  WalkJob jobs[kTurns];
+};
+
+// What is searched for, the same for all queries on one view.
+struct Wanted {
+  std::size_t ef;      // of the walk
+  std::size_t nearest; // rows that a walk or a scan is to give
+  std::size_t beam;    // entries
+  bool scan;           // cheaper than a walk
+};
+
+Wanted wanted_of(const Batch& batch, const Reading& reading) {
+  const WalkView& view = reading.view;
   const std::size_t k = batch.options.k;
-  WalkScratch& walk_scratch = scratch->walk();
-  const std::uint64_t distances_before = walk_scratch.num_distances;
-  const std::uint64_t hops_before = walk_scratch.num_hops;
-  const float* query = batch.queries + row * batch.metric.dimensions;
-  query_into(batch, query, *scratch, batch.ids + row * k, batch.distances + row * k, batch.counts[row]);
-  batch.num_distances.fetch_add(walk_scratch.num_distances - distances_before, std::memory_order_relaxed);
-  batch.num_hops.fetch_add(walk_scratch.num_hops - hops_before, std::memory_order_relaxed);
+  const std::size_t hidden = view.hide != 0 ? batch.state.num_hidden.load(std::memory_order_relaxed) : 0;
+  const std::size_t ef = std::max<std::size_t>(1, std::min(std::max(batch.options.ef, k), view.count));
+  // Rows that are compared exactly in the end, at most; as many as are in doubt (num_in_doubt).
+  const std::size_t again = reading.codes != nullptr ? k + std::max(k, kLeastSpare) : k;
+  const std::size_t nearest = std::max(ef, std::min(again, view.count));
+  return {ef, nearest, beam_for(nearest, hidden), view.count <= kScanShare * ef};
+}
+
+void prepare(const Batch& batch, const Reading& reading, const Wanted& wanted, std::size_t row, Scratch& scratch) {
+  const WalkView& view = reading.view;
+  scratch.fit(view.count, wanted.beam, wanted.nearest, view.places0, batch.metric.padded);
+  batch.metric.prepare(batch.queries + row * batch.metric.dimensions, scratch.query());
+  if (reading.codes != nullptr) batch.metric.encode_query(reading.codes->grid, scratch.query(), scratch.codes());
+  batch.metric.scale_query(scratch.query());
+}
+
+void walk(const Batch& batch, const Reading& reading, const Wanted& wanted, Turns& turns, std::size_t n) {
+  const WalkView& view = reading.view;
+  const Entry entry = batch.state.graph.entry();
+  // The entry point may be newer than the count of this view; its row is then not ours to read.
+  const bool known = entry.slot < view.count;
+  for (std::size_t i = 0; i < n; ++i) {
+    Scratch& scratch = **turns.leases[i];
+    const void* query = reading.codes != nullptr ? static_cast<const void*>(scratch.codes()) : scratch.query();
+    turns.jobs[i] = {query, known ? entry.slot : 0, known ? entry.level : batch.state.graph.level_of(0), 0,
+                     wanted.ef, wanted.nearest, &scratch.walk(), {}};
+  }
+  reading.walks->search(view, turns.jobs, n);
+}
+
+WalkResult scan(const Batch& batch, const Reading& reading, Scratch& scratch) {
+  const std::size_t k = std::min(batch.options.k, reading.view.count);
+  return batch.metric.walks->scan(vectors_of(reading.view, batch.state), scratch.query(), 0, reading.view.count, k,
+                                  scratch.walk());
+}
+
+// Rows [first, first + n), n at most kTurns, on one view of the state.
+void query_together(Batch& batch, std::size_t first, std::size_t n) {
+  Turns turns;
+  for (std::size_t i = 0; i < n; ++i) turns.leases[i].emplace(batch.pool.lend());
+  const Reading reading = read_state(batch.state, batch.metric);
+  if (reading.view.count == 0) {
+    for (std::size_t i = 0; i < n; ++i) write_row(batch, reading.view, {nullptr, 0}, first + i);
+    return;
+  }
+  const Wanted wanted = wanted_of(batch, reading);
+  std::uint64_t distances = 0, hops = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    Scratch& scratch = **turns.leases[i];
+    prepare(batch, reading, wanted, first + i, scratch);
+    distances -= scratch.walk().num_distances;
+    hops -= scratch.walk().num_hops;
+  }
+  if (!wanted.scan) walk(batch, reading, wanted, turns, n);
+  for (std::size_t i = 0; i < n; ++i) {
+    Scratch& scratch = **turns.leases[i];
+    WalkResult result = turns.jobs[i].result;
+    if (wanted.scan) {
+      result = scan(batch, reading, scratch);
+    } else if (result.size < std::min(batch.options.k, reading.view.count) && !scratch.walk().damaged) {
+      // How many could be found is known only to a scan: others may hide and bring back rows meanwhile.
+      result = scan(batch, reading, scratch);
+    } else if (reading.codes != nullptr && !scratch.walk().damaged) {
+      result = compare_again(batch, reading, result, scratch);
+    }
+    if (scratch.walk().damaged) batch.state.guard->throw_corrupt();
+    write_row(batch, reading.view, result, first + i);
+    distances += scratch.walk().num_distances;
+    hops += scratch.walk().num_hops;
+  }
+  batch.num_distances.fetch_add(distances, std::memory_order_relaxed);
+  batch.num_hops.fetch_add(hops, std::memory_order_relaxed);
 }
 
 }  // namespace
 
-WalkView view_of(const State& state, const Metric& metric) {
-  WalkView view;
+Reading read_state(const State& state, const Metric& metric) {
+  Reading reading{{}, metric.walks, nullptr};
+  WalkView& view = reading.view;
   view.count = state.count.load(std::memory_order_acquire);
-  view.vectors = state.vectors.view();
+  view.rows = state.vectors.view();
+  reading.codes = state.codes.load();
+  if (reading.codes != nullptr) {
+    view.rows = reading.codes->rows.view();
+    reading.walks = metric.code_walks;
+  }
   view.links = state.graph.links.view();
   view.upper_links = state.graph.upper_links.view();
   view.upper_of = state.graph.upper_of.view();
   view.flags = state.flags.view();
   view.superseded_by = state.superseded_by.view();
-  view.dimensions = metric.padded;
   view.places0 = 2 * state.graph.M;
   view.places = state.graph.M;
   view.hide = state.num_hidden.load(std::memory_order_acquire) > 0 ? kHidden : 0;
@@ -106,19 +205,29 @@ WalkView view_of(const State& state, const Metric& metric) {
     view.guard = state.guard.get();
     view.upper_rows = state.graph.upper_rows;
   }
-  return view;
+  return reading;
+}
+
+WalkView vectors_of(const WalkView& view, const State& state) {
+  WalkView vectors = view;
+  vectors.rows = state.vectors.view();
+  return vectors;
 }
 
 QueryCounters query_rows(const State& state, const Metric& metric, ScratchPool& pool, const float* queries,
                          std::size_t rows, const QueryOptions& options, Id* ids, float* distances,
                          std::uint32_t* counts) {
   metric.check_finite(queries, rows, "vectors");
-  Batch batch{state, metric, pool, queries, options, ids, distances, counts};
+  Batch batch{state, metric, pool, queries, rows, options, ids, distances, counts};
   if (rows == 1) {
-    query_row(batch, 0);
+    query_together(batch, 0, 1);
   } else {
     parallel_for(
-        rows, options.num_threads, [&batch](std::size_t, std::size_t row) { query_row(batch, row); }, options.poll);
+        (rows + kTurns - 1) / kTurns, options.num_threads,
+        [&batch](std::size_t, std::size_t group) {
+          query_together(batch, group * kTurns, std::min(kTurns, batch.rows - group * kTurns));
+        },
+        options.poll);
   }
   return {batch.num_distances.load(), batch.num_hops.load()};
 }

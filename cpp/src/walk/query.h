@@ -11,8 +11,21 @@
 namespace nearfield {
 
 // The state as walks see it now: its count is read first, with acquire, and everything that the view can
-// reach was written before that count was stored.
-WalkView view_of(const State& state, const Metric& metric);
+// reach was written before that count was stored. The scratch memory of the walk must be borrowed before, since the
+// codes live as long as somebody announces that they may be read.
+struct Reading {
+  WalkView view;        // its rows are codes where there are any
+  const Walks* walks;   // of those rows
+  const CodePlane* codes;  // null: the rows are the stored vectors
+
+  // The row of a slot as a query; may be the row itself. `buffer` holds a query (Scratch::decoded).
+  const void* query_of(Slot slot, void* buffer) const {
+    return walks->query_of(view.rows.row(slot), view.rows.stride, buffer);
+  }
+};
+Reading read_state(const State& state, const Metric& metric);
+// The same with the stored vectors as rows.
+WalkView vectors_of(const WalkView& view, const State& state);
 
 // The k nearest live rows of each query; see Index::query. Throws CorruptIndexFile when a block of a mapped
 // file fails its checksum.

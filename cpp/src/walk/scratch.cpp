@@ -1,6 +1,10 @@
 #include "walk/scratch.h"
 
 #include <algorithm>
+#include <memory>
+
+#include "codes/grid.h"
+#include "walk/beam.h"
 
 namespace nearfield {
 namespace {
@@ -17,53 +21,81 @@ std::size_t beam_for(std::size_t ef, std::size_t hidden) {
   return ef + std::min(hidden, std::max<std::size_t>(4096, 8 * ef));
 }
 
-void Scratch::fit(std::size_t slots, std::size_t beam, std::size_t ef, std::size_t places, std::size_t padded) {
+void Scratch::fit(std::size_t slots, std::size_t beam, std::size_t wanted, std::size_t places, std::size_t padded) {
   constexpr std::size_t kSpare = 8;  // a scan gathers 4 rows whatever `places` is
   const std::size_t words = slots / 64 + 1;
-  walk_.beam = fit_vector(beam_, std::max(beam, ef));
-  walk_.found = fit_vector(found_, ef);
+  walk_.beam = fit_vector(beam_, std::max(beam, wanted) + 2 * kBeamMargin) + kBeamMargin;
+  walk_.found = fit_vector(found_, wanted + 2 * kBeamMargin) + kBeamMargin;
   walk_.visited = fit_vector(visited_, words);
   walk_.touched = fit_vector(touched_, words + 1);  // one place is written before it is known to be needed
-  walk_.slots = fit_vector(slots_, places + kSpare);
-  walk_.rows = fit_vector(rows_, places + kSpare);
-  walk_.distances = fit_vector(distances_, places + kSpare);
+  for (std::size_t i = 0; i < 2; ++i) {
+    walk_.hops[i].slots = fit_vector(hop_slots_[i], places + kSpare);
+    walk_.hops[i].rows = fit_vector(hop_rows_[i], places + kSpare);
+  }
+  walk_.keys = fit_vector(hop_keys_, places + kSpare);
+  walk_.picked = fit_vector(picked_, places + kSpare);
+  fit_vector(slots_, wanted);
+  fit_vector(keys_, wanted);
+  sorted_begin_ = fit_vector(sorted_, wanted + 2 * kBeamMargin) + kBeamMargin;
   fit_vector(query_, padded);
-  fit_vector(decoded_, padded);
+  fit_vector(decoded_, std::max(padded, query_code_bytes(padded) / sizeof(float) + 1));
+  fit_vector(codes_, query_code_bytes(padded) + sizeof(std::int32_t));
   walk_.beam_capacity = beam;
   walk_.damaged = false;
 }
 
 void Scratch::trim() {
   constexpr std::size_t kMostEntries = std::size_t{1} << 20;
-  for (std::vector<std::uint64_t>* entries : {&beam_, &found_}) {
+  for (std::vector<std::uint64_t>* entries : {&beam_, &found_, &sorted_}) {
     if (entries->size() > kMostEntries) *entries = std::vector<std::uint64_t>();
+  }
+  for (std::vector<std::uint32_t>* entries : {&slots_, &keys_}) {
+    if (entries->size() > kMostEntries) *entries = std::vector<std::uint32_t>();
   }
 }
 
 ScratchPool::~ScratchPool() {
-  for (std::atomic<Scratch*>& place : idle_) const std::unique_ptr<Scratch> owned(place.load());
+  for (Place* place = first_.load(); place != nullptr;) {
+    const std::unique_ptr<Place> owned(place);
+    place = owned->next;
+  }
 }
 
+ScratchPool::Lease::~Lease() {
+  if (place_ == nullptr) return;
+  place_->scratch.trim();
+  place_->since.store(0, std::memory_order_release);
+  place_->lent.store(false, std::memory_order_release);  // what was written here goes with it to the next borrower
+}
+
+// Announced before the borrower loads any pointer of the index; both, and the writer's side, in the one order that all
+// threads agree on. So a writer that finds nobody announced has published before the next borrower looks.
 ScratchPool::Lease ScratchPool::lend() {
-  for (std::atomic<Scratch*>& place : idle_) {
-    if (place.load(std::memory_order_relaxed) == nullptr) continue;
-    // Acquire, as giving back is a release: what the last borrower wrote comes with it.
-    if (Scratch* scratch = place.exchange(nullptr, std::memory_order_acquire)) {
-      return {*this, std::unique_ptr<Scratch>(scratch)};
+  Place* found = nullptr;
+  for (Place* place = first_.load(std::memory_order_acquire); place != nullptr && found == nullptr;
+       place = place->next) {
+    if (!place->lent.load(std::memory_order_relaxed) && !place->lent.exchange(true, std::memory_order_acquire)) {
+      found = place;
     }
   }
-  return {*this, std::make_unique<Scratch>()};
+  if (found == nullptr) {
+    found = std::make_unique<Place>().release();
+    found->next = first_.load(std::memory_order_relaxed);
+    while (!first_.compare_exchange_weak(found->next, found)) {
+    }
+  }
+  found->since.store(epoch_.load());
+  return Lease(*found);
 }
 
-void ScratchPool::give_back(std::unique_ptr<Scratch> scratch) {
-  scratch->trim();
-  for (std::atomic<Scratch*>& place : idle_) {
-    Scratch* none = nullptr;
-    if (place.compare_exchange_strong(none, scratch.get(), std::memory_order_release, std::memory_order_relaxed)) {
-      static_cast<void>(scratch.release());
-      return;
-    }
+std::uint64_t ScratchPool::advance() { return epoch_.fetch_add(1) + 1; }
+
+bool ScratchPool::has_left(std::uint64_t epoch) const {
+  for (const Place* place = first_.load(); place != nullptr; place = place->next) {
+    const std::uint64_t since = place->since.load();
+    if (since != 0 && since < epoch) return false;
   }
+  return true;
 }
 
 }  // namespace nearfield

@@ -1,11 +1,10 @@
-// The memory that walks work in: owned here, lent to one walk at a time, reused without allocation.
+// The memory that walks work in: owned here, lent to one walk at a time, reused without allocation; and who is
+// walking, so that a writer knows when nobody reads what it has replaced.
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <vector>
 
 #include "walk/view.h"
@@ -18,26 +17,36 @@ std::size_t beam_for(std::size_t ef, std::size_t hidden);
 
 class Scratch {
  public:
-  // Make room for walks over `slots` slots with a beam of `beam` entries, `ef` results, rows of
+  // Make room for walks over `slots` slots with a beam of `beam` entries, `wanted` results, rows of
   // `places` links and queries of `padded` floats. Grows only; O(growth).
-  void fit(std::size_t slots, std::size_t beam, std::size_t ef, std::size_t places, std::size_t padded);
+  void fit(std::size_t slots, std::size_t beam, std::size_t wanted, std::size_t places, std::size_t padded);
   // Give back what a query for very many results has left.
   void trim();
 
   WalkScratch& walk() { return walk_; }
-  float* query() { return query_.data(); }      // `padded` floats, for the prepared query
-  float* decoded() { return decoded_.data(); }  // `padded` floats, for a decoded row
+  float* query() { return query_.data(); }           // `padded` floats, for the prepared query
+  unsigned char* codes() { return codes_.data(); }   // its codes, and 4 bytes behind them
+  float* decoded() { return decoded_.data(); }       // `padded` floats or codes and 4 bytes, for a row as a query
+  std::uint32_t* slots() { return slots_.data(); }   // `wanted` places, for results that are compared again
+  std::uint32_t* keys() { return keys_.data(); }     // the same
+  std::uint64_t* sorted() { return sorted_begin_; }  // a beam for `wanted`
 
  private:
-  std::vector<std::uint64_t> beam_, found_, visited_;
-  std::vector<std::uint32_t> touched_, slots_;
-  std::vector<const unsigned char*> rows_;
-  std::vector<float> distances_, query_, decoded_;
   WalkScratch walk_;
+  std::vector<std::uint64_t> beam_, found_, visited_, sorted_, picked_;
+  std::vector<std::uint32_t> touched_, hop_slots_[2], hop_keys_, slots_, keys_;
+  std::vector<const unsigned char*> hop_rows_[2];
+  std::vector<float> query_, decoded_;
+  std::vector<unsigned char> codes_;
+  std::uint64_t* sorted_begin_ = nullptr;
 };
 
-// Lends scratches; keeps as many as were ever lent at once, up to kMostIdle. Without a lock: queries wait for nobody,
+// Lends scratch memory to any number of threads. No lock: a query never waits for another,
 // and a child that is forked while another thread borrows one does not find it locked.
+//
+// Epochs: a borrower announces the epoch in which it began before it looks at the index. A writer that replaces
+// something publishes the new, then calls advance(); what it replaced may be freed once every borrower began in the
+// epoch that this returned or later, which is when has_left() says so.
 class ScratchPool {
  public:
   ScratchPool() = default;
@@ -45,26 +54,37 @@ class ScratchPool {
   ScratchPool& operator=(const ScratchPool&) = delete;
   ~ScratchPool();
 
+ private:
+  // One piece of scratch memory; lives as long as the pool.
+  struct alignas(64) Place {
+    Scratch scratch;
+    std::atomic<bool> lent{true};
+    std::atomic<std::uint64_t> since{0};  // the epoch in which the borrower began; 0 = not lent
+    Place* next = nullptr;
+  };
+
+ public:
   class Lease {
    public:
-    Lease(ScratchPool& pool, std::unique_ptr<Scratch> scratch) : pool_(pool), scratch_(std::move(scratch)) {}
+    explicit Lease(Place& place) : place_(&place) {}
+    Lease(Lease&& other) noexcept : place_(other.place_) { other.place_ = nullptr; }
     Lease(const Lease&) = delete;
     Lease& operator=(const Lease&) = delete;
-    ~Lease() { pool_.give_back(std::move(scratch_)); }
-    Scratch& operator*() const { return *scratch_; }
-    Scratch* operator->() const { return scratch_.get(); }
+    ~Lease();
+    Scratch& operator*() const { return place_->scratch; }
+    Scratch* operator->() const { return &place_->scratch; }
 
    private:
-    ScratchPool& pool_;
-    std::unique_ptr<Scratch> scratch_;
+    Place* place_;
   };
 
   Lease lend();
+  std::uint64_t advance();  // returns the epoch that begins now
+  bool has_left(std::uint64_t epoch) const;
 
  private:
-  static constexpr std::size_t kMostIdle = 64;
-  void give_back(std::unique_ptr<Scratch> scratch);
-  std::array<std::atomic<Scratch*>, kMostIdle> idle_{};  // owned; null = an empty place
+  std::atomic<Place*> first_{nullptr};
+  std::atomic<std::uint64_t> epoch_{1};
 };
 
 }  // namespace nearfield

@@ -13,7 +13,7 @@ namespace nearfield {
 // that one comparison is both the reader's snapshot (ARCHITECTURE.md, "Publication") and the check of every link
 // of a mapped file.
 struct WalkView {
-  RowsView vectors;        // padded rows in the index's storage
+  RowsView rows;           // what is compared: codes, or padded vectors in the index's storage
   RowsView links;          // u32[places0] per slot
   RowsView upper_links;    // u32[places] per upper row
   RowsView upper_of;       // u32 per slot
@@ -21,7 +21,6 @@ struct WalkView {
   RowsView superseded_by;  // u32 per slot, where `superseded` is among its flags
   std::size_t count = 0;
   std::size_t upper_rows = 0;   // rows of upper_links; looked at only where a guard is set
-  std::size_t dimensions = 0;   // padded
   std::uint32_t places0 = 0;    // places in a level-0 row, 2M
   std::uint32_t places = 0;     // places in a row above, M
   std::uint8_t hide = 0;        // slots with one of these flags are walked through but not found; 0 = none have
@@ -32,15 +31,22 @@ struct WalkView {
   const void* guard = nullptr;
 };
 
+// The neighbours of one slot that a walk has not met.
+struct Hop {
+  std::uint32_t* slots = nullptr;        // places0 + 8
+  const unsigned char** rows = nullptr;  // places0 + 8: what is compared
+  std::size_t n = 0;
+};
+
 // Memory of one walk, lent by the caller, reused from walk to walk. All bits of visited are 0 between walks.
 struct WalkScratch {
-  std::uint64_t* beam = nullptr;         // beam_capacity entries (beam.h)
-  std::uint64_t* found = nullptr;        // ef entries; used where view.hide
-  std::uint64_t* visited = nullptr;      // one bit per slot
-  std::uint32_t* touched = nullptr;      // words of visited that are not 0; as many places as words
-  std::uint32_t* slots = nullptr;        // places0 + 8: the gathered neighbours of one hop
-  const unsigned char** rows = nullptr;  // places0 + 8: their vectors
-  float* distances = nullptr;            // places0 + 8
+  std::uint64_t* beam = nullptr;     // beam_capacity + 1 entries (beam.h)
+  std::uint64_t* found = nullptr;    // as many as are asked for, and 1; used where view.hide
+  std::uint64_t* visited = nullptr;  // one bit per slot
+  std::uint32_t* touched = nullptr;  // words of visited that are not 0; as many places as words
+  Hop hops[2];                       // what is being compared, and what comes next
+  std::uint32_t* keys = nullptr;     // places0 + 8
+  std::uint64_t* picked = nullptr;   // places0 + 8: entries of the hop that are near enough
   std::size_t beam_capacity = 0;
   std::size_t num_touched = 0;
   std::uint64_t num_distances = 0;  // counters, only ever increased
@@ -54,43 +60,60 @@ struct WalkResult {
   std::size_t size;
 };
 
-// How links are chosen among candidates (prune.h).
-struct PruneRule {
-  float
-      alpha;  // at least 1: by which factor a kept neighbour must be nearer to a candidate than the row is, to prune it
-  bool fill;  // free places of a link row take pruned candidates
+// One walk: from `start` on level `from` to the nearest neighbour until none is nearer, level by level, down to the one
+// above `to` (HNSW paper, algorithm 2 with ef = 1); then the beam search of level `to` (algorithm 2).
+struct WalkJob {
+  const void* query = nullptr;  // as the kernel wants it
+  std::uint32_t start = 0;
+  int from = 0, to = 0;
+  std::size_t ef = 1;      // how many of the nearest are expanded at most before the walk ends
+  std::size_t wanted = 1;  // how many are returned at most, at least ef; those beyond ef were met on the way
+  WalkScratch* scratch = nullptr;
+  WalkResult result{};  // not hidden ones; hidden ones are walked through
 };
 
-// The walks of one storage and one metric. `query` is prepared: padded with zeros, normalised or scaled as
-// the space and storage want (metric.h).
+// How links are chosen among candidates (prune.h).
+struct PruneRule {
+  std::uint32_t alpha_percent;  // at least 100: by which factor a kept neighbour must be nearer to a candidate than the
+                                // row is, to prune it
+  bool fill;                    // free places of a link row take pruned candidates
+};
+
+// The walks of one kind of rows and one metric. A query is prepared: padded with zeros, normalised or scaled or
+// encoded as the kernel wants (metric.h). Keys are unsigned numbers that sort like distances.
 struct Walks {
-  // From `slot` on level `from`, go to the nearest neighbour until none is nearer, level by level,
-  // down to and including level `to`. Returns where it ends. (HNSW paper, algorithm 2 with ef = 1.)
-  std::uint32_t (*descend)(const WalkView&, const float* query, std::uint32_t slot, int from, int to, WalkScratch&);
-  // The beam search of one level from one slot (HNSW paper, algorithm 2): at most ef slots that view.hide
-  // does not hide, which are walked through.
-  WalkResult (*search)(const WalkView&, const float* query, std::uint32_t slot, int level, std::size_t ef,
-                       WalkScratch&);
-  // Exact: the ef nearest of slots [first, last), hidden ones left out.
-  WalkResult (*scan)(const WalkView&, const float* query, std::size_t first, std::size_t last, std::size_t ef,
+  // Several jobs take turns, so that one works while the others wait for memory. Same results as one by one.
+  void (*search)(const WalkView&, WalkJob* jobs, std::size_t n);
+  // The way down alone: where it ends.
+  std::uint32_t (*descend)(const WalkView&, const void* query, std::uint32_t slot, int from, int to, WalkScratch&);
+  // Exact: the `wanted` nearest of slots [first, last), hidden ones left out.
+  WalkResult (*scan)(const WalkView&, const void* query, std::size_t first, std::size_t last, std::size_t wanted,
                      WalkScratch&);
-  // Distances to some rows, or to one.
-  void (*distances)(const WalkView&, const float* query, const std::uint32_t* slots, std::size_t n, float* out);
+  // Keys of some rows, or of one.
+  void (*keys)(const WalkView&, const void* query, const std::uint32_t* slots, std::size_t n, std::uint32_t* out);
+  // A stored row as a query; may be the row itself.
+  const void* (*query_of)(const unsigned char* row, std::size_t row_bytes, void* buffer);
   // Choose at most `places` of n candidates, sorted by distance, for the links of the row that the distances are
   // from (prune.h). Returns how many; writes their positions, ascending, then those of candidates that fill free
-  // places, ascending.
+  // places, ascending. `buffer` holds a query.
   std::size_t (*prune)(const WalkView&, const std::uint64_t* candidates, std::size_t n, std::size_t places,
-                       PruneRule rule, float* decoded, std::uint32_t* chosen);
+                       PruneRule rule, void* buffer, std::uint32_t* chosen);
 };
 
 inline constexpr int kNumStorages = 3;  // Float32, Float8, E4M3, in this order
 inline constexpr int kNumMetrics = 2;   // squared L2, one minus dot product
+inline constexpr int kNumCodes = 3;     // 8 bits differences, 8 bits products, 4 bits differences
 
 struct Level {
   const char* name;
   Walks walks[kNumStorages][kNumMetrics];
+  Walks code_walks[kNumCodes];
   // Plain dot product of two padded float32 arrays, in the fixed order; for norms.
   float (*dot)(const float* a, const float* b, std::size_t dimensions);
+  // Codes of a vector (codes/grid.h): round((vector - origin) * inverse_step), ties to even, held between lowest and
+  // highest. A multiple of 16 dimensions.
+  void (*encode)(const float* vector, const float* origin, float inverse_step, float lowest, float highest,
+                 std::size_t dimensions, unsigned char* codes);
 };
 
 }  // namespace nearfield

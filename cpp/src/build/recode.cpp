@@ -1,0 +1,103 @@
+#include "build/recode.h"
+
+#include <atomic>
+#include <bit>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "threads.h"
+
+namespace nearfield {
+namespace {
+
+constexpr std::size_t kRowsPerStep = 256;  // of a parallel loop
+// One component in so many new ones outside the grid: time to look at it again. 20 times what a fit leaves outside.
+constexpr std::uint64_t kOutsideOne = 1000;
+// Fitting and writing all codes costs a hundredth of linking as many rows; after so many it is noise.
+constexpr std::size_t kLeastShare = 64;
+// A grid is kept while it serves: not more than one component in 5,000 outside, steps no more than 1.25 times too wide.
+constexpr std::uint64_t kKeptOutsideOne = 5000;
+constexpr float kKeptSteps = 1.25f;
+
+template <class Body>
+void for_rows(std::size_t first, std::size_t last, std::size_t num_threads, const Body& body) {
+  parallel_for((last - first + kRowsPerStep - 1) / kRowsPerStep, num_threads, [&](std::size_t, std::size_t step) {
+    const std::size_t begin = first + step * kRowsPerStep;
+    const std::size_t end = begin + kRowsPerStep < last ? begin + kRowsPerStep : last;
+    body(begin, end);
+  });
+}
+
+std::uint64_t outside(const State& state, const Metric& metric, const Grid& grid, std::size_t first, std::size_t last,
+                      std::size_t num_threads) {
+  std::atomic<std::uint64_t> sum{0};
+  for_rows(first, last, num_threads, [&](std::size_t begin, std::size_t end) {
+    std::vector<float> buffer(metric.padded);
+    std::uint64_t found = 0;
+    for (std::size_t slot = begin; slot < end; ++slot) {
+      found += count_outside(grid, metric.held(state.vectors.row(slot), buffer.data()), metric.dimensions);
+    }
+    sum.fetch_add(found, std::memory_order_relaxed);
+  });
+  return sum.load();
+}
+
+void encode_rows(const State& state, const Metric& metric, CodePlane& codes, std::size_t first, std::size_t last,
+                 std::size_t num_threads) {
+  for_rows(first, last, num_threads, [&](std::size_t begin, std::size_t end) {
+    std::vector<float> buffer(metric.padded);
+    for (std::size_t slot = begin; slot < end; ++slot) {
+      metric.encode_codes(codes.grid, metric.held(state.vectors.row(slot), buffer.data()),
+                          reinterpret_cast<unsigned char*>(codes.rows.row(slot)));
+    }
+  });
+}
+
+void publish(State& state, ScratchPool& pool, std::unique_ptr<CodePlane> codes) {
+  state.retired_codes.reserve(state.retired_codes.size() + 1);
+  state.codes.store(codes.get());
+  std::swap(state.code_plane, codes);
+  if (codes != nullptr) state.retired_codes.push_back({pool.advance(), std::move(codes)});
+  free_retired_codes(state, pool);
+}
+
+}  // namespace
+
+std::uint64_t keep_codes(State& state, const Metric& metric, ScratchPool& pool, std::size_t first, std::size_t last,
+                         std::size_t num_threads) {
+  CodePlane* now = state.code_plane.get();
+  std::uint64_t new_outside = now == nullptr ? 0 : outside(state, metric, now->grid, first, last, num_threads);
+  const bool has_drifted = now != nullptr && new_outside * kOutsideOne > (last - first) * metric.dimensions &&
+                           (first - now->num_fitted) * kLeastShare >= first;
+  if (now == nullptr || std::bit_width(first) != std::bit_width(last) || has_drifted) {
+    std::vector<float> buffer(metric.padded);
+    Grid grid = fit_grid(state.config.codes, metric.space, metric.dimensions, metric.padded, last, [&](std::size_t slot) {
+      return metric.held(state.vectors.row(slot), buffer.data());
+    });
+    const bool serves =
+        now != nullptr && (now->num_outside + new_outside) * kKeptOutsideOne <= last * metric.dimensions &&
+        now->grid.step <= kKeptSteps * grid.step;
+    if (serves) {
+      now->num_fitted = first;
+    } else {
+      auto fitted = std::make_unique<CodePlane>(std::move(grid), metric.dimensions);
+      fitted->rows.grow(last);
+      fitted->num_fitted = first;
+      fitted->num_outside = outside(state, metric, fitted->grid, 0, first, num_threads);
+      new_outside = outside(state, metric, fitted->grid, first, last, num_threads);
+      encode_rows(state, metric, *fitted, 0, last, num_threads);
+      publish(state, pool, std::move(fitted));
+      return new_outside;
+    }
+  }
+  now->rows.grow(last);
+  encode_rows(state, metric, *now, first, last, num_threads);
+  return new_outside;
+}
+
+void free_retired_codes(State& state, const ScratchPool& pool) {
+  std::erase_if(state.retired_codes, [&pool](const RetiredCodes& codes) { return pool.has_left(codes.epoch); });
+}
+
+}  // namespace nearfield

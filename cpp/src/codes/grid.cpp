@@ -1,0 +1,112 @@
+#include "codes/grid.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace nearfield {
+namespace {
+
+constexpr std::size_t kMostSampled = 4096;
+constexpr double kCommonInOne = 0.999;  // of one dimension's components; its middle is that of these
+constexpr double kDoubt = 3.5;          // standard deviations
+
+// The value that a share of the values reaches. Reorders them.
+float quantile(std::vector<float>& values, double share) {
+  const auto at = static_cast<std::ptrdiff_t>(share * static_cast<double>(values.size() - 1) + 0.5);
+  std::nth_element(values.begin(), values.begin() + at, values.end());
+  return values[static_cast<std::size_t>(at)];
+}
+
+// Half the range, among some quantiles of the distances from the middle, that makes the squared error least: rounding to
+// `levels` values inside, holding at the edge outside.
+float best_half(std::vector<float>& distances, double levels) {
+  float best = 0;
+  double least = std::numeric_limits<double>::infinity();
+  for (const double share : {0.95, 0.97, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9999, 1.0}) {
+    const float half = quantile(distances, share);
+    const double step = 2.0 * half / (levels - 1);
+    double error = 0;
+    for (const float x : distances) {
+      error += x > half ? (static_cast<double>(x) - half) * (static_cast<double>(x) - half) : step * step / 12;
+    }
+    if (error < least) {
+      least = error;
+      best = half;
+    }
+  }
+  // Where nothing varies any range serves; beyond the others, squares leave the range of floats.
+  if (!(best > 0x1p-60f)) return 1.0f;
+  return std::min(best, 0x1p60f);
+}
+
+}  // namespace
+
+Grid fit_grid(Codes codes, Space space, std::size_t dimensions, std::size_t padded, std::size_t rows,
+              const std::function<const float*(std::size_t)>& row) {
+  const std::size_t sampled = std::min(rows, kMostSampled);
+  std::vector<std::vector<float>> columns(dimensions, std::vector<float>(sampled));
+  for (std::size_t i = 0; i < sampled; ++i) {
+    const float* vector = row(i * rows / sampled);
+    for (std::size_t d = 0; d < dimensions; ++d) columns[d][i] = vector[d];
+  }
+  Grid grid;
+  grid.codes = codes;
+  grid.origin.assign(padded, 0.0f);
+  std::vector<float> middle(dimensions, 0.0f);  // of each dimension
+  std::vector<float> distances;                 // of components from there
+  distances.reserve(sampled * dimensions);
+  for (std::size_t d = 0; d < dimensions; ++d) {
+    if (space != Space::InnerProduct) {
+      // Halved apart: the sum of two floats may leave the range of floats.
+      middle[d] = quantile(columns[d], 1 - kCommonInOne) * 0.5f + quantile(columns[d], kCommonInOne) * 0.5f;
+    }
+    for (const float x : columns[d]) distances.push_back(std::fabs(x - middle[d]));
+  }
+  if (space == Space::InnerProduct) {
+    // All of it: the longest rows lead every walk, and what they lose at the edge no error elsewhere makes up for.
+    const float longest = *std::max_element(distances.begin(), distances.end());
+    grid.step = (longest > 0x1p-60f ? std::min(longest, 0x1p60f) : 1.0f) / 127.0f;
+    grid.lowest = -127.0f;
+    return grid;
+  }
+  const bool nibbles = codes == Codes::Int4;
+  const float half = best_half(distances, nibbles ? 16 : 128);
+  grid.step = half * 2.0f / (nibbles ? 120.0f : 127.0f);
+  for (std::size_t d = 0; d < dimensions; ++d) grid.origin[d] = middle[d] - half;
+  return grid;
+}
+
+std::uint32_t doubtful_until(const Grid& grid, std::uint32_t key, const unsigned char* query, std::size_t dimensions) {
+  // Rounding over w steps has variance w^2 / 12. It moves a squared distance D by 2 sqrt(D) times the deviation, a
+  // product by the length of the other factor times it. Two rows differ by sqrt(2) of that.
+  double variance = 0;
+  if (grid.lowest == 0) {
+    const double width = grid.codes == Codes::Int4 ? 8 : 1;
+    variance = 4.0 * key * (width * width + 1) / 12;
+  } else {
+    double squares = 0;
+    for (std::size_t d = 0; d < dimensions; ++d) {
+      const auto q = static_cast<std::int8_t>(query[d]);
+      squares += q * q;
+    }
+    const double dot = 0x1p31 - key;
+    variance = (squares + (squares > 0 ? dot * dot / squares : 0)) / 12;  // the row is at least dot / |query| long
+  }
+  const double limit = key + kDoubt * std::sqrt(2 * variance);
+  return limit < 0xFFFFFFFFu ? static_cast<std::uint32_t>(limit) : 0xFFFFFFFFu;
+}
+
+std::size_t count_outside(const Grid& grid, const float* vector, std::size_t dimensions) {
+  // Half a step beyond the last code still rounds to it.
+  const float low = (grid.lowest - 0.5f) * grid.step;
+  const float high = (grid.highest + 0.5f) * grid.step;
+  std::size_t outside = 0;
+  for (std::size_t d = 0; d < dimensions; ++d) {
+    const float x = vector[d] - grid.origin[d];
+    outside += x < low || x > high;
+  }
+  return outside;
+}
+
+}  // namespace nearfield

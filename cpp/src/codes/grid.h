@@ -1,0 +1,54 @@
+// The grid of the codes: which number each byte of a code stands for.
+//
+// Squared L2 and cosine (of unit vectors, half a squared L2): 7 bits. Byte b of dimension d stands for
+// origin[d] + b * step. One step for all dimensions, so the sum of squared differences of codes is that of the vectors,
+// in steps; the origin falls out of a difference, so each dimension has its own.
+// Inner product: 8 bits, signed, -127 to 127. Byte b stands for b * step.
+//
+// 4 bits, for squared L2 and cosine: nibble n stands for origin[d] + 8 n * step, on a grid of 121 steps; queries are
+// encoded with 7 bits on the same grid.
+//
+// Vectors outside the grid are held at its edge. That is counted, and where it becomes common the grid is fitted
+// anew (build/recode.h).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "nearfield/types.h"
+
+namespace nearfield {
+
+// Bytes of a row of codes: a whole number of cache lines, so no kernel has a tail and no row an odd line.
+constexpr std::size_t code_bytes(Codes codes, std::size_t dimensions) {
+  return codes == Codes::Int4 ? (dimensions + 127) / 128 * 64 : (dimensions + 63) / 64 * 64;
+}
+// Of a query, which has a byte a dimension; a sum of 4 bytes may stand behind.
+constexpr std::size_t query_code_bytes(std::size_t dimensions) { return (dimensions + 127) / 128 * 128; }
+
+struct Grid {
+  Codes codes = Codes::Int8;
+  std::vector<float> origin;  // per padded dimension; all 0 for an inner product
+  float step = 1;             // above 0
+  float lowest = 0, highest = 127;
+
+  float inverse_step() const { return 1.0f / step; }
+};
+
+// Fit a grid to `rows` vectors of `dimensions` floats (row(i) gives the i-th, padded; valid until the next call).
+// Up to 4,096 of them are looked at, evenly spread. The range is the one that leaves the least squared error, of rounding
+// inside and of holding outside.
+Grid fit_grid(Codes codes, Space space, std::size_t dimensions, std::size_t padded, std::size_t rows,
+              const std::function<const float*(std::size_t)>& row);
+
+// Up to which key a row may be among the nearest `k`, where by codes the k-th has this key: 3.5 standard deviations of
+// what rounding does to the difference of two distances. Keys are those of the kernels (simd/kernels.h). For inner
+// products `query` are the codes of the query.
+std::uint32_t doubtful_until(const Grid& grid, std::uint32_t key, const unsigned char* query, std::size_t dimensions);
+
+// How many components of a vector lie outside.
+std::size_t count_outside(const Grid& grid, const float* vector, std::size_t dimensions);
+
+}  // namespace nearfield

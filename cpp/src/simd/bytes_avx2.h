@@ -1,0 +1,75 @@
+// 64 bytes as two 256-bit registers. Only for the level files that have the flags.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace nearfield {
+namespace {
+
+struct Avx2Bytes {
+  struct Block {
+    __m256i lo, hi;
+  };
+  using Sum = __m256i;  // 8 x 32 bits
+  static constexpr std::uint32_t kRowBias = 0;
+
+  static Sum zero() { return _mm256_setzero_si256(); }
+  static Block load(const unsigned char* p) {
+    const auto* blocks = reinterpret_cast<const __m256i*>(p);
+    return {_mm256_loadu_si256(blocks), _mm256_loadu_si256(blocks + 1)};
+  }
+  // Bytes below 128: a pair of squares is at most 2 * 127^2, which 16 bits hold.
+  static Sum add_squares(Sum sum, Block a, Block b) {
+    const __m256i lo = _mm256_abs_epi8(_mm256_sub_epi8(a.lo, b.lo));
+    const __m256i hi = _mm256_abs_epi8(_mm256_sub_epi8(a.hi, b.hi));
+    return add_pairs(sum, _mm256_maddubs_epi16(lo, lo), _mm256_maddubs_epi16(hi, hi));
+  }
+  // |row| * (query with row's sign): both fit what the instruction takes.
+  static Sum add_products(Sum sum, Block query, Block row) {
+    const __m256i lo = _mm256_maddubs_epi16(_mm256_abs_epi8(row.lo), _mm256_sign_epi8(query.lo, row.lo));
+    const __m256i hi = _mm256_maddubs_epi16(_mm256_abs_epi8(row.hi), _mm256_sign_epi8(query.hi, row.hi));
+    return add_pairs(sum, lo, hi);
+  }
+  static void store(unsigned char* p, Block b) {
+    auto* blocks = reinterpret_cast<__m256i*>(p);
+    _mm256_storeu_si256(blocks, b.lo);
+    _mm256_storeu_si256(blocks + 1, b.hi);
+  }
+  static Block low_nibbles_times_8(Block b) {
+    const __m256i nibbles = _mm256_set1_epi8(0x0F);
+    return {_mm256_slli_epi16(_mm256_and_si256(b.lo, nibbles), 3), _mm256_slli_epi16(_mm256_and_si256(b.hi, nibbles), 3)};
+  }
+  static Block high_nibbles_times_8(Block b) {
+    const __m256i nibbles = _mm256_set1_epi8(static_cast<char>(0xF0));
+    return {_mm256_srli_epi16(_mm256_and_si256(b.lo, nibbles), 1), _mm256_srli_epi16(_mm256_and_si256(b.hi, nibbles), 1)};
+  }
+  template <int N>
+  static void totals(const Sum* sums, std::uint32_t* out) {
+    if constexpr (N == 4) {
+      const __m256i ab = _mm256_hadd_epi32(sums[0], sums[1]);
+      const __m256i cd = _mm256_hadd_epi32(sums[2], sums[3]);
+      const __m256i abcd = _mm256_hadd_epi32(ab, cd);
+      const __m128i four = _mm_add_epi32(_mm256_castsi256_si128(abcd), _mm256_extracti128_si256(abcd, 1));
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(out), four);
+    } else {
+      for (int r = 0; r < N; ++r) out[r] = total(sums[r]);
+    }
+  }
+
+ private:
+  static Sum add_pairs(Sum sum, __m256i lo, __m256i hi) {
+    const __m256i ones = _mm256_set1_epi16(1);
+    return _mm256_add_epi32(sum, _mm256_add_epi32(_mm256_madd_epi16(lo, ones), _mm256_madd_epi16(hi, ones)));
+  }
+  static std::uint32_t total(Sum sum) {
+    const __m128i fours = _mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
+    const __m128i twos = _mm_add_epi32(fours, _mm_unpackhi_epi64(fours, fours));
+    return static_cast<std::uint32_t>(_mm_cvtsi128_si32(_mm_add_epi32(twos, _mm_shuffle_epi32(twos, 1))));
+  }
+};
+
+}  // namespace
+}  // namespace nearfield

@@ -1,0 +1,120 @@
+// One hop of a walk: gather the neighbours not yet met and ask memory for their rows; compare them with the query.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "simd/kernels.h"
+#include "walk/beam.h"
+#include "walk/view.h"
+#include "walk/visited.h"
+
+namespace nearfield {
+namespace {
+
+inline constexpr std::uint32_t kEndOfRow = 0xFFFFFFFFu;  // kNoSlot
+
+inline const std::uint32_t* link_row(const WalkView& view, std::uint32_t slot, int level, WalkScratch& scratch) {
+  if (level == 0) return reinterpret_cast<const std::uint32_t*>(view.links.row(slot));
+  const auto first = *reinterpret_cast<const std::uint32_t*>(view.upper_of.row(slot));
+  const std::size_t row = first + static_cast<std::size_t>(level) - 1;
+  if (view.touch != nullptr && row >= view.upper_rows) {  // a hostile file; ours never gets here
+    scratch.damaged = true;
+    return nullptr;
+  }
+  return reinterpret_cast<const std::uint32_t*>(view.upper_links.row(row));
+}
+
+inline bool touch(const WalkView& view, const void* data, std::size_t bytes, WalkScratch& scratch) {
+  if (view.touch == nullptr) [[likely]]
+    return true;
+  if (view.touch(view.guard, data, bytes)) return true;
+  scratch.damaged = true;
+  return false;
+}
+
+inline void prefetch(const void* data, std::size_t bytes) {
+  const auto* p = static_cast<const unsigned char*>(data);
+  for (std::size_t i = 0; i < bytes; i += 64) __builtin_prefetch(p + i);
+}
+
+inline void prefetch_links(const WalkView& view, std::uint32_t slot) {
+  prefetch(view.links.row(slot), view.places0 * sizeof(std::uint32_t));
+}
+
+// Rows [first, first + n) of a hop, or what there is of them, are asked of memory.
+template <class Kernel>
+inline void ask_for(const Hop& hop, std::size_t first, std::size_t n, std::size_t row_bytes) {
+  const std::size_t bytes = row_bytes < Kernel::kAskBytes ? row_bytes : Kernel::kAskBytes;
+  const std::size_t end = hop.n < first + n ? hop.n : first + n;
+  for (std::size_t i = first; i < end; ++i) prefetch(hop.rows[i], bytes);
+}
+
+// The neighbours of a slot that this walk has not met. Whether one was met is a coin toss, so nothing branches on it.
+inline void gather(const WalkView& view, std::uint32_t slot, int level, WalkScratch& scratch, Hop& hop) {
+  hop.n = 0;
+  const std::uint32_t* links = link_row(view, slot, level, scratch);
+  const std::uint32_t places = level == 0 ? view.places0 : view.places;
+  if (links == nullptr || !touch(view, links, places * sizeof(std::uint32_t), scratch)) return;
+  const std::size_t count = view.count;
+  std::uint64_t* visited = scratch.visited;
+  std::uint32_t* touched = scratch.touched;
+  std::uint32_t* slots = hop.slots;
+  std::size_t num_touched = scratch.num_touched;
+  std::size_t n = 0;
+  for (std::uint32_t i = 0; i < places; ++i) {
+    const std::uint32_t link = __atomic_load_n(links + i, __ATOMIC_RELAXED);
+    const bool exists = link < count;  // neither the end of the row nor newer than this walk
+    const std::uint32_t target = exists ? link : 0;
+    // Written always, kept only where it is news.
+    const std::uint32_t word = target >> 6;
+    const std::uint64_t before = visited[word];
+    const std::uint64_t fresh = ~before >> (target & 63) & exists;
+    slots[n] = target;
+    touched[num_touched] = word;
+    n += fresh;
+    num_touched += fresh & (before == 0);
+    visited[word] = before | fresh << (target & 63);
+  }
+  scratch.num_touched = num_touched;
+  // Four are compared at a time: the last ones are filled up with themselves.
+  const std::size_t padded = (n + 3) / 4 * 4;
+  for (std::size_t i = 0; i < padded; ++i) hop.rows[i] = view.rows.row(slots[i < n ? i : n - 1]);
+  hop.n = n;
+}
+
+// Keys of the gathered rows, four at a time; between them four of the hop that comes next are asked for, so that memory
+// is never idle and never has more than it can take at once. Long rows ask for the rest of the next four as well.
+template <class Kernel>
+inline bool compare(const WalkView& view, const void* query, const Hop& hop, WalkScratch& scratch, const Hop* ahead) {
+  const std::size_t bytes = view.rows.stride;
+  if (view.touch != nullptr) {
+    for (std::size_t i = 0; i < hop.n; ++i) {
+      if (!touch(view, hop.rows[i], bytes, scratch)) return false;
+    }
+  }
+  for (std::size_t i = 0; i < hop.n; i += 4) {
+    if (ahead != nullptr) ask_for<Kernel>(*ahead, i, i + 4 < hop.n ? 4 : ahead->n, bytes);
+    if constexpr (Kernel::kAskRest) {
+      const std::size_t next = i + 4 < hop.n ? i + 4 : i;
+      Kernel::compare_ahead(query, hop.rows + i, hop.rows + next, bytes, scratch.keys + i);
+    } else {
+      Kernel::template compare<4>(query, hop.rows + i, bytes, scratch.keys + i);
+    }
+  }
+  if (ahead != nullptr && hop.n == 0) ask_for<Kernel>(*ahead, 0, ahead->n, bytes);
+  scratch.num_distances += hop.n;
+  return true;
+}
+
+// A slot that another has superseded is still found by a walk for which that other does not exist yet: so each
+// walk finds one version of a row, never both and never neither.
+inline bool is_hidden(const WalkView& view, std::uint32_t slot) {
+  const int flags = __atomic_load_n(view.flags.row(slot), __ATOMIC_ACQUIRE) & view.hide;
+  if (flags == 0 || flags != view.superseded) return flags != 0;
+  const auto* by = reinterpret_cast<const std::uint32_t*>(view.superseded_by.row(slot));
+  return __atomic_load_n(by, __ATOMIC_RELAXED) < view.count;
+}
+
+}  // namespace
+}  // namespace nearfield
