@@ -14,6 +14,8 @@
 #include <utility>
 
 #include "build/add.h"
+#include "build/recode.h"
+#include "codes/pairs.h"
 #include "files/block_guard.h"
 #include "files/files.h"
 #include "ids.h"
@@ -37,6 +39,7 @@ IndexConfig checked(IndexConfig config) {
           "1 to " + std::to_string(kMaxDimensions));
   require(config.M >= 2 && config.M <= kMaxM, "M", config.M, "2 to " + std::to_string(kMaxM));
   if (config.ef_construction < config.M) config.ef_construction = config.M;  // as in Voyager
+  config.codes = resolve_codes(config);
   return config;
 }
 
@@ -95,6 +98,13 @@ struct Index::Impl {
     return lock;
   }
 
+  // Where a file of another library was read: codes of its vectors.
+  void make_codes() {
+    const std::size_t count = state->count.load();
+    if (state->config.codes == Codes::None || state->code_plane || count == 0) return;
+    state->code_plane->num_outside += keep_codes(*state, metric, pool, 0, count, 0);
+  }
+
   // Before the first change of a mapped file: all of it is checked, and its pages become ours as written.
   void check_before_writing() {
     if (state->guard) state->guard->verify_all();
@@ -111,12 +121,14 @@ Index Index::load(const std::string& path, const LoadOptions& options) {
   auto impl = std::make_unique<Impl>(load_state(path, options));
   impl->table_is_built = false;
   if (!options.map) impl->build_table();
+  impl->make_codes();
   return Index(std::move(impl));
 }
 
 Index Index::load(std::span<const std::byte> bytes, const LoadOptions& options) {
   auto impl = std::make_unique<Impl>(load_state(bytes, options));
   impl->build_table();
+  impl->make_codes();
   return Index(std::move(impl));
 }
 

@@ -33,6 +33,7 @@ enum class Codes : std::uint8_t {
   None = 0,  // the vectors themselves
   Int4 = 4,  // half a byte a dimension
   Int8 = 8,  // one byte a dimension
+  Auto = 255,  // chosen by space, storage and dimensions (codes/pairs.h); no index has it
 };
 
 // What an index is made with; fixed for its life and kept in its file.
@@ -43,7 +44,7 @@ struct IndexConfig {
   std::uint32_t M = 12;                 // links on upper levels, 2 ... kMaxM; 2M on level 0
   std::uint32_t ef_construction = 200;  // beam width while adding; at least M
   std::uint64_t seed = 1;               // of the levels
-  Codes codes = Codes::None;            // beside the storage
+  Codes codes = Codes::Auto;            // beside the storage; Auto is resolved when the index is made
 };
 
 inline constexpr std::uint32_t kMaxDimensions = 1u << 20;

@@ -12,12 +12,12 @@ namespace nearfield {
 namespace {
 
 constexpr std::size_t kRowsPerStep = 256;  // of a parallel loop
-// One component in so many new ones outside the grid: time to look at it again. 20 times what a fit leaves outside.
-constexpr std::uint64_t kOutsideOne = 1000;
 // Fitting and writing all codes costs a hundredth of linking as many rows; after so many it is noise.
 constexpr std::size_t kLeastShare = 64;
-// A grid is kept while it serves: not more than one component in 5,000 outside, steps no more than 1.25 times too wide.
-constexpr std::uint64_t kKeptOutsideOne = 5000;
+// Share of new components outside, beyond twice what the fit left there, at which the grid is looked at again; and share
+// of all, beyond one and a half times that, with which it is kept, unless its steps are so much wider than need be.
+constexpr double kDriftedShare = 1e-3;
+constexpr double kKeptShare = 2e-4;
 constexpr float kKeptSteps = 1.25f;
 
 template <class Body>
@@ -68,18 +68,21 @@ std::uint64_t keep_codes(State& state, const Metric& metric, ScratchPool& pool, 
                          std::size_t num_threads) {
   CodePlane* now = state.code_plane.get();
   std::uint64_t new_outside = now == nullptr ? 0 : outside(state, metric, now->grid, first, last, num_threads);
-  const bool has_drifted = now != nullptr && new_outside * kOutsideOne > (last - first) * metric.dimensions &&
-                           (first - now->num_fitted) * kLeastShare >= first;
+  const auto components = [&](std::size_t rows) { return static_cast<double>(rows * metric.dimensions); };
+  const bool has_drifted =
+      now != nullptr && (first - now->num_fitted) * kLeastShare >= first &&
+      static_cast<double>(new_outside) > (kDriftedShare + 2 * now->grid.share_outside) * components(last - first);
   if (now == nullptr || std::bit_width(first) != std::bit_width(last) || has_drifted) {
     std::vector<float> buffer(metric.padded);
     Grid grid = fit_grid(state.config.codes, metric.space, metric.dimensions, metric.padded, last, [&](std::size_t slot) {
       return metric.held(state.vectors.row(slot), buffer.data());
     });
     const bool serves =
-        now != nullptr && (now->num_outside + new_outside) * kKeptOutsideOne <= last * metric.dimensions &&
-        now->grid.step <= kKeptSteps * grid.step;
+        now != nullptr && now->grid.step <= kKeptSteps * grid.step &&
+        static_cast<double>(now->num_outside + new_outside) <=
+            (kKeptShare + 1.5 * now->grid.share_outside) * components(last);
     if (serves) {
-      now->num_fitted = first;
+      now->num_fitted = first;  // looked at now
     } else {
       auto fitted = std::make_unique<CodePlane>(std::move(grid), metric.dimensions);
       fitted->rows.grow(last);

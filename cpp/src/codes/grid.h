@@ -33,12 +33,16 @@ struct Grid {
   std::vector<float> origin;  // per padded dimension; all 0 for an inner product
   float step = 1;             // above 0
   float lowest = 0, highest = 127;
+  float share_outside = 0;  // of the components that it was fitted to, of those beyond its edge
 
   float inverse_step() const { return 1.0f / step; }
 };
 
+// Origin 0, step 1.
+Grid empty_grid(Codes codes, Space space, std::size_t padded);
+
 // Fit a grid to `rows` vectors of `dimensions` floats (row(i) gives the i-th, padded; valid until the next call).
-// Up to 4,096 of them are looked at, evenly spread. The range is the one that leaves the least squared error, of rounding
+// Up to 2,048 of them are looked at, evenly spread. The range is the one that leaves the least squared error, of rounding
 // inside and of holding outside.
 Grid fit_grid(Codes codes, Space space, std::size_t dimensions, std::size_t padded, std::size_t rows,
               const std::function<const float*(std::size_t)>& row);

@@ -120,6 +120,22 @@ void check_vectors(const State& state, std::size_t count, const Places& places) 
   }
 }
 
+// A code of differences is at most 127, one of products at least -127; kernels of different levels agree on those alone.
+void check_codes(const State& state, std::size_t count, const Places& places) {
+  const CodePlane* codes = state.code_plane.get();
+  if (codes == nullptr || codes->grid.codes != Codes::Int8) return;
+  const bool products = codes->grid.lowest < 0;
+  for (std::size_t slot = 0; slot < count; ++slot) {
+    const std::byte* row = codes->rows.row(slot);
+    bool good = true;
+    for (std::size_t i = 0; i < codes->rows.row_bytes(); ++i) {
+      const auto code = static_cast<std::int8_t>(row[i]);
+      good &= products ? code != -128 : code >= 0;
+    }
+    if (!good) throw_row(places, places.codes, "codes", slot, "a byte outside the grid", "0 to 127, or -127 to 127");
+  }
+}
+
 }  // namespace
 
 void check_content(const State& state, const Places& places) {
@@ -128,6 +144,7 @@ void check_content(const State& state, const Places& places) {
   check_flags(state, count, places);
   check_ids(state, count, places);
   check_vectors(state, count, places);
+  check_codes(state, count, places);
   const std::string fault = validate(state.graph, count);
   if (!fault.empty())
     throw_corrupt(places.file, places.links.offset, "links", "impossible: " + fault, "links within the graph");

@@ -69,8 +69,26 @@
 //                      level 0; a slot of level L owns L rows
 //   6     levels       u8: 0 ... entry_level                          count
 //   7     flags        u8: 0, 1 marked (deleted), 2 superseded        count
+//   8     grid         u8, see below. Only where the index has        bytes
+//                      codes; at most once
+//   9     codes        u8, padded to 64 with 0 (codes/grid.h). Right  count
+//                      behind the grid, if that was fitted
 //   64    attachment   u8. u32 length of the name, the name, the      bytes
 //                      bytes; one section each, names ascending
+//
+// Sections 8 and 9 are not required: a reader that does not know them walks on the vectors.
+//
+// Grid
+//
+//   OFFSET  SIZE  FIELD            MEANING, LEGAL VALUES
+//   0       4     codes            4 or 8 bits; 4 not for inner products
+//   4       4     step             float32: distance of neighbouring values, 2^-80 ... 2^80. 0 and nothing behind: no row
+//                                  has come yet
+//   8       8     num_fitted       slots that existed when the grid was fitted, at most count
+//   16      8     num_outside      components that were held at its edge
+//   24      4     share_outside    float32: share of components outside when it was fitted, 0 ... 1
+//   28      4     zero
+//   32      4 * d origin           float32 per dimension, padded to 16: what code 0 stands for; 0 for inner products
 //
 // What is promised between versions: a file of version v is read by every later nearfield (golden files in
 // tests/files/data hold it to that). A change that an old reader can ignore is a new optional section; one
@@ -137,12 +155,25 @@ enum class Kind : std::uint32_t {
   UpperOf = 5,
   Levels = 6,
   Flags = 7,
+  Grid = 8,
+  Codes = 9,
   Attachment = 64,
 };
 inline constexpr std::size_t kNumPlanes = 7;  // kinds 1 ... 7
 inline constexpr std::array<const char*, kNumPlanes> kPlaneNames{"vectors",  "links",  "upper_links", "ids",
                                                                  "upper_of", "levels", "flags"};
 inline constexpr std::uint32_t kRequired = 1;
+
+// Behind it stands the origin.
+struct GridHead {
+  std::uint32_t codes = 0;
+  float step = 0;
+  std::uint64_t num_fitted = 0;
+  std::uint64_t num_outside = 0;
+  float share_outside = 0;
+  std::uint32_t zero = 0;
+};
+static_assert(sizeof(GridHead) == 32 && std::is_trivially_copyable_v<GridHead>);
 
 struct Section {
   std::uint32_t kind = 0;

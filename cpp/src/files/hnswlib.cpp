@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "codes/codes.h"
+#include "codes/pairs.h"
 #include "files/content.h"
 #include "files/fault.h"
 #include "files/hnsw_header.h"
@@ -118,6 +119,7 @@ std::unique_ptr<State> read_hnsw_body(const ByteSource& source, const BodyKind& 
   config.dimensions = kind.dimensions;
   config.M = static_cast<std::uint32_t>(header.M);
   config.ef_construction = static_cast<std::uint32_t>(std::max(header.ef_construction, header.M));
+  config.codes = resolve_codes(config);  // made of the vectors when the file was read (Index::load)
   auto state = std::make_unique<State>(config);
   state->grow(header.count);
   Body body{source, kind, header, *state, std::vector<std::uint64_t>(header.count), 0};

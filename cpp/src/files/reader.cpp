@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <cstring>
 #include <string>
@@ -24,7 +25,16 @@ using format::Section;
 
 const char* name_of(const Section& section) {
   if (section.kind <= format::kNumPlanes) return format::kPlaneNames[section.kind - 1];
-  return section.kind == static_cast<std::uint32_t>(format::Kind::Attachment) ? "attachment" : "section";
+  switch (static_cast<format::Kind>(section.kind)) {
+    case format::Kind::Grid:
+      return "grid";
+    case format::Kind::Codes:
+      return "codes";
+    case format::Kind::Attachment:
+      return "attachment";
+    default:
+      return "section";
+  }
 }
 
 void check_sums(const ByteSource& source, const Section& section, BlockSums& found,
@@ -92,6 +102,77 @@ void read_attachment(const ByteSource& source, const Section& section, const std
   state.attachments.emplace(std::move(name), std::move(bytes));
 }
 
+// The sections that belong to the codes, or null.
+struct CodeSections {
+  const Section* grid = nullptr;
+  const Section* codes = nullptr;
+};
+
+CodeSections find_codes(const std::string& file, const Table& table) {
+  CodeSections found;
+  for (std::size_t i = format::kNumPlanes; i < table.sections.size(); ++i) {
+    const Section& section = table.sections[i];
+    const std::uint64_t at = table.header.table_offset + i * sizeof(Section);
+    if (section.kind == static_cast<std::uint32_t>(format::Kind::Grid)) {
+      require(found.grid == nullptr, file, at, "section.kind", section.kind, "one grid at most");
+      found.grid = &section;
+    } else if (section.kind == static_cast<std::uint32_t>(format::Kind::Codes)) {
+      require(found.grid == &section - 1, file, at, "section.kind", section.kind, "codes right behind their grid");
+      found.codes = &section;
+    }
+  }
+  return found;
+}
+
+// The grid, checked against the header and the section of the codes. Sets config.codes.
+std::unique_ptr<CodePlane> read_grid(const ByteSource& source, const Table& table, const CodeSections& sections,
+                                     IndexConfig& config) {
+  const std::string& file = source.name();
+  const Section& section = *sections.grid;
+  const std::vector<std::byte> bytes =
+      read_bytes(source, section, table.sums[static_cast<std::size_t>(&section - table.sections.data())]);
+  format::GridHead head;
+  require(bytes.size() >= sizeof head, file, section.offset, "grid", bytes.size(), "at least 32 bytes");
+  std::memcpy(&head, bytes.data(), sizeof head);
+  const bool four = head.codes == 4 && config.space != Space::InnerProduct;
+  require(four || head.codes == 8, file, section.offset, "grid.codes", head.codes,
+          "8, or 4 where the space is no inner product");
+  config.codes = static_cast<Codes>(head.codes);
+  const std::size_t padded = padded_dimensions(config.dimensions);
+  const bool fitted = head.step != 0;
+  require(fitted ? head.step >= 0x1p-80f && head.step <= 0x1p80f : bytes.size() == sizeof head, file,
+          section.offset + 4, "grid.step", __builtin_bit_cast(std::uint32_t, head.step),
+          "a float32 from 2^-80 to 2^80, or 0 with nothing behind it");
+  require(fitted == (sections.codes != nullptr), file, section.offset + 4, "grid.step",
+          __builtin_bit_cast(std::uint32_t, head.step), "codes behind a grid that was fitted, and only there");
+  require(head.num_fitted <= table.header.count, file, section.offset + 8, "grid.num_fitted", head.num_fitted,
+          "at most count");
+  require(head.share_outside >= 0 && head.share_outside <= 1, file, section.offset + 24, "grid.share_outside",
+          __builtin_bit_cast(std::uint32_t, head.share_outside), "a float32 from 0 to 1");
+  require(head.zero == 0, file, section.offset + 28, "grid.zero", head.zero, "0");
+  if (!fitted) return nullptr;
+  require(bytes.size() == sizeof head + padded * sizeof(float), file, section.offset, "grid", bytes.size(),
+          std::to_string(sizeof head + padded * sizeof(float)).c_str());
+  Grid grid = empty_grid(config.codes, config.space, padded);
+  grid.step = head.step;
+  grid.share_outside = head.share_outside;
+  std::memcpy(grid.origin.data(), bytes.data() + sizeof head, padded * sizeof(float));
+  for (std::size_t d = 0; d < padded; ++d) {
+    const float origin = grid.origin[d];
+    const bool good = config.space == Space::InnerProduct || d >= config.dimensions ? origin == 0
+                                                                                     : std::fabs(origin) <= 0x1p127f;
+    require(good, file, section.offset + sizeof head + d * sizeof(float), "grid.origin",
+            __builtin_bit_cast(std::uint32_t, origin), "a finite float32; 0 for inner products and behind the end");
+  }
+  auto codes = std::make_unique<CodePlane>(std::move(grid), config.dimensions);
+  codes->num_fitted = head.num_fitted;
+  codes->num_outside = head.num_outside;
+  const Section& rows = *sections.codes;
+  require(rows.row_bytes == codes->rows.row_bytes() && rows.rows == table.header.count, file, rows.offset,
+          "codes", rows.rows, "a row of codes for each slot");
+  return codes;
+}
+
 // Bytes that belong to nothing are 0: so that every byte of the file is checked, and equal indexes are equal files.
 void check_gaps(const ByteSource& source, const Table& table) {
   std::vector<std::byte> gap;
@@ -112,7 +193,7 @@ void check_gaps(const ByteSource& source, const Table& table) {
   check_until(table.header.table_offset);
 }
 
-Places places_of(const ByteSource& source, const Table& table) {
+Places places_of(const ByteSource& source, const Table& table, const Section* codes) {
   const auto plane = [&table](format::Kind kind) {
     const Section& section = table.sections[static_cast<std::size_t>(kind) - 1];
     return Places::Plane{section.offset, section.row_bytes};
@@ -123,7 +204,8 @@ Places places_of(const ByteSource& source, const Table& table) {
           plane(format::Kind::Ids),
           plane(format::Kind::UpperOf),
           plane(format::Kind::Levels),
-          plane(format::Kind::Flags)};
+          plane(format::Kind::Flags),
+          codes == nullptr ? Places::Plane{} : Places::Plane{codes->offset, codes->row_bytes}};
 }
 
 void set_counts(State& state, const format::Header& header) {
@@ -142,6 +224,9 @@ void set_counts(State& state, const format::Header& header) {
 std::unique_ptr<State> read_nf(const ByteSource& source, const LoadOptions& options) {
   Table table = read_table(source);
   match(options, source.name(), table.config);
+  const CodeSections code_sections = find_codes(source.name(), table);
+  std::unique_ptr<CodePlane> codes;
+  if (code_sections.grid != nullptr) codes = read_grid(source, table, code_sections, table.config);
   auto state = std::make_unique<State>(table.config);
   Graph& graph = state->graph;
   const std::array<Plane*, format::kNumPlanes> planes{&state->vectors, &graph.links,  &graph.upper_links, &state->ids,
@@ -149,24 +234,31 @@ std::unique_ptr<State> read_nf(const ByteSource& source, const LoadOptions& opti
   const bool may_map = options.map && source.descriptor() >= 0;
   auto guard = std::make_unique<BlockGuard>(source.name());
   bool mapped = false;
-  for (std::size_t i = 0; i < table.sections.size(); ++i) {
-    const Section& section = table.sections[i];
-    if (i >= planes.size()) {
-      if (section.kind == static_cast<std::uint32_t>(format::Kind::Attachment)) {
-        read_attachment(source, section, table.sums[i], *state);
-      } else if (!may_map) {
-        read_bytes(source, section, table.sums[i]);  // not for us, but damage anywhere is damage
-      }
-    } else if (may_map && section.bytes >= kBlockBytes) {
-      map_plane(source, section, table.sums[i], *planes[i], *guard);
+  const auto read_or_map = [&](const Section& section, std::size_t i, Plane& plane) {
+    if (may_map && section.bytes >= kBlockBytes) {
+      map_plane(source, section, table.sums[i], plane, *guard);
       mapped = true;
     } else {
-      read_plane(source, section, table.sums[i], *planes[i]);
+      read_plane(source, section, table.sums[i], plane);
+    }
+  };
+  for (std::size_t i = 0; i < table.sections.size(); ++i) {
+    const Section& section = table.sections[i];
+    if (i < planes.size()) {
+      read_or_map(section, i, *planes[i]);
+    } else if (&section == code_sections.codes) {
+      read_or_map(section, i, codes->rows);
+    } else if (section.kind == static_cast<std::uint32_t>(format::Kind::Attachment)) {
+      read_attachment(source, section, table.sums[i], *state);
+    } else if (!may_map && &section != code_sections.grid) {
+      read_bytes(source, section, table.sums[i]);  // not for us, but damage anywhere is damage
     }
   }
+  state->code_plane = std::move(codes);
+  state->codes = state->code_plane.get();
   set_counts(*state, table.header);
   if (!may_map) check_gaps(source, table);
-  const Places places = places_of(source, table);
+  const Places places = places_of(source, table, code_sections.codes);
   if (!mapped) {
     check_content(*state, places);
     return state;

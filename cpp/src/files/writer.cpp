@@ -21,6 +21,7 @@ using format::Section;
 
 struct Layout {
   Header header;
+  std::vector<std::byte> grid;
   std::vector<Section> sections;  // without their sums
 };
 
@@ -34,12 +35,36 @@ Section plane_section(Kind kind, const Plane& plane, std::uint64_t rows) {
   return section;
 }
 
-Section attachment_section(const std::string& name, const std::vector<std::byte>& bytes) {
+Section bytes_section(Kind kind, std::size_t bytes) {
   Section section;
-  section.kind = static_cast<std::uint32_t>(Kind::Attachment);
+  section.kind = static_cast<std::uint32_t>(kind);
   section.row_bytes = 1;
-  section.rows = section.bytes = sizeof(std::uint32_t) + name.size() + bytes.size();
+  section.rows = section.bytes = bytes;
   return section;
+}
+
+// The grid as format.h has it; empty where the index has no codes.
+std::vector<std::byte> grid_bytes(const State& state) {
+  if (state.config.codes == Codes::None) return {};
+  format::GridHead head;
+  head.codes = static_cast<std::uint32_t>(state.config.codes);
+  const CodePlane* codes = state.code_plane.get();
+  if (codes != nullptr) {
+    head.step = codes->grid.step;
+    head.num_fitted = codes->num_fitted;
+    head.num_outside = codes->num_outside;
+    head.share_outside = codes->grid.share_outside;
+  }
+  std::vector<std::byte> bytes(sizeof head + (codes != nullptr ? codes->grid.origin.size() * sizeof(float) : 0));
+  std::memcpy(bytes.data(), &head, sizeof head);
+  if (codes != nullptr) {
+    std::memcpy(bytes.data() + sizeof head, codes->grid.origin.data(), codes->grid.origin.size() * sizeof(float));
+  }
+  return bytes;
+}
+
+Section attachment_section(const std::string& name, const std::vector<std::byte>& bytes) {
+  return bytes_section(Kind::Attachment, sizeof(std::uint32_t) + name.size() + bytes.size());
 }
 
 Header header_of(const State& state, const FlagsCopy& flags) {
@@ -78,6 +103,12 @@ Layout lay_out(const State& state, const FlagsCopy& flags) {
       plane_section(Kind::Levels, graph.levels, count),
       plane_section(Kind::Flags, state.flags, count),
   };
+  layout.grid = grid_bytes(state);
+  if (!layout.grid.empty()) layout.sections.push_back(bytes_section(Kind::Grid, layout.grid.size()));
+  if (state.code_plane) {
+    layout.sections.push_back(plane_section(Kind::Codes, state.code_plane->rows, count));
+    layout.sections.back().flags = 0;
+  }
   for (const auto& [name, bytes] : state.attachments) layout.sections.push_back(attachment_section(name, bytes));
 
   std::uint64_t end = format::kHeaderBytes;
@@ -119,17 +150,19 @@ class SectionWriter {
   BlockSums sums_;
 };
 
-void put_content(SectionWriter& out, const State& state, const FlagsCopy& flags, std::size_t section) {
+void put_attachment(SectionWriter& out, const std::string& name, const std::vector<std::byte>& bytes) {
+  const auto name_bytes = static_cast<std::uint32_t>(name.size());
+  out.put(&name_bytes, sizeof name_bytes);
+  out.put(name.data(), name.size());
+  out.put(bytes.data(), bytes.size());
+}
+
+// `attachments` is how many of them were written before.
+void put_content(SectionWriter& out, const State& state, const FlagsCopy& flags, const Layout& layout,
+                 const Section& section, std::size_t attachments) {
   const std::size_t count = flags.bytes.size();
   const Graph& graph = state.graph;
-  if (section >= format::kNumPlanes) {
-    const auto& [name, bytes] = *std::next(state.attachments.begin(), static_cast<long>(section - format::kNumPlanes));
-    const auto name_bytes = static_cast<std::uint32_t>(name.size());
-    out.put(&name_bytes, sizeof name_bytes);
-    out.put(name.data(), name.size());
-    return out.put(bytes.data(), bytes.size());
-  }
-  switch (static_cast<Kind>(section + 1)) {
+  switch (static_cast<Kind>(section.kind)) {
     case Kind::Vectors:
       return out.put_plane(state.vectors, count);
     case Kind::Links:
@@ -144,8 +177,14 @@ void put_content(SectionWriter& out, const State& state, const FlagsCopy& flags,
       return out.put_plane(graph.levels, count);
     case Kind::Flags:
       return out.put(flags.bytes.data(), count);
-    case Kind::Attachment:
-      return;
+    case Kind::Grid:
+      return out.put(layout.grid.data(), layout.grid.size());
+    case Kind::Codes:
+      return out.put_plane(state.code_plane->rows, count);
+    case Kind::Attachment: {
+      const auto& [name, bytes] = *std::next(state.attachments.begin(), static_cast<long>(attachments));
+      return put_attachment(out, name, bytes);
+    }
   }
 }
 
@@ -157,11 +196,12 @@ void write_index(const State& state, const ByteSink& sink) {
   Output out(sink);
   out.put(&layout.header, sizeof layout.header);
   std::vector<std::uint64_t> all_sums;
-  for (std::size_t i = 0; i < layout.sections.size(); ++i) {
-    Section& section = layout.sections[i];
+  std::size_t attachments = 0;
+  for (Section& section : layout.sections) {
     out.pad_to(section.offset);
     SectionWriter writer(out);
-    put_content(writer, state, flags, i);
+    put_content(writer, state, flags, layout, section, attachments);
+    attachments += section.kind == static_cast<std::uint32_t>(Kind::Attachment);
     const std::vector<std::uint64_t> sums = writer.finish();
     section.sums_sum = xxh64(sums.data(), sums.size() * sizeof(std::uint64_t));
     all_sums.insert(all_sums.end(), sums.begin(), sums.end());
