@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,18 +31,18 @@ def sparse(data: tuple[Any, Any]) -> nf.Index:
 class Made:
     """An index whose recall is known: a query (place, need) is found in full from ef = need on.
 
-    Below that its share of the neighbours is found, ef / need. A width among ``dips`` finds what
-    half of it would. It writes down what it is asked.
+    Below that its share of the neighbours is found, ef / need. ``dips`` names widths at which
+    queries of a certain need find what a quarter of it would. It writes down what it is asked.
     """
 
     ef = 10
     space = nf.Space.Euclidean
     num_dimensions = 2
 
-    def __init__(self, rows: int = 200, dips: tuple[int, ...] = ()) -> None:
+    def __init__(self, rows: int = 200, dips: Mapping[int, float] | None = None) -> None:
         self._places = np.stack([np.arange(rows), np.zeros(rows)], axis=1)
         self.ids = np.arange(rows, dtype=np.uint64)
-        self._dips = dips
+        self._dips = dips or {}
         self.asked: list[tuple[int, Any]] = []
 
     def __len__(self) -> int:
@@ -56,7 +57,8 @@ class Made:
         every = (self._places[:, 0] - place) ** 2 + need**2
         ids = np.argsort(every, axis=1, kind="stable")[:, :k].astype(np.uint64)
         distances = np.sort(every, axis=1)[:, :k]
-        width = query_ef / 2 if query_ef in self._dips else query_ef
+        dips = need[:, 0] == self._dips.get(query_ef, -1)
+        width = np.where(dips, query_ef / 4, query_ef)
         found = np.floor(k * np.minimum(1, width / need[:, 0]) + 1e-9)
         missed = np.arange(k) >= found[:, np.newaxis]
         ids[missed], distances[missed] = nf.NO_ID, np.inf
@@ -120,12 +122,17 @@ def test_every_width_can_be_found(k, need):
 def test_a_dip_of_recall_ends_the_search_at_a_width_that_passes():
     """Widths 28 to 30 give less than 27 does: 27 may be missed, but what is given passes."""
     needs = asking(np.full(40, 26.0))
-    found = tune(Made(dips=(28, 29, 30)), needs, 1.0)
+    found = tune(Made(dips={28: 26, 29: 26, 30: 26}), needs, 1.0)
     got = {point.ef: point.recall for point in found.curve}
     assert found.reached
     assert got[found.ef] == 1
     assert found.ef - 1 in got
     assert all((recall == 1) == (ef >= found.ef) for ef, recall in got.items())
+
+
+def test_few_widths_are_tried():
+    found = tune(Made(), asking(np.full(40, 33.0)), 1.0)
+    assert [point.ef for point in found.curve] == [10, 20, 30, 32, 33, 35, 40]
 
 
 def test_a_recall_that_is_reached_exactly_is_reached():
@@ -192,6 +199,9 @@ def test_a_verifying_half_that_falls_short_by_more_than_chance_widens_the_beam()
     assert (found.ef, found.reached, found.widened) == (36, True, True)
     assert (found.recall, found.verified) == (1.0, pytest.approx(0.9))
     assert {18, 36} <= {point.ef for point in found.curve}
+    # Of the widths that suffice for one half, one that fails the other is passed by.
+    found = tune(Made(dips={40: 20}), needs_of_halves(20, 40), 1.0)
+    assert (found.ef, found.recall, found.verified) == (41, 1, 1)
 
 
 def test_a_verifying_half_that_falls_short_by_chance_is_let_be_and_told():
@@ -216,6 +226,10 @@ def test_halves_that_no_width_brings_together_are_not_reached():
     assert found.verified == 0
     assert found.recall >= 0.9
     assert found.ef == 18, "of equal recalls the narrowest"
+    assert not found.widened
+    found = tune(Made(), needs_of_halves(20, 400), 0.9, apply=True)
+    assert (found.ef, found.reached, found.widened) == (200, False, True)
+    assert found.verified == 0.5
 
 
 # --- what is promised ----------------------------------------------------------------------------
@@ -298,6 +312,17 @@ def test_the_interval_is_wilsons():
     narrow = tune(Made(), needs, 0.9, 1, confidence=0.5)
     assert found.low < narrow.low < 0.95 < narrow.high < found.high
     assert narrow.confidence == 0.5
+
+
+def test_a_half_with_hardly_a_miss_is_worth_its_queries_not_its_neighbours():
+    """Else a single miss would make a recall look surer than no miss does."""
+    whole, needs = needs_of_halves(1, 1), needs_of_halves(1, 1)
+    order = np.argsort(np.random.PCG64(1).random_raw(200), kind="stable")
+    needs[order[100], 1] = 11  # finds nine of its ten
+    none, one = tune(Made(), whole, 0.9), tune(Made(), needs, 0.9)
+    assert (none.verified, one.verified) == (1, pytest.approx(0.999))
+    assert none.low == pytest.approx(100 / (100 + 1.96**2), abs=1e-4)
+    assert one.low == pytest.approx(none.low, abs=2e-3)
 
 
 # --- what cannot be reached ----------------------------------------------------------------------
