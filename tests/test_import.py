@@ -40,6 +40,7 @@ print(*sorted(name for name in sys.modules if name.startswith("nearfield.")))
         "sklearn",
         "sources",
         "evaluate",
+        "tune",
         "cluster",
         "taste",
         "experiment",

@@ -71,7 +71,7 @@ Euclidean, InnerProduct, Cosine = Space.Euclidean, Space.InnerProduct, Space.Cos
 Float8, Float32, E4M3 = StorageDataType.Float8, StorageDataType.Float32, StorageDataType.E4M3
 version: tuple[int, ...] = tuple(int(part) for part in _re.findall(r"\d+", __version__)[:3])
 
-_LOADED_WHEN_NAMED = frozenset(("evaluate", "report", "sklearn", "sources"))
+_LOADED_WHEN_NAMED = frozenset(("evaluate", "report", "sklearn", "sources", "tune"))
 
 
 def __getattr__(name: str) -> _types.ModuleType:

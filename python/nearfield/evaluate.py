@@ -4,22 +4,47 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple, Protocol
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nearfield._arrays import as_count, as_vectors
+from nearfield._progress import reporting
 from nearfield.errors import InvalidInput
-from nearfield.exact import ExactIndex, unit_rows
+from nearfield.exact import ExactIndex, refuse_not_finite, unit_rows
 from nearfield.neighbors import NO_ID
 from nearfield.spaces import Space
-from nearfield.typing import Searcher, Vectors, VectorsLike
+from nearfield.typing import Progress, Searcher, Vectors, VectorsLike
 
-__all__ = ["CurvePoint", "Measurable", "curve", "recall", "true_neighbors"]
+__all__ = [
+    "CurvePoint",
+    "Measurable",
+    "TriedWidth",
+    "Tuning",
+    "curve",
+    "recall",
+    "recall_by_query",
+    "true_neighbors",
+    "tune",
+]
 
 _BLOCK_ROWS = 1024
+_BLOCK_QUERIES = 256
 _TOLERANCE = 1e-6
+
+# `tune` stands on this file, so its names are fetched when they are asked for here.
+if TYPE_CHECKING:
+    from nearfield.tune import TriedWidth, Tuning, tune
+else:
+
+    def __getattr__(name: str) -> object:
+        """Give what `nearfield.tune` holds: tuning is half of measuring."""
+        if name in ("TriedWidth", "Tuning", "tune"):
+            return getattr(import_module("nearfield.tune"), name)
+        message = f"module 'nearfield.evaluate' has no attribute {name!r}"
+        raise AttributeError(message)
 
 
 class Measurable(Searcher, Protocol):
@@ -98,6 +123,51 @@ def recall(
     >>> recall(([[1, 2]], [[0.0, 0.5]]), ([[1, 9]], [[0.0, 0.5]]))
     1.0
     """
+    hits, asked = _hits(found, truth, k, exclude_self, tolerance)
+    total = int(asked.sum())
+    return int(hits.sum()) / total if total else float("nan")
+
+
+def recall_by_query(
+    found: Any,
+    truth: Any,
+    k: int | None = None,
+    *,
+    exclude_self: Any = None,
+    tolerance: float = _TOLERANCE,
+) -> NDArray[np.float64]:
+    """Measure the recall of each query, to see which are hard and how far they differ.
+
+    Parameters
+    ----------
+    found, truth, k, exclude_self, tolerance
+        As for `recall`.
+
+    Returns
+    -------
+    ndarray of float64, shape (n,)
+        0 to 1; NaN for a query for which there is nothing to find.
+
+    Raises
+    ------
+    InvalidInput
+        As for `recall`.
+
+    Examples
+    --------
+    >>> recall_by_query([[1, 2], [3, 9]], [[1, 2], [3, 4]]).tolist()
+    [1.0, 0.5]
+    """
+    hits, asked = _hits(found, truth, k, exclude_self, tolerance)
+    shares = np.full(len(hits), np.nan)
+    np.divide(hits, asked, out=shares, where=asked > 0)
+    return shares
+
+
+def _hits(
+    found: Any, truth: Any, k: int | None, exclude_self: Any, tolerance: float
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Count, for each query, the true neighbours that were found and those to be found."""
     found_ids, found_distances = _sides(found)
     true_ids, true_distances = _sides(truth)
     if len(found_ids) != len(true_ids):
@@ -113,7 +183,7 @@ def recall(
             f"truth has {true_ids.shape[1]} columns; expected at least {wanted + (own is not None)}"
         )
         raise InvalidInput(message)
-    hits = total = 0
+    hits, total = np.zeros((2, len(true_ids)), dtype=np.intp)
     for first in range(0, len(true_ids), _BLOCK_ROWS):
         block = slice(first, first + _BLOCK_ROWS)
         mine = None if own is None else own[block]
@@ -127,9 +197,8 @@ def recall(
             with np.errstate(invalid="ignore"):
                 good |= f_distances <= limit + tolerance * np.abs(limit)
         good &= _is_real(f_ids) & ~_seen_before(f_ids)
-        hits += int(np.minimum(good.sum(axis=1), asked).sum())
-        total += int(asked.sum())
-    return hits / total if total else float("nan")
+        hits[block], total[block] = np.minimum(good.sum(axis=1), asked), asked
+    return hits, total
 
 
 def _sides(given: Any) -> tuple[NDArray[Any], NDArray[Any] | None]:
@@ -196,7 +265,7 @@ def _seen_before(ids: NDArray[Any]) -> NDArray[np.bool_]:
 
 
 def true_neighbors(
-    index: Measurable, queries: VectorsLike, k: int
+    index: Measurable, queries: VectorsLike, k: int, *, progress: Progress = None
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Find the true nearest of the vectors that an index holds, by brute force.
 
@@ -209,6 +278,8 @@ def true_neighbors(
         The queries.
     k : int
         Neighbours of each.
+    progress : bool or callable, optional
+        As for ``index.add_items``, with queries for rows.
 
     Returns
     -------
@@ -217,20 +288,31 @@ def true_neighbors(
 
     Raises
     ------
+    NotFinite
+        A query holds NaN or infinity.
     TooFewNeighbors
         The index holds fewer than ``k``.
     """
     names = np.asarray(index.ids)
     rows = as_vectors(queries, index.num_dimensions, "queries", axes=2)
+    refuse_not_finite(rows, "queries")
     cosine = index.space is Space.Cosine
     # In cosine space the index keeps unit vectors, but 8 bits cannot hold them quite: its distance
     # is one less the product of the unit query with what is kept.
     ruler = ExactIndex(Space.InnerProduct if cosine else index.space, index.num_dimensions)
     ruler.add_items(index.get_vectors(names))
-    found, distances = ruler.query(unit_rows(rows) if cosine else rows, k)
+    asked = unit_rows(rows) if cosine else rows
+    found = np.empty((len(rows), as_count(k, "k")), dtype=np.intp)
+    distances = np.empty(found.shape, dtype=np.float32)
+    with reporting(progress, "finding the truth") as report:
+        for first in range(0, len(rows), _BLOCK_QUERIES):
+            block = slice(first, first + _BLOCK_QUERIES)
+            found[block], distances[block] = ruler.query(asked[block], k)
+            if report is not None:
+                report(min(first + _BLOCK_QUERIES, len(rows)), len(rows))
     if cosine:
         distances = np.maximum(distances, 0)
-    return names[found.astype(np.intp)], distances
+    return names[found], distances
 
 
 def curve(

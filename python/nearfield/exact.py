@@ -155,7 +155,7 @@ class ExactIndex:
         """
         as_threads(num_threads)
         rows = as_vectors(vectors, self.num_dimensions, "vectors", axes=2)
-        _refuse_not_finite(rows, "vectors")
+        refuse_not_finite(rows, "vectors")
         given = as_ids(ids) if ids is not None else np.empty(0, dtype=np.uint64)
         if len(given) not in (0, len(rows)):
             message = f"ids has {len(given)} ids for {len(rows)} vectors; expected one for each"
@@ -218,7 +218,7 @@ class ExactIndex:
         if if_short not in ("raise", "pad"):
             message = f"if_short is {if_short!r}; expected 'raise' or 'pad'"
             raise InvalidInput(message)
-        _refuse_not_finite(queries, "vectors")
+        refuse_not_finite(queries, "vectors")
         batch = np.atleast_2d(queries)
         ids = np.full((len(batch), k), NO_ID, dtype=np.uint64)
         distances = np.full((len(batch), k), np.inf, dtype=np.float32)
@@ -336,8 +336,8 @@ class ExactIndex:
         """
         first = as_vectors(a, self.num_dimensions, "a", axes=1)
         second = as_vectors(b, self.num_dimensions, "b", axes=1)
-        _refuse_not_finite(first, "a")
-        _refuse_not_finite(second, "b")
+        refuse_not_finite(first, "a")
+        refuse_not_finite(second, "b")
         both = self._prepared(np.stack([first, second]))
         return float(self._exact(both[0], both[1:])[0])
 
@@ -438,7 +438,21 @@ def unit_rows(rows: Vectors) -> NDArray[np.float64]:
     return np.asarray(np.divide(wide, norms, out=np.zeros_like(wide), where=norms > 0))
 
 
-def _refuse_not_finite(vectors: Vectors, argument: str) -> None:
+def refuse_not_finite(vectors: Vectors, argument: str) -> None:
+    """Refuse NaN and infinity.
+
+    Parameters
+    ----------
+    vectors : ndarray of float32, shape (width,) or (n, width)
+        What a caller gave.
+    argument : str
+        What the error calls it.
+
+    Raises
+    ------
+    NotFinite
+        ``row`` is the first bad one.
+    """
     good = np.isfinite(np.atleast_2d(vectors)).all(axis=1)
     if not good.all():
         row = int(np.argmin(good))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 import numpy as np
 
@@ -27,6 +27,9 @@ from nearfield.typing import (
     Vectors,
     VectorsLike,
 )
+
+if TYPE_CHECKING:
+    from nearfield.tune import Tuning
 
 __all__ = ["E4M3Index", "Float8Index", "FloatIndex", "Index"]
 
@@ -389,6 +392,110 @@ class Index:
         if k > _MOST_ROWS:
             message = f"k is {k}; expected at most {_MOST_ROWS}, more than an index can hold"
             raise InvalidInput(message)
+
+    def tune(
+        self,
+        queries: VectorsLike,
+        recall: float = 0.95,
+        k: int = 10,
+        *,
+        max_ef: int | None = None,
+        assured: bool = False,
+        confidence: float = 0.95,
+        seed: int = 1,
+        num_threads: int | None = -1,
+        apply: bool = False,
+        progress: Progress = None,
+    ) -> Tuning:
+        """Find the smallest beam width that gives a recall.
+
+        Parameters
+        ----------
+        queries : array-like of shape (n, num_dimensions)
+            At least 20, better 1,000, drawn as those to come will be, each once.
+        recall : float, default 0.95
+            Share of the true ``k`` nearest neighbours to be found, above 0, up to 1.
+        k : int, default 10
+            Neighbours of each query, at least 1.
+        max_ef : int, optional
+            The widest beam to try, at least ``k``; default the number of live vectors.
+        assured : bool, default False
+            True widens the beam until even the lower end of the interval reaches ``recall``.
+        confidence : float, default 0.95
+            Of the interval, between 0 and 1.
+        seed : int, default 1
+            Chooses which queries tune and which verify.
+        num_threads : int or None, default -1
+            As for `query`. The result does not depend on it.
+        apply : bool, default False
+            True sets `ef` when the recall is reached; False changes nothing. `ef` is not kept in
+            files.
+        progress : bool or callable, optional
+            As for `add_items`, with queries for rows, while the true neighbours are looked for.
+
+        Returns
+        -------
+        Tuning
+            ``ef``, whether the recall was ``reached``, and the figures behind it. A recall that no
+            width up to ``max_ef`` gives is no error: ``reached`` is False then, and ``ef`` is the
+            best found.
+
+        Raises
+        ------
+        DimensionMismatch, NotFinite
+            Queries of a wrong width, or that hold NaN or infinity.
+        InvalidInput
+            A number out of its bounds, or ``assured`` with a recall of 1.
+        NotEnoughData
+            Fewer than 20 queries; with ``assured``, so few that not even a half without a miss
+            would do: the message says how many it takes.
+        TooFewNeighbors
+            The index holds fewer than ``k`` live vectors.
+        TypeError
+            An argument of a wrong type.
+
+        Notes
+        -----
+        The truth is brute force over the index's own vectors, which takes most of the time. One
+        half of the queries chooses: the width reaches ``recall`` on it, as does every wider one
+        that was tried, and the next narrower one does not. That half is biased, because its recall
+        was looked at until it sufficed. The other half is walked at the chosen width alone, so
+        its recall is unbiased for queries like these; it comes with Wilson's interval.
+
+        By default the width stays when that interval reaches up to ``recall``: the true recall is
+        about the one asked for, as likely a little below as above. When the interval lies below
+        ``recall``, which is more than chance, the beam is widened until both halves reach it.
+        With ``assured`` it is widened until the interval lies above ``recall``: then at most
+        (1 - ``confidence``) / 2 of all tunings, 2.5 % by default, give a width whose true recall is
+        lower, for queries independent of each other.
+
+        Equal input gives equal output on every machine: widths are compared by recall, never by the
+        clock. From a quarter of the vectors on, a beam reads all of them (`query`).
+
+        Examples
+        --------
+        >>> import numpy as np, nearfield as nf
+        >>> rng = np.random.default_rng(0)
+        >>> index = nf.Index.from_vectors(rng.normal(size=(2000, 16)), space="euclidean")
+        >>> tuning = index.tune(rng.normal(size=(200, 16)), recall=0.9, apply=True)
+        >>> tuning.reached, index.ef == tuning.ef
+        (True, True)
+        """
+        from nearfield.tune import tune
+
+        return tune(
+            self,
+            queries,
+            recall,
+            k,
+            max_ef=max_ef,
+            assured=assured,
+            confidence=confidence,
+            seed=seed,
+            num_threads=num_threads,
+            apply=apply,
+            progress=progress,
+        )
 
     def get_vector(self, id: int) -> Vectors:
         """Give a stored vector.

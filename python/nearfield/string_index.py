@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,9 @@ from nearfield.neighbors import NO_ID, KeyNeighbors, Neighbors, too_few
 from nearfield.spaces import Space, StorageDataType
 from nearfield.stats import IndexStats
 from nearfield.typing import FileFormat, IfShort, Progress, VectorLike, Vectors, VectorsLike
+
+if TYPE_CHECKING:
+    from nearfield.tune import Tuning
 
 __all__ = ["KeysLike", "StringIndex"]
 
@@ -287,6 +290,50 @@ class StringIndex:
         result = KeyNeighbors((keys.reshape(found.ids.shape), found.distances))
         result._found = found._found
         return result
+
+    def tune(
+        self,
+        queries: VectorsLike,
+        recall: float = 0.95,
+        k: int = 10,
+        *,
+        max_ef: int | None = None,
+        assured: bool = False,
+        confidence: float = 0.95,
+        seed: int = 1,
+        num_threads: int | None = -1,
+        apply: bool = False,
+        progress: Progress = None,
+    ) -> Tuning:
+        """Find the smallest beam width that gives a recall.
+
+        Parameters
+        ----------
+        queries, recall, k, max_ef, assured, confidence, seed, num_threads, apply, progress
+            As for `nearfield.Index.tune`.
+
+        Returns
+        -------
+        Tuning
+            As for `nearfield.Index.tune`, which says what is guaranteed.
+
+        Raises
+        ------
+        InvalidInput, NotEnoughData, TooFewNeighbors, TypeError
+            As for `nearfield.Index.tune`.
+        """
+        return self._index.tune(
+            queries,
+            recall,
+            k,
+            max_ef=max_ef,
+            assured=assured,
+            confidence=confidence,
+            seed=seed,
+            num_threads=num_threads,
+            apply=apply,
+            progress=progress,
+        )
 
     def get_vector(self, key: str) -> Vectors:
         """Give a stored vector.

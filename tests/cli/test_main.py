@@ -14,7 +14,9 @@ from nearfield.cli.main import exit_code_of
 
 from tests.cli.conftest import Run
 
-COMMANDS = ("build", "query", "info", "validate", "evaluate", "export", "convert", "demo")
+COMMANDS = (
+    "build", "query", "info", "validate", "evaluate", "tune", "export", "convert", "demo",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])
@@ -46,6 +48,7 @@ def test_help_of_build_names_every_option(run: Run) -> None:
         (errors.NotFinite("x", 1), 3),
         (errors.UnknownId("x", 1), 3),
         (errors.TooFewNeighbors("x"), 3),
+        (errors.NotEnoughData("x"), 3),
         (errors.CorruptIndexFile("x", 1, "y"), 4),
         (errors.UnsupportedVersion("x"), 4),
         (errors.FileMismatch("x"), 4),

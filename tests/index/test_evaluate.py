@@ -50,6 +50,7 @@ def test_recall_of_padding():
     truth = (np.array([[1, nf.NO_ID]], np.uint64), [[0.5, np.inf]])
     assert recall((np.array([[1, nf.NO_ID]], np.uint64), [[0.5, np.inf]]), truth) == 1
     assert recall((np.array([[9, 8]], np.uint64), [[0.7, 0.8]]), truth) == 0
+    assert recall((np.array([[1, 8]], np.uint64), [[0.5, 0.5]]), truth) == 1, "no more than all"
     assert math.isnan(recall(np.empty((0, 3), np.uint64), np.empty((0, 3), np.uint64)))
     keys = np.array([["a", None]], dtype=object)
     assert recall(keys, keys) == 1

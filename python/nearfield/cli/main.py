@@ -8,7 +8,7 @@ code  meaning
 2     wrong usage
 3     input data invalid
 4     index file damaged, of another kind or version
-5     quality gate failed (``evaluate --min-recall``)
+5     recall not reached (``evaluate --min-recall``, ``tune --recall``)
 130   interrupted
 ====  ================================================
 """
@@ -30,12 +30,14 @@ from nearfield.cli import (
     output,
     query,
     settings,
+    tune,
     validate,
 )
 from nearfield.errors import (
     IndexFileError,
     InvalidInput,
     NearfieldError,
+    NotEnoughData,
     TooFewNeighbors,
     UnknownId,
 )
@@ -44,7 +46,7 @@ __all__ = ["EXIT_CODES", "app", "exit_code_of", "main"]
 
 EXIT_CODES = (
     "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 input data invalid, 4 index file damaged or of "
-    "another kind, 5 recall below --min-recall, 130 interrupted."
+    "another kind, 5 recall below --min-recall or --recall, 130 interrupted."
 )
 INTERRUPTED = 130
 
@@ -77,7 +79,7 @@ def _root(
     pass
 
 
-for _command in (build, query, evaluate):
+for _command in (build, query, evaluate, tune):
     _name = _command.__name__.rpartition(".")[2]
     app.command(_name, epilog=EXIT_CODES, context_settings=settings.from_environment(_name))(
         _command.command
@@ -101,7 +103,7 @@ def exit_code_of(error: Exception) -> int:
     """
     if isinstance(error, IndexFileError):
         return 4
-    if isinstance(error, (InvalidInput, UnknownId, TooFewNeighbors)):
+    if isinstance(error, (InvalidInput, NotEnoughData, UnknownId, TooFewNeighbors)):
         return 3
     return 1
 

@@ -1,4 +1,4 @@
-"""Settings of build, query and evaluate: flags, then the environment, then a file, then defaults.
+"""Settings of build, query, evaluate and tune: flags, environment, a file, defaults, in this order.
 
 Only the command line reads these, and only here. An option ``--ef-construction`` of ``build`` is
 ``NEARFIELD_BUILD_EF_CONSTRUCTION`` in the environment, and in the file of ``--config``::
