@@ -1,5 +1,7 @@
 // The storages by themselves, for tests and tools.
 #include "codes/codes.h"
+#include "codes/grid.h"
+#include "codes/pairs.h"
 
 #include <string_view>
 
@@ -43,11 +45,23 @@ Array<float> decode(const Array<std::uint8_t>& rows, int storage) {
   return out;
 }
 
+std::size_t bytes_of_codes(int space, int storage, std::uint32_t dimensions, int codes) {
+  IndexConfig config;
+  config.space = static_cast<Space>(space);
+  config.storage = static_cast<Storage>(storage);
+  config.dimensions = dimensions;
+  config.codes = static_cast<Codes>(codes);
+  const Codes chosen = resolve_codes(config);
+  return chosen == Codes::None ? 0 : code_bytes(chosen, dimensions);
+}
+
 }  // namespace
 
 void bind_codes(py::module_& module) {
   module.def("normalize", &normalize, py::arg("vectors"));
   module.def("encode", &encode, py::arg("vectors"), py::arg("storage"));
+  module.def("code_bytes", &bytes_of_codes, py::arg("space"), py::arg("storage"), py::arg("dimensions"),
+             py::arg("codes"));
   module.def("decode", &decode, py::arg("rows"), py::arg("storage"));
   module.def(
       "xxh64",

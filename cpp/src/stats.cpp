@@ -70,6 +70,10 @@ IndexStats collect_stats(const State& state, const Metric& metric) {
   }
   survey_vectors(state, metric, count, stats);
   stats.vector_bytes = count * state.vectors.row_bytes();
+  if (const CodePlane* codes = state.code_plane.get(); codes != nullptr && count > 0) {
+    stats.code_bytes = count * codes->rows.row_bytes();
+    stats.clamped = static_cast<double>(codes->num_outside) / static_cast<double>(count * metric.dimensions);
+  }
   stats.link_bytes =
       count * state.graph.links.row_bytes() + state.graph.upper_rows * state.graph.upper_links.row_bytes();
   for (const Plane* plane : {&state.graph.levels, &state.graph.upper_of, &state.ids, &state.flags}) {

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nearfield import _core
 from nearfield._arrays import as_count
 from nearfield.errors import InvalidInput
-from nearfield.spaces import StorageDataType, as_storage
+from nearfield.spaces import Space, StorageDataType, as_codes, as_space, as_storage
+from nearfield.typing import CodesName
 
 __all__ = ["MemoryEstimate", "estimate_memory"]
 
@@ -25,6 +27,8 @@ class MemoryEstimate:
     ----------
     vector_bytes : int
         The vectors as they are stored.
+    code_bytes : int
+        The codes beside them.
     link_bytes : int
         The graph.
     other_bytes : int
@@ -32,13 +36,14 @@ class MemoryEstimate:
     """
 
     vector_bytes: int
+    code_bytes: int
     link_bytes: int
     other_bytes: int
 
     @property
     def total_bytes(self) -> int:
-        """The sum of the three."""
-        return self.vector_bytes + self.link_bytes + self.other_bytes
+        """The sum of the four."""
+        return self.vector_bytes + self.code_bytes + self.link_bytes + self.other_bytes
 
 
 def estimate_memory(
@@ -46,6 +51,9 @@ def estimate_memory(
     dimensions: int,
     M: int = 12,
     storage: StorageDataType | int | str = StorageDataType.Float32,
+    *,
+    space: Space | int | str = Space.Cosine,
+    codes: CodesName = "auto",
 ) -> MemoryEstimate:
     """Estimate the memory of an index with so many rows.
 
@@ -60,11 +68,15 @@ def estimate_memory(
         more.
     storage : StorageDataType, int or str, default Float32
         4 bytes a dimension for Float32, 1 for Float8 and E4M3.
+    space : Space, int or str, default Cosine
+        Decides, with the dimensions, what ``codes="auto"`` stands for.
+    codes : {"auto", "none", "int8", "int4"}, default "auto"
+        As for `nearfield.Index`.
 
     Returns
     -------
     MemoryEstimate
-        Vector, link, other and total bytes.
+        Vector, code, link, other and total bytes.
 
     Raises
     ------
@@ -83,7 +95,7 @@ def estimate_memory(
     Examples
     --------
     >>> estimate_memory(1_000_000, 128, M=16).total_bytes // 10**6
-    666
+    794
     """
     rows = as_count(rows, "rows")
     dimensions = as_count(dimensions, "dimensions")
@@ -91,11 +103,14 @@ def estimate_memory(
     if dimensions < 1 or links < 2:
         message = f"dimensions is {dimensions} and M is {links}; expected at least 1 and 2"
         raise InvalidInput(message)
-    element = 4 if as_storage(storage, "storage") is StorageDataType.Float32 else 1
+    kept = as_storage(storage, "storage")
+    element = 4 if kept is StorageDataType.Float32 else 1
+    code_bytes = _core.code_bytes(as_space(space).value, kept.value, dimensions, as_codes(codes))
     padded = -(-dimensions // _VECTOR_PADDING) * _VECTOR_PADDING
     upper_rows = round(rows / (links - 1))
     return MemoryEstimate(
         vector_bytes=rows * padded * element,
+        code_bytes=rows * code_bytes,
         link_bytes=rows * 4 * 2 * links + upper_rows * 4 * links,
         other_bytes=rows * (_ROW_BYTES + _ID_TABLE_BYTES),
     )

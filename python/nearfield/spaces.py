@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from nearfield.errors import InvalidInput
 
-__all__ = ["Space", "StorageDataType", "as_space", "as_storage"]
+__all__ = ["CODES", "Space", "StorageDataType", "as_codes", "as_space", "as_storage"]
 
 
 class Space(enum.Enum):
@@ -51,6 +51,9 @@ class StorageDataType(enum.Enum):
     Float32 = 0x20
     E4M3 = 0x30
 
+
+CODES = {"none": 0, "int4": 4, "int8": 8, "auto": 255}
+"""Names of codes and their numbers in the core: bits a dimension; see `nearfield.Index`."""
 
 _Choice = TypeVar("_Choice", Space, StorageDataType)
 
@@ -115,6 +118,44 @@ def as_storage(
     <StorageDataType.E4M3: 48>
     """
     return _choose(StorageDataType, given, argument)
+
+
+def as_codes(given: str, argument: str = "codes") -> int:
+    """Understand codes given by name.
+
+    Parameters
+    ----------
+    given : {"auto", "none", "int8", "int4"}
+        In any case.
+    argument : str, default "codes"
+        What the error calls it.
+
+    Returns
+    -------
+    int
+        Their number in the core.
+
+    Raises
+    ------
+    InvalidInput
+        An unknown name.
+    TypeError
+        Not a name.
+
+    Examples
+    --------
+    >>> as_codes("int8")
+    8
+    """
+    names = ", ".join(repr(name) for name in CODES)
+    if not isinstance(given, str):
+        message = f"{argument} is {given!r}; expected one of {names}"
+        raise TypeError(message)
+    number = CODES.get(given.lower())
+    if number is None:
+        message = f"{argument} is {given!r}; expected one of {names}"
+        raise InvalidInput(message)
+    return number
 
 
 def _choose(kind: type[_Choice], given: _Choice | int | str, argument: str) -> _Choice:

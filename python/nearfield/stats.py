@@ -40,8 +40,11 @@ class IndexStats:
         Euclidean norms of the stored live vectors.
     duplicates : int
         Live vectors that are equal to an earlier live one.
-    vector_bytes, link_bytes, other_bytes : int
+    vector_bytes, code_bytes, link_bytes, other_bytes : int
         Of the rows that exist, in memory or mapped from a file.
+    clamped : float
+        Share of the components that lie outside the range of the codes and are held at its edge.
+        With 4 bits up to a few hundredths are by intent: rounding the others less is worth it.
     simd_level : str
         The kind of vector instructions that the index uses.
     """
@@ -56,14 +59,16 @@ class IndexStats:
     norm_max: float
     duplicates: int
     vector_bytes: int
+    code_bytes: int
     link_bytes: int
     other_bytes: int
+    clamped: float
     simd_level: str
 
     @property
     def total_bytes(self) -> int:
-        """Vector, link and other bytes together."""
-        return self.vector_bytes + self.link_bytes + self.other_bytes
+        """Vector, code, link and other bytes together."""
+        return self.vector_bytes + self.code_bytes + self.link_bytes + self.other_bytes
 
 
 def stats_of(counted: Mapping[str, Any], simd_level: str) -> IndexStats:

@@ -41,7 +41,7 @@ class StringIndex:
 
     Parameters
     ----------
-    space, num_dimensions, M, ef_construction, random_seed, max_elements, storage_data_type
+    space, num_dimensions, M, ef_construction, random_seed, max_elements, storage_data_type, codes
         As for `nearfield.Index`.
 
     Raises
@@ -74,9 +74,18 @@ class StringIndex:
         random_seed: int = 1,
         max_elements: int = 1,
         storage_data_type: StorageDataType | int | str = StorageDataType.Float32,
+        *,
+        codes: CodesName = "auto",
     ) -> None:
         index = Index(
-            space, num_dimensions, M, ef_construction, random_seed, max_elements, storage_data_type
+            space,
+            num_dimensions,
+            M,
+            ef_construction,
+            random_seed,
+            max_elements,
+            storage_data_type,
+            codes=codes,
         )
         self._adopt(index, KeyTable())
 
@@ -594,6 +603,11 @@ class StringIndex:
     def storage_data_type(self) -> StorageDataType:
         """How vectors are kept."""
         return self._index.storage_data_type
+
+    @property
+    def codes(self) -> CodesName:
+        """What queries compare on their way: "none", "int8" or "int4"."""
+        return self._index.codes
 
     @property
     def simd_level(self) -> str:

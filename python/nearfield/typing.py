@@ -16,6 +16,7 @@ __all__ = [
     "ArrowArray",
     "ArrowStream",
     "Chunks",
+    "CodesName",
     "Distances",
     "FileFormat",
     "Ids",
@@ -34,6 +35,10 @@ __all__ = [
 Ids: TypeAlias = NDArray[np.uint64]
 Distances: TypeAlias = NDArray[np.float32]
 Vectors: TypeAlias = NDArray[np.float32]
+
+
+CodesName: TypeAlias = Literal["auto", "none", "int8", "int4"]
+"""What walks compare in place of the vectors; see `nearfield.Index`."""
 
 
 class ArrowArray(Protocol):

@@ -85,7 +85,9 @@ def test_convert_to_voyager_and_back(tmp_path: Path, parquet: Path, run: Run) ->
     assert isinstance(one, nf.Index)
     assert isinstance(two, nf.Index)
     assert np.array_equal(one.get_vectors(one.ids), two.get_vectors(two.ids))
-    assert np.array_equal(one.query(np.eye(WIDTH), k=5).ids, two.query(np.eye(WIDTH), k=5).ids)
+    # Codes are made anew, of all rows at once: the walks differ a little, what they find hardly.
+    found = [index.query(np.eye(WIDTH), k=5, query_ef=200).ids for index in (one, two)]
+    assert np.array_equal(*found)
 
 
 def test_files_that_do_not_say_their_space_are_told_it(tmp_path: Path, run: Run) -> None:

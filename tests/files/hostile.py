@@ -46,11 +46,14 @@ def make_bases() -> list[Any]:
         nf.Space.InnerProduct, 16, M=8, storage_data_type=nf.StorageDataType.Float8
     )  # with sections of more than 64 KiB, which are mapped
     large.add_items(rng.uniform(-0.5, 0.5, (1500, 16)))
+    nibbles = nf.Index(nf.Space.Cosine, 200, M=4, ef_construction=20, codes="int4")
+    nibbles.add_items(rng.normal(size=(600, 200)))  # its codes are mapped too
     body = {"space": nf.Space.Cosine, "num_dimensions": 16}
     return [
         Base("nf small", bytes(index)),
         Base("nf strings", bytes(strings)),
         Base("nf large", bytes(large)),
+        Base("nf nibbles", bytes(nibbles)),
         Base("nf empty", bytes(nf.Index(nf.Space.Cosine, 3))),
         Base("voyager v1", (data / "voyager_v1_innerproduct_16d_float32_M12.voy").read_bytes()),
         Base("voyager v0", (data / "voyager_v0_cosine_16d_float32_M12.voy").read_bytes(), body),

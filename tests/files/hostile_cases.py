@@ -44,7 +44,7 @@ BODY_FIELDS = {
     "M": (72, "Q"), "mult": (80, "Q"), "ef_construction": (88, "Q"),
 }  # fmt: skip
 # Elements of the planes, by kind, and what to put there.
-PLANE_CODES = {1: "I", 2: "I", 3: "I", 4: "Q", 5: "I", 6: "B", 7: "B", 64: "I"}
+PLANE_CODES = {1: "I", 2: "I", 3: "I", 4: "Q", 5: "I", 6: "B", 7: "B", 8: "I", 9: "B", 64: "I"}
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ def field_cases(bases: list[Base], rng: np.random.Generator) -> list[tuple[str, 
 
 def content_edge(rng: np.random.Generator, code: str, count: int) -> int:
     top = 2 ** (8 * struct.calcsize(code))
-    special = [0, 1, 2, 3, 40, 41, 255, count - 1, count, count + 1, top - 1, top - 2, top // 2]
+    special = [0, 1, 2, 3, 40, 41, 255, max(count, 1) - 1, count, count + 1, top - 1, top - 2, top // 2]
     special += [0x7F800000, 0x7FC00000, 0xFF800001, 0xFEFEFEFE, 2**31, int(rng.integers(count + 1))]
     return int(rng.choice(np.array(special, dtype=np.uint64))) % top
 

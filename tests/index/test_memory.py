@@ -57,10 +57,11 @@ print(resident() - before)
 def test_estimate_by_hand():
     estimate = nf.estimate_memory(1000, 17, M=11)
     assert estimate.vector_bytes == 1000 * 32 * 4  # padded to 32
+    assert estimate.code_bytes == 1000 * 64  # a byte each, padded to a cache line
     assert estimate.link_bytes == 1000 * 4 * 22 + 100 * 4 * 11
     assert estimate.other_bytes == 1000 * 22
     assert estimate.total_bytes == sum(
-        (estimate.vector_bytes, estimate.link_bytes, estimate.other_bytes)
+        (estimate.vector_bytes, estimate.code_bytes, estimate.link_bytes, estimate.other_bytes)
     )
     eight = nf.estimate_memory(1000, 17, M=11, storage="E4M3")
     assert eight.vector_bytes * 4 == estimate.vector_bytes

@@ -40,8 +40,9 @@ struct IndexStats {
   std::size_t unreachable;         // live and marked slots that no path of level-0 links reaches
   double norm_min, norm_max;       // Euclidean norms of the kept vectors, live rows
   std::size_t duplicates;          // live rows whose vector equals that of an earlier live row
-  std::size_t vector_bytes, link_bytes,
+  std::size_t vector_bytes, code_bytes, link_bytes,
       other_bytes;  // of the rows that exist, in memory or mapped, and of the id table
+  double clamped;   // share of the components that the codes hold at the edge of their grid
 };
 
 class Index {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "build/round.h"
 #include "graph/reach.h"
 #include "walk/beam.h"
 #include "walk/query.h"

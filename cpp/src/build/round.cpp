@@ -1,11 +1,11 @@
 #include "build/round.h"
 
 #include <algorithm>
-#include <mutex>
 #include <optional>
-#include <tuple>
+#include <utility>
 #include <vector>
 
+#include "build/link_back.h"
 #include "hash.h"
 #include "threads.h"
 #include "walk/beam.h"
@@ -13,17 +13,6 @@
 
 namespace nearfield {
 namespace {
-
-// "target, take source as a link": what a new row says to each row that it links to.
-struct LinkBack {
-  Slot target;
-  std::int32_t level;
-  std::uint64_t entry;  // (distance, source), see walk/beam.h
-};
-
-bool operator<(const LinkBack& a, const LinkBack& b) {
-  return std::tie(a.target, a.level, a.entry) < std::tie(b.target, b.level, b.entry);
-}
 
 struct Round {
   State& state;
@@ -70,20 +59,6 @@ Beam take_result(const Round& round, WalkJob& job) {
   return {job.result.entries, round.ef, job.result.size};
 }
 
-// Among candidates that are equally far, every row has an order of its own: else all rows would link to the same one
-// of several copies of a vector, and the copies to each other in one way.
-void shuffle_ties(std::uint64_t* entries, std::size_t n, Slot row) {
-  const auto rank = [row](std::uint64_t entry) { return mix64(entry_slot(entry) ^ std::uint64_t{row} << 32); };
-  for (std::size_t i = 0; i < n;) {
-    std::size_t end = i + 1;
-    while (end < n && entries[end] >> 32 == entries[i] >> 32) ++end;
-    if (end - i > 1) {
-      std::sort(entries + i, entries + end, [&rank](std::uint64_t a, std::uint64_t b) { return rank(a) < rank(b); });
-    }
-    i = end;
-  }
-}
-
 // Rows of a round that are linked together: their searches take turns.
 constexpr std::size_t kTurns = 4;
 
@@ -110,7 +85,7 @@ void choose_links(Round& round, NewRow& row, int level, Beam beam) {
   std::vector<std::uint32_t> chosen(round.before.view.places0);
   std::vector<Slot> links(round.before.view.places0);
   const std::size_t n = round.with.walks->prune(round.with.view, beam.entries, beam.size, graph.places(level),
-                                                round.metric.prune_rule, scratch.decoded(), chosen.data());
+                                                round.metric.alpha_percent, scratch.decoded(), chosen.data());
   for (std::size_t i = 0; i < n; ++i) {
     const std::uint64_t entry = beam.entries[chosen[i]];
     links[i] = entry_slot(entry);
@@ -161,59 +136,6 @@ void link_rows(Round& round, std::size_t first, std::size_t n) {
   }
 }
 
-// Put the sources of one target into its row: appended where they fit, else chosen anew among all.
-void link_back(Round& round, const LinkBack* begin, const LinkBack* end) {
-  Graph& graph = round.state.graph;
-  const Slot target = begin->target;
-  const int level = begin->level;
-  const std::size_t places = graph.places(level);
-  std::uint32_t* row = graph.row(target, level);
-  const std::size_t old_links = degree(row, places);
-  const auto new_links = static_cast<std::size_t>(end - begin);
-  if (old_links + new_links <= places) {
-    for (std::size_t i = 0; i < new_links; ++i) {
-      __atomic_store_n(row + old_links + i, entry_slot(begin[i].entry), __ATOMIC_RELAXED);
-    }
-    return;
-  }
-  const ScratchPool::Lease scratch = round.pool.lend();
-  scratch->fit(0, 1, 1, places, round.metric.padded);
-  void* buffer = round.before.codes != nullptr ? static_cast<void*>(scratch->codes()) : scratch->query();
-  const void* query = round.with.query_of(target, buffer);
-  std::vector<std::uint32_t> keys(old_links);
-  round.with.walks->keys(round.with.view, query, row, old_links, keys.data());
-  std::vector<std::uint64_t> candidates;
-  candidates.reserve(old_links + new_links);
-  for (std::size_t i = 0; i < old_links; ++i) {
-    const std::uint8_t flags = __atomic_load_n(round.state.flags.at<std::uint8_t>(row[i]), __ATOMIC_ACQUIRE);
-    if ((flags & round.before.view.hide) == 0) candidates.push_back(make_entry(keys[i], row[i]));
-  }
-  for (const LinkBack* link = begin; link != end; ++link) candidates.push_back(link->entry);
-  std::sort(candidates.begin(), candidates.end());
-  shuffle_ties(candidates.data(), candidates.size(), target);
-  std::vector<std::uint32_t> chosen(places);
-  const std::size_t n = round.with.walks->prune(round.with.view, candidates.data(), candidates.size(), places,
-                                                round.metric.prune_rule, scratch->decoded(), chosen.data());
-  std::vector<Slot> links(n);
-  for (std::size_t i = 0; i < n; ++i) links[i] = entry_slot(candidates[chosen[i]]);
-  store_row(row, places, links.data(), n);
-}
-
-void link_all_back(Round& round, std::size_t num_threads) {
-  std::vector<LinkBack> all;
-  for (const std::vector<LinkBack>& of_row : round.links_back) all.insert(all.end(), of_row.begin(), of_row.end());
-  std::sort(all.begin(), all.end());
-  std::vector<std::size_t> groups;  // where a target's links begin, and the end
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    if (i == 0 || all[i].target != all[i - 1].target || all[i].level != all[i - 1].level) groups.push_back(i);
-  }
-  const std::size_t num_groups = groups.size();
-  groups.push_back(all.size());
-  parallel_for(num_groups, num_threads, [&](std::size_t, std::size_t group) {
-    link_back(round, all.data() + groups[group], all.data() + groups[group + 1]);
-  });
-}
-
 // After a failure: take the links to slots from `first` on out of the rows of those before it.
 void unlink(Graph& graph, std::size_t first) {
   for (std::size_t slot = 0; slot < first; ++slot) {
@@ -231,10 +153,6 @@ void unlink(Graph& graph, std::size_t first) {
 }
 
 }  // namespace
-
-void store_row(std::uint32_t* row, std::size_t places, const Slot* slots, std::size_t n) {
-  for (std::size_t i = 0; i < places; ++i) __atomic_store_n(row + i, i < n ? slots[i] : kNoSlot, __ATOMIC_RELAXED);
-}
 
 int level_of_slot(std::uint64_t seed, Slot slot, std::uint32_t M) {
   const std::uint64_t hash = mix64(seed ^ mix64(slot));
@@ -276,7 +194,9 @@ void link_round(State& state, const Metric& metric, ScratchPool& pool, std::size
     throw;
   }
   try {
-    link_all_back(round, num_threads);
+    std::vector<LinkBack> all;
+    for (const std::vector<LinkBack>& of_row : round.links_back) all.insert(all.end(), of_row.begin(), of_row.end());
+    link_back(state, metric, pool, round.with, round.before.view.hide, std::move(all), num_threads);
   } catch (...) {
     unlink(state.graph, first);
     state.unswept = first;  // rows may have lost the last link to them: the next add looks after all

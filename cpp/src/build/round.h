@@ -6,8 +6,7 @@
 //   2. adds the new rows before it, compared one by one: it sees all that a one-by-one insertion
 //      would have seen,
 //   3. chooses its links (walk/prune.h) and writes them into its own row, which nobody reads yet.
-// Then all links back are gathered, sorted by (target, level, distance, source), and each target's row is
-// rewritten once, by one thread. The order of insertion alone decides the result.
+// Then the rows that it links to are offered it in turn (build/link_back.h). The order of insertion alone decides the result.
 // (ParlayANN, arXiv 2305.04359, builds so with rounds of up to 2 % of the graph and without step 2.)
 #pragma once
 
@@ -37,8 +36,5 @@ int level_of_slot(std::uint64_t seed, Slot slot, std::uint32_t M);
 // (rows at and beyond `first` are never read); when memory ends while links back are written, some old links are gone.
 void link_round(State& state, const Metric& metric, ScratchPool& pool, std::size_t first, std::size_t last,
                 std::size_t replaced, std::size_t num_threads, const Poll& poll, Entry& entry);
-
-// Write a link row: the chosen slots, then kNoSlot, each word as a relaxed atomic.
-void store_row(std::uint32_t* row, std::size_t places, const Slot* slots, std::size_t n);
 
 }  // namespace nearfield

@@ -53,10 +53,6 @@ std::string text_of(float value) {
                      text_of(range.highest) + ": scale the vectors or use Float32" + which);
 }
 
-// Squared distances take alpha, and one minus a cosine is half of one. Inner products may be negative, where a factor
-// means nothing.
-PruneRule rule_of(Space space) { return space == Space::InnerProduct ? PruneRule{100, true} : PruneRule{110, false}; }
-
 }  // namespace
 
 Metric::Metric(const IndexConfig& config, const Level& simd_level)
@@ -68,7 +64,9 @@ Metric::Metric(const IndexConfig& config, const Level& simd_level)
       walks(&simd_level.walks[storage_row(config.storage)][config.space == Space::Euclidean ? 0 : 1]),
       code_walks(config.codes == Codes::None ? nullptr
                                              : &simd_level.code_walks[config.codes == Codes::Int4 ? 2 : config.space == Space::InnerProduct ? 1 : 0]),
-      prune_rule(rule_of(config.space)) {}
+      // Squared distances take alpha, and one minus a cosine is half of one. Inner products may be negative, where a
+      // factor means nothing.
+      alpha_percent(config.space == Space::InnerProduct ? 100 : 110) {}
 
 void Metric::normalize_into(const float* vector, float* unit) const {
   std::memcpy(unit, vector, dimensions * sizeof(float));

@@ -22,7 +22,7 @@ struct Metric {
   const Level* level;
   const Walks* walks;       // of the stored vectors
   const Walks* code_walks;  // of their codes; null where there are none
-  PruneRule prune_rule;  // by space
+  std::uint32_t alpha_percent;  // of pruning, by space (walk/prune.h)
 
   // Write `vector` as a query: at unit length in cosine space, zeros behind the last dimension. `query` has room for
   // `padded` floats. encode_query wants it so; walks of the stored vectors after scale_query.

@@ -47,7 +47,7 @@ inline Verdict judge(const WalkView& view, const void* candidate, std::uint32_t 
 
 template <class Kernel>
 std::size_t prune(const WalkView& view, const std::uint64_t* candidates, std::size_t n, std::size_t places,
-                  PruneRule rule, void* buffer, std::uint32_t* chosen) {
+                  std::uint32_t alpha_percent, void* buffer, std::uint32_t* chosen) {
   std::size_t num_kept = 0;
   std::size_t num_spare = 0;  // pruned ones that may fill, the nearest at the very end of `chosen`, before it the next
   for (std::size_t i = 0; i < n && num_kept < places; ++i) {
@@ -55,12 +55,12 @@ std::size_t prune(const WalkView& view, const std::uint64_t* candidates, std::si
     if (i + 1 < n) __builtin_prefetch(view.rows.row(entry_slot(candidates[i + 1])));
     const void* query = Kernel::query_of(row, view.rows.stride, buffer);
     const Verdict verdict =
-        judge<Kernel>(view, query, entry_key(candidates[i]), candidates, chosen, num_kept, rule.alpha_percent);
+        judge<Kernel>(view, query, entry_key(candidates[i]), candidates, chosen, num_kept, alpha_percent);
     const auto position = static_cast<std::uint32_t>(i);
     if (verdict == Verdict::kKept) {
       chosen[num_kept++] = position;  // over the furthest spare one, where there is no other place
       if (num_kept + num_spare > places) --num_spare;
-    } else if ((rule.fill || verdict == Verdict::kTied) && num_kept + num_spare < places) {
+    } else if (num_kept + num_spare < places) {
       chosen[places - ++num_spare] = position;
     }
   }

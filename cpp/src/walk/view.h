@@ -72,13 +72,6 @@ struct WalkJob {
   WalkResult result{};  // not hidden ones; hidden ones are walked through
 };
 
-// How links are chosen among candidates (prune.h).
-struct PruneRule {
-  std::uint32_t alpha_percent;  // at least 100: by which factor a kept neighbour must be nearer to a candidate than the
-                                // row is, to prune it
-  bool fill;                    // free places of a link row take pruned candidates
-};
-
 // The walks of one kind of rows and one metric. A query is prepared: padded with zeros, normalised or scaled or
 // encoded as the kernel wants (metric.h). Keys are unsigned numbers that sort like distances.
 struct Walks {
@@ -97,7 +90,9 @@ struct Walks {
   // from (prune.h). Returns how many; writes their positions, ascending, then those of candidates that fill free
   // places, ascending. `buffer` holds a query.
   std::size_t (*prune)(const WalkView&, const std::uint64_t* candidates, std::size_t n, std::size_t places,
-                       PruneRule rule, void* buffer, std::uint32_t* chosen);
+                       std::uint32_t alpha_percent, void* buffer, std::uint32_t* chosen);
+  // Whether a distance times alpha is less than another; alpha is left aside where it means nothing.
+  bool (*clearly_nearer)(std::uint32_t key, std::uint32_t than, std::uint32_t alpha_percent);
 };
 
 inline constexpr int kNumStorages = 3;  // Float32, Float8, E4M3, in this order

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -38,6 +39,7 @@ def command(
     ] = 12,
     ef_construction: Annotated[int, typer.Option(min=1, help="Beam width while building.")] = 200,
     storage: options.Storage = options.StorageName.float32,
+    codes: options.Codes = options.CodesName.auto,
     threads: options.Threads = -1,
     seed: Annotated[int, typer.Option(min=0, help="Of the graph's levels.")] = 1,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it will take.")] = False,
@@ -57,6 +59,7 @@ def command(
         "dimensions": found.dimensions,
         "space": space.value,
         "storage": storage.value,
+        "codes": codes.value,
         "M": m,
         "ef_construction": max(ef_construction, m),
         "seed": seed,
@@ -70,13 +73,23 @@ def command(
             message = f"{out.name}: Voyager's format has no place for text keys; write a .nf file"
             raise typer.BadParameter(message)
     if dry_run:
-        _show({"rows": found.count(), **described, **_memory(found, m, storage)}, json)
+        memory = nf.estimate_memory(
+            found.count(), found.dimensions, m, storage.value, space=space.value, codes=codes.value
+        )
+        sizes = asdict(memory) | {"total_bytes": memory.total_bytes}
+        _show({"rows": found.count(), **described, **sizes}, json)
         return
     if out is None:
         message = "name the file to write with -o, or ask for --dry-run"
         raise typer.BadParameter(message)
     index: Any = kind(
-        space.value, found.dimensions, m, ef_construction, seed, storage_data_type=storage.value
+        space.value,
+        found.dimensions,
+        m,
+        ef_construction,
+        seed,
+        storage_data_type=storage.value,
+        codes=codes.value,
     )
     total = None if quiet else found.count()
     with output.progress("building", quiet, total) as report:
@@ -101,16 +114,6 @@ def _some(source: Source, where: str | None) -> Iterator[Chunk]:
         raise InvalidInput(message)
     yield first
     yield from chunks
-
-
-def _memory(source: Source, m: int, storage: options.StorageName) -> dict[str, int]:
-    memory = nf.estimate_memory(source.count(), source.dimensions, m, storage.value)
-    return {
-        "vector_bytes": memory.vector_bytes,
-        "link_bytes": memory.link_bytes,
-        "other_bytes": memory.other_bytes,
-        "total_bytes": memory.total_bytes,
-    }
 
 
 def _show(values: dict[str, Any], json: bool) -> None:

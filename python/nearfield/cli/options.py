@@ -25,6 +25,15 @@ class StorageName(enum.StrEnum):
     e4m3 = "e4m3"
 
 
+class CodesName(enum.StrEnum):
+    """Names of codes, as flags."""
+
+    auto = "auto"
+    none = "none"
+    int8 = "int8"
+    int4 = "int4"
+
+
 IndexFile: TypeAlias = Annotated[Path, typer.Argument(help="An index file.", show_default=False)]
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 Quiet: TypeAlias = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no notes.")]
@@ -51,5 +60,13 @@ Storage: TypeAlias = Annotated[
         "--storage",
         case_sensitive=False,
         help="float8 (-1 to 1) and e4m3 take a quarter of the memory and cost recall.",
+    ),
+]
+Codes: TypeAlias = Annotated[
+    CodesName,
+    typer.Option(
+        "--codes",
+        case_sensitive=False,
+        help="What queries compare on their way: 8 or 4 bits a dimension beside the vectors.",
     ),
 ]

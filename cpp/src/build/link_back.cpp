@@ -1,0 +1,155 @@
+#include "build/link_back.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "hash.h"
+#include "threads.h"
+#include "walk/beam.h"
+
+namespace nearfield {
+namespace {
+
+bool comes_before(const LinkBack& a, const LinkBack& b) {
+  return std::tie(a.target, a.level, a.entry) < std::tie(b.target, b.level, b.entry);
+}
+
+// A row while it takes links.
+struct Row {
+  const Metric& metric;
+  const Reading& with;
+  Scratch& scratch;
+  Slot slot;
+  std::size_t places;
+  // As prune() leaves them: the kept ones, ascending, then those that fill free places, ascending.
+  std::vector<std::uint64_t> links;
+  std::size_t num_kept;
+};
+
+// Choose anew among all that the row has and is offered.
+void choose_anew(Row& row, const LinkBack* begin, const LinkBack* end) {
+  std::vector<std::uint64_t> candidates = std::move(row.links);
+  for (const LinkBack* link = begin; link != end; ++link) candidates.push_back(link->entry);
+  std::sort(candidates.begin(), candidates.end());
+  shuffle_ties(candidates.data(), candidates.size(), row.slot);
+  std::vector<std::uint32_t> chosen(row.places);
+  const std::size_t n = row.with.walks->prune(row.with.view, candidates.data(), candidates.size(), row.places,
+                                              row.metric.alpha_percent, row.scratch.decoded(), chosen.data());
+  row.links.clear();
+  for (std::size_t i = 0; i < n; ++i) row.links.push_back(candidates[chosen[i]]);
+}
+
+// One more for a full row whose links are in the order of prune(): a tenth of the work of choosing anew, which comes to
+// the same but for links that had been pruned only by one that is pruned now.
+void admit(Row& row, std::uint64_t entry) {
+  std::vector<std::uint64_t>& links = row.links;
+  const auto kept_end = links.begin() + static_cast<std::ptrdiff_t>(row.num_kept);
+  std::vector<Slot> slots(row.num_kept);
+  std::vector<std::uint32_t> between(row.num_kept);
+  std::transform(links.begin(), kept_end, slots.begin(), [](std::uint64_t link) { return entry_slot(link); });
+  const void* query = row.with.query_of(entry_slot(entry), row.scratch.decoded());
+  row.with.walks->keys(row.with.view, query, slots.data(), row.num_kept, between.data());
+  const std::uint32_t key = entry_key(entry);
+  const std::uint32_t alpha = row.metric.alpha_percent;
+  std::vector<std::uint64_t> kept, spare(kept_end, links.end());
+  bool is_kept = true;
+  std::size_t i = 0;
+  for (; i < row.num_kept && entry_key(links[i]) <= key; ++i) {
+    const bool tied = entry_key(links[i]) == key && between[i] <= key;
+    if (tied || row.with.walks->clearly_nearer(between[i], key, alpha)) is_kept = false;
+    kept.push_back(links[i]);
+  }
+  if (is_kept) kept.push_back(entry);
+  for (; i < row.num_kept; ++i) {
+    const bool pruned = is_kept && row.with.walks->clearly_nearer(between[i], entry_key(links[i]), alpha);
+    (pruned ? spare : kept).push_back(links[i]);
+  }
+  if (!is_kept) spare.push_back(entry);
+  std::sort(spare.begin(), spare.end());
+  links = std::move(kept);
+  row.num_kept = std::min(links.size(), row.places);
+  links.insert(links.end(), spare.begin(), spare.end());
+  links.resize(row.places);
+}
+
+// Where the kept ones end: at the one place where a link is nearer than the one before it. Beyond `n` where there are
+// more such places: something was appended since.
+std::size_t end_of_kept(const std::vector<std::uint64_t>& links) {
+  std::size_t end = links.size();
+  for (std::size_t i = 1; i < links.size(); ++i) {
+    if (entry_key(links[i]) >= entry_key(links[i - 1])) continue;
+    if (end != links.size()) return links.size() + 1;
+    end = i;
+  }
+  return end;
+}
+
+// Put the sources of one target into its row: appended where they fit.
+void link_back_to(State& state, const Metric& metric, ScratchPool& pool, const Reading& with, std::uint8_t gone,
+                  const LinkBack* begin, const LinkBack* end) {
+  Graph& graph = state.graph;
+  const Slot target = begin->target;
+  const std::size_t places = graph.places(begin->level);
+  std::uint32_t* stored = graph.row(target, begin->level);
+  const std::size_t old_links = degree(stored, places);
+  const auto new_links = static_cast<std::size_t>(end - begin);
+  if (old_links + new_links <= places) {
+    for (std::size_t i = 0; i < new_links; ++i) {
+      __atomic_store_n(stored + old_links + i, entry_slot(begin[i].entry), __ATOMIC_RELAXED);
+    }
+    return;
+  }
+  const ScratchPool::Lease scratch = pool.lend();
+  scratch->fit(0, 1, 1, places, metric.padded);
+  Row row{metric, with, *scratch, target, places, {}, 0};
+  void* buffer = with.codes != nullptr ? static_cast<void*>(scratch->codes()) : scratch->query();
+  std::vector<std::uint32_t> keys(old_links);
+  with.walks->keys(with.view, with.query_of(target, buffer), stored, old_links, keys.data());
+  for (std::size_t i = 0; i < old_links; ++i) {
+    const std::uint8_t flags = __atomic_load_n(state.flags.at<std::uint8_t>(stored[i]), __ATOMIC_ACQUIRE);
+    if ((flags & gone) == 0) row.links.push_back(make_entry(keys[i], stored[i]));
+  }
+  row.num_kept = end_of_kept(row.links);
+  if (row.links.size() == places && row.num_kept <= places) {
+    for (const LinkBack* link = begin; link != end; ++link) admit(row, link->entry);
+  } else {
+    choose_anew(row, begin, end);
+  }
+  std::vector<Slot> slots(row.links.size());
+  std::transform(row.links.begin(), row.links.end(), slots.begin(), [](std::uint64_t link) { return entry_slot(link); });
+  store_row(stored, places, slots.data(), slots.size());
+}
+
+}  // namespace
+
+void link_back(State& state, const Metric& metric, ScratchPool& pool, const Reading& with, std::uint8_t gone,
+               std::vector<LinkBack> all, std::size_t num_threads) {
+  std::sort(all.begin(), all.end(), comes_before);
+  std::vector<std::size_t> groups;  // where a target's links begin, and the end
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (i == 0 || all[i].target != all[i - 1].target || all[i].level != all[i - 1].level) groups.push_back(i);
+  }
+  const std::size_t num_groups = groups.size();
+  groups.push_back(all.size());
+  parallel_for(num_groups, num_threads, [&](std::size_t, std::size_t group) {
+    link_back_to(state, metric, pool, with, gone, all.data() + groups[group], all.data() + groups[group + 1]);
+  });
+}
+
+void store_row(std::uint32_t* row, std::size_t places, const Slot* slots, std::size_t n) {
+  for (std::size_t i = 0; i < places; ++i) __atomic_store_n(row + i, i < n ? slots[i] : kNoSlot, __ATOMIC_RELAXED);
+}
+
+void shuffle_ties(std::uint64_t* entries, std::size_t n, Slot row) {
+  const auto rank = [row](std::uint64_t entry) { return mix64(entry_slot(entry) ^ std::uint64_t{row} << 32); };
+  for (std::size_t i = 0; i < n;) {
+    std::size_t end = i + 1;
+    while (end < n && entries[end] >> 32 == entries[i] >> 32) ++end;
+    if (end - i > 1) {
+      std::sort(entries + i, entries + end, [&rank](std::uint64_t a, std::uint64_t b) { return rank(a) < rank(b); });
+    }
+    i = end;
+  }
+}
+
+}  // namespace nearfield
