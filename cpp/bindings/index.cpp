@@ -63,14 +63,21 @@ py::array_t<Id> add(Index& index, const Array<float>& vectors, const std::option
   return out;
 }
 
+// The caller's array for results, or a new one.
+template <class T>
+py::array_t<T> output(const py::object& given, const std::vector<py::ssize_t>& shape) {
+  if (given.is_none()) return py::array_t<T>(shape);
+  return py::reinterpret_borrow<py::array_t<T>>(given);  // as nearfield._arrays has checked it
+}
+
 py::tuple query(const Index& index, const Array<float>& vectors, std::size_t k, std::size_t ef,
-                std::int64_t num_threads) {
+                std::int64_t num_threads, const py::object& ids_to, const py::object& distances_to) {
   const Vectors in = vectors_of(vectors, index.config().dimensions, "vectors");
   const auto rows = static_cast<py::ssize_t>(in.rows);
   const auto columns = static_cast<py::ssize_t>(k);
   const auto shape = in.single ? std::vector<py::ssize_t>{columns} : std::vector<py::ssize_t>{rows, columns};
-  py::array_t<Id> ids(shape);
-  py::array_t<float> distances(shape);
+  py::array_t<Id> ids = output<Id>(ids_to, shape);
+  py::array_t<float> distances = output<float>(distances_to, shape);
   std::vector<std::uint32_t> counts(in.rows, static_cast<std::uint32_t>(k));
   QueryCounters counters;
   if (k > 0 && in.rows > 0) {
@@ -181,7 +188,8 @@ void bind_index(py::module_& module) {
                                return py::make_tuple(c.slots, c.live, c.marked, c.superseded);
                              })
       .def("add", &add, py::arg("vectors"), py::arg("ids"), py::arg("num_threads"), py::arg("progress"))
-      .def("query", &query, py::arg("vectors"), py::arg("k"), py::arg("ef"), py::arg("num_threads"))
+      .def("query", &query, py::arg("vectors"), py::arg("k"), py::arg("ef"), py::arg("num_threads"),
+           py::arg("ids"), py::arg("distances"))
       .def("contains", &Index::contains, py::arg("id"), released)
       .def("holds", &Index::holds, py::arg("id"), released)
       .def("get_vectors", &get_vectors, py::arg("ids"))

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from nearfield._arrow import arrow_column, is_arrow
 from nearfield.errors import DimensionMismatch, InvalidInput, NotFinite
 from nearfield.neighbors import NO_ID
-from nearfield.typing import IdsLike, Vectors, VectorsLike
+from nearfield.typing import Distances, Ids, IdsLike, Vectors, VectorsLike
 
 __all__ = ["as_count", "as_id", "as_ids", "as_threads", "as_vectors", "as_whole"]
 
@@ -413,3 +413,53 @@ def as_threads(given: object) -> int:
         message = f"num_threads is {given!r}; expected a whole number, or -1 for all cores"
         raise TypeError(message) from None
     return min(number, 2**31) if number > 0 else -1
+
+
+def as_outputs(given: object, queries: tuple[int, ...], k: int) -> tuple[Ids, Distances]:
+    """Check the arrays that a caller wants results written to.
+
+    Parameters
+    ----------
+    given : tuple of two ndarrays
+        For ids and for distances.
+    queries : tuple of int
+        () for one query, (n,) for a batch.
+    k : int
+        Neighbours of each.
+
+    Returns
+    -------
+    tuple of two ndarrays
+        The same arrays.
+
+    Raises
+    ------
+    InvalidInput
+        Another dtype or shape, not C-contiguous, read-only, or one array for both.
+    TypeError
+        Not a tuple of two arrays.
+    """
+    if not isinstance(given, tuple | list) or len(given) != 2:
+        message = f"out is {type(given).__name__}; expected a tuple of two arrays (ids, distances)"
+        raise TypeError(message)
+    shape = (*queries, k)
+    for name, array, dtype in zip(
+        ("ids", "distances"), given, (np.uint64, np.float32), strict=True
+    ):
+        if not isinstance(array, np.ndarray):
+            message = f"out: {name} is {type(array).__name__}; expected an ndarray"
+            raise TypeError(message)
+        fits = array.dtype == dtype and array.shape == shape
+        if not (
+            fits and array.flags.c_contiguous and array.flags.writeable and array.flags.aligned
+        ):
+            message = (
+                f"out: {name} is {array.dtype}{list(array.shape)}; expected {np.dtype(dtype)}"
+                f"{list(shape)}, C-contiguous, aligned and writable"
+            )
+            raise InvalidInput(message)
+    ids, distances = given
+    if np.may_share_memory(ids, distances):
+        message = "out: ids and distances share memory; expected two arrays"
+        raise InvalidInput(message)
+    return ids, distances

@@ -70,7 +70,13 @@ class Index:
         progress: Callable[[int, int], object] | None,
     ) -> NDArray[np.uint64]: ...
     def query(
-        self, vectors: NDArray[np.float32], k: int, ef: int, num_threads: int
+        self,
+        vectors: NDArray[np.float32],
+        k: int,
+        ef: int,
+        num_threads: int,
+        ids: NDArray[np.uint64] | None,
+        distances: NDArray[np.float32] | None,
     ) -> tuple[NDArray[np.uint64], NDArray[np.float32], NDArray[np.uint32] | None, int, int]:
         """(ids, distances, results per row or None if all are k, distances computed, hops)."""
     def contains(self, id: int) -> bool: ...

@@ -9,7 +9,15 @@ import numpy as np
 
 from nearfield import _files
 from nearfield._adding import add_rows
-from nearfield._arrays import as_count, as_id, as_ids, as_threads, as_vectors, as_whole
+from nearfield._arrays import (
+    as_count,
+    as_id,
+    as_ids,
+    as_outputs,
+    as_threads,
+    as_vectors,
+    as_whole,
+)
 from nearfield._core import Index as Core
 from nearfield._keys import ATTACHMENT as KEYS
 from nearfield.errors import FileMismatch, InvalidInput
@@ -20,7 +28,9 @@ from nearfield.stats import IndexStats, stats_of
 from nearfield.typing import (
     Chunks,
     CodesName,
+    Distances,
     FileFormat,
+    Ids,
     IdsLike,
     IfShort,
     Progress,
@@ -309,6 +319,7 @@ class Index:
         query_ef: int | None = -1,
         *,
         if_short: IfShort = "raise",
+        out: tuple[Ids, Distances] | None = None,
     ) -> Neighbors:
         """Find the ``k`` nearest stored vectors to each query.
 
@@ -328,6 +339,10 @@ class Index:
             When fewer than ``k`` live vectors exist: raise as Voyager does, or fill with
             `nearfield.NO_ID` and infinite distances. ``counts`` of the result tells how many are
             valid.
+        out : tuple of two ndarrays, optional
+            Arrays for ids (uint64) and distances (float32), C-contiguous and of the result's shape.
+            They are filled and returned, so a loop need not make new ones. After an error their
+            content is undefined.
 
         Returns
         -------
@@ -341,7 +356,8 @@ class Index:
         DimensionMismatch
             A wrong width.
         InvalidInput
-            NaN or infinity (`NotFinite`), a wrong number of axes, or ``query_ef`` from 1 to k-1.
+            NaN or infinity (`NotFinite`), a wrong number of axes, ``query_ef`` from 1 to k-1, or an
+            array in ``out`` that does not fit.
         TooFewNeighbors
             Fewer than ``k`` live vectors exist; ``partial`` holds what was found (None for ``k``
             beyond 65,536, which is refused before anything is looked for).
@@ -387,7 +403,8 @@ class Index:
             raise InvalidInput(message)
         if k > LARGE_K:
             self._check_large_k(k, if_short)
-        found = self._core.query(vectors, k, ef, num_threads)
+        ids, distances = (None, None) if out is None else as_outputs(out, vectors.shape[:-1], k)
+        found = self._core.query(vectors, k, ef, num_threads, ids, distances)
         result = Neighbors(found[:2])
         result._found = found
         if found[2] is not None and if_short == "raise":

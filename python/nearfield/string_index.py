@@ -21,7 +21,15 @@ from nearfield.index import LARGE_K, Index
 from nearfield.neighbors import NO_ID, KeyNeighbors, Neighbors, too_few
 from nearfield.spaces import Space, StorageDataType
 from nearfield.stats import IndexStats
-from nearfield.typing import FileFormat, IfShort, Progress, VectorLike, Vectors, VectorsLike
+from nearfield.typing import (
+    CodesName,
+    FileFormat,
+    IfShort,
+    Progress,
+    VectorLike,
+    Vectors,
+    VectorsLike,
+)
 
 if TYPE_CHECKING:
     from nearfield.tune import Tuning

@@ -159,7 +159,21 @@ def field_cases(bases: list[Base], rng: np.random.Generator) -> list[tuple[str, 
 
 def content_edge(rng: np.random.Generator, code: str, count: int) -> int:
     top = 2 ** (8 * struct.calcsize(code))
-    special = [0, 1, 2, 3, 40, 41, 255, max(count, 1) - 1, count, count + 1, top - 1, top - 2, top // 2]
+    special = [
+        0,
+        1,
+        2,
+        3,
+        40,
+        41,
+        255,
+        max(count, 1) - 1,
+        count,
+        count + 1,
+        top - 1,
+        top - 2,
+        top // 2,
+    ]
     special += [0x7F800000, 0x7FC00000, 0xFF800001, 0xFEFEFEFE, 2**31, int(rng.integers(count + 1))]
     return int(rng.choice(np.array(special, dtype=np.uint64))) % top
 

@@ -19,16 +19,24 @@ constexpr std::align_val_t kAlignment{64};
 // From here on memory comes from the system: zero pages cost nothing until they are touched, and a
 // huge page (2 MiB) can back them.
 constexpr std::size_t kSystemBytes = std::size_t{1} << 20;
+constexpr std::size_t kHugePage = std::size_t{1} << 21;
 
 std::size_t whole_pages(std::size_t bytes) {
   const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
   return (bytes + page - 1) / page * page;
 }
 
+// A huge page backs only what begins where one begins: from there on, the rest is given back.
 std::byte* map_anonymous(std::size_t bytes) {
-  void* data = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  const std::size_t spare = bytes >= kHugePage ? kHugePage : 0;
+  void* data = mmap(nullptr, bytes + spare, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (data == MAP_FAILED) throw std::bad_alloc();
-  return static_cast<std::byte*>(data);
+  auto* begin = static_cast<std::byte*>(data);
+  if (spare == 0) return begin;
+  const std::size_t before = (kHugePage - reinterpret_cast<std::uintptr_t>(begin) % kHugePage) % kHugePage;
+  if (before > 0) munmap(begin, before);
+  if (spare > before) munmap(begin + before + bytes, spare - before);
+  return begin + before;
 }
 
 }  // namespace
