@@ -58,10 +58,9 @@ struct Table {
       metric.encode(vectors.data() + row * metric.dimensions, unit.data(), memory.data() + row * row_bytes);
     }
   }
-  WalkView view(const Metric& metric) const {
+  WalkView view() const {
     WalkView view;
-    view.vectors = {bases.data(), row_bytes};
-    view.dimensions = metric.padded;
+    view.rows = {bases.data(), row_bytes};
     view.count = rows;
     return view;
   }
@@ -94,9 +93,10 @@ void check_metric(const IndexConfig& config) {
     const Guarded prepared(metric.padded * sizeof(float));
     auto* q = reinterpret_cast<float*>(prepared.data());
     metric.prepare(query.data(), q);
+    metric.scale_query(q);
     Slot slots[kRows] = {0, 1, 2, 3, 4, 5, 6};
     std::vector<float> found(kRows);
-    metric.walks->distances(table.view(metric), q, slots, kRows, found.data());
+    metric.distances(table.view(), q, slots, kRows, found.data());
     std::vector<float> row(config.dimensions);
     for (std::size_t i = 0; i < kRows; ++i) {
       metric.decode(table.memory.data() + i * table.row_bytes, row.data());
@@ -135,11 +135,10 @@ void every_byte_decodes_alike_in_lanes_and_table() {
         std::uintptr_t bases[kNumSegments + 1];
         for (std::uintptr_t& base : bases) base = reinterpret_cast<std::uintptr_t>(row);
         WalkView view;
-        view.vectors = {bases, sizeof(row)};
-        view.dimensions = 16;
+        view.rows = {bases, sizeof(row)};
         const Slot slot = 0;
         float distance = 0;
-        metric.walks->distances(view, query, &slot, 1, &distance);
+        metric.distances(view, query, &slot, 1, &distance);
         check_near(distance, 1.0 - value, 1e-6 * (1 + std::fabs(value)), name + ", byte " + std::to_string(byte));
       }
     });
