@@ -66,6 +66,7 @@ void publish(State& state, ScratchPool& pool, std::unique_ptr<CodePlane> codes) 
 
 std::uint64_t keep_codes(State& state, const Metric& metric, ScratchPool& pool, std::size_t first, std::size_t last,
                          std::size_t num_threads) {
+  free_retired_codes(state, pool);  // those whose readers have left by now
   CodePlane* now = state.code_plane.get();
   std::uint64_t new_outside = now == nullptr ? 0 : outside(state, metric, now->grid, first, last, num_threads);
   const bool has_drifted = now != nullptr && new_outside * kOutsideOne > (last - first) * metric.dimensions &&
