@@ -12,11 +12,14 @@ namespace nearfield {
 namespace {
 
 constexpr std::size_t kRowsPerStep = 256;  // of a parallel loop
-// One component in so many new ones outside the grid: time to look at it again. 20 times what a fit leaves outside.
+// One component in so many new ones outside the grid, and a share of them so many times that of the old ones (4 bits
+// leave some in a hundred outside when they are fitted): time to look at it again.
 constexpr std::uint64_t kOutsideOne = 1000;
+constexpr std::uint64_t kOutsideTimes = 2;
 // Fitting and writing all codes costs a hundredth of linking as many rows; after so many it is noise.
 constexpr std::size_t kLeastShare = 64;
-// A grid is kept while it serves: not more than one component in 5,000 outside, steps no more than 1.25 times too wide.
+// A grid is kept while it serves: steps no more than 1.25 times too wide, and not more than one component in 5,000
+// outside, or half as many again as one that is fitted now would leave there.
 constexpr std::uint64_t kKeptOutsideOne = 5000;
 constexpr float kKeptSteps = 1.25f;
 
@@ -54,6 +57,22 @@ void encode_rows(const State& state, const Metric& metric, CodePlane& codes, std
   });
 }
 
+bool has_drifted(const CodePlane& codes, std::uint64_t new_outside, std::size_t first, std::size_t last,
+                 std::size_t dimensions) {
+  return new_outside * kOutsideOne > (last - first) * dimensions &&
+         new_outside * first > kOutsideTimes * codes.num_outside * (last - first) &&
+         (first - codes.num_fitted) * kLeastShare >= first;
+}
+
+// Whether the present grid is about as good for slots [0, last), of whose components so many lie outside, as one that
+// is fitted to them.
+bool still_serves(const State& state, const Metric& metric, const Grid& present, const Grid& fitted,
+                  std::uint64_t num_outside, std::size_t last, std::size_t num_threads) {
+  if (present.step > kKeptSteps * fitted.step) return false;
+  if (num_outside * kKeptOutsideOne <= last * metric.dimensions) return true;
+  return num_outside * 2 <= outside(state, metric, fitted, 0, last, num_threads) * 3;
+}
+
 void publish(State& state, ScratchPool& pool, std::unique_ptr<CodePlane> codes) {
   state.retired_codes.reserve(state.retired_codes.size() + 1);
   state.codes.store(codes.get());
@@ -69,17 +88,13 @@ std::uint64_t keep_codes(State& state, const Metric& metric, ScratchPool& pool, 
   free_retired_codes(state, pool);  // those whose readers have left by now
   CodePlane* now = state.code_plane.get();
   std::uint64_t new_outside = now == nullptr ? 0 : outside(state, metric, now->grid, first, last, num_threads);
-  const bool has_drifted = now != nullptr && new_outside * kOutsideOne > (last - first) * metric.dimensions &&
-                           (first - now->num_fitted) * kLeastShare >= first;
-  if (now == nullptr || std::bit_width(first) != std::bit_width(last) || has_drifted) {
+  if (now == nullptr || std::bit_width(first) != std::bit_width(last) ||
+      has_drifted(*now, new_outside, first, last, metric.dimensions)) {
     std::vector<float> buffer(metric.padded);
-    Grid grid = fit_grid(state.config.codes, metric.space, metric.dimensions, metric.padded, last, [&](std::size_t slot) {
-      return metric.held(state.vectors.row(slot), buffer.data());
-    });
-    const bool serves =
-        now != nullptr && (now->num_outside + new_outside) * kKeptOutsideOne <= last * metric.dimensions &&
-        now->grid.step <= kKeptSteps * grid.step;
-    if (serves) {
+    Grid grid = fit_grid(state.config.codes, metric.space, metric.dimensions, metric.padded, last,
+                         [&](std::size_t slot) { return metric.held(state.vectors.row(slot), buffer.data()); });
+    if (now != nullptr &&
+        still_serves(state, metric, now->grid, grid, now->num_outside + new_outside, last, num_threads)) {
       now->num_fitted = first;
     } else {
       auto fitted = std::make_unique<CodePlane>(std::move(grid), metric.dimensions);
