@@ -18,18 +18,39 @@ float quantile(std::vector<float>& values, double share) {
   return values[static_cast<std::size_t>(at)];
 }
 
-// Half the range, among some quantiles of the distances from the middle, that makes the squared error least: rounding to
-// `levels` values inside, holding at the edge outside.
-float best_half(std::vector<float>& distances, double levels) {
+// How far a row may be off before that no longer matters: as far as two ordinary rows lie apart. So one row that lies
+// far from all others does not widen the steps of all others, while components that every row has a few of stay inside.
+double most_of_row(const std::vector<float>& distances, std::size_t rows) {
+  std::vector<float> squares(rows, 0.0f);
+  for (std::size_t i = 0; i < distances.size(); ++i) squares[i % rows] += distances[i] * distances[i];
+  const double apart = 2.0 * static_cast<double>(quantile(squares, 0.5));
+  return apart > 0 ? apart : std::numeric_limits<double>::infinity();
+}
+
+// Half the range, among some quantiles of the distances from the middle, that makes the squared error least: rounding
+// to `levels` values inside, holding at the edge outside. Distances stand dimension by dimension, `rows` in each.
+float best_half(const std::vector<float>& distances, std::size_t rows, double levels) {
+  std::vector<float> reordered = distances;
+  const double most = most_of_row(distances, rows);
+  std::vector<double> errors(rows);  // outside, of each row
   float best = 0;
   double least = std::numeric_limits<double>::infinity();
   for (const double share : {0.95, 0.97, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9999, 1.0}) {
-    const float half = quantile(distances, share);
+    const float half = quantile(reordered, share);
     const double step = 2.0 * half / (levels - 1);
     double error = 0;
-    for (const float x : distances) {
-      error += x > half ? (static_cast<double>(x) - half) * (static_cast<double>(x) - half) : step * step / 12;
+    std::fill(errors.begin(), errors.end(), 0.0);
+    for (std::size_t d = 0; d < distances.size(); d += rows) {
+      for (std::size_t row = 0; row < rows; ++row) {
+        const float x = distances[d + row];
+        if (x > half) {
+          errors[row] += (static_cast<double>(x) - half) * (static_cast<double>(x) - half);
+        } else {
+          error += step * step / 12;
+        }
+      }
     }
+    for (const double outside : errors) error += std::min(outside, most);
     if (error < least) {
       least = error;
       best = half;
@@ -71,7 +92,7 @@ Grid fit_grid(Codes codes, Space space, std::size_t dimensions, std::size_t padd
     return grid;
   }
   const bool nibbles = codes == Codes::Int4;
-  const float half = best_half(distances, nibbles ? 16 : 128);
+  const float half = best_half(distances, sampled, nibbles ? 16 : 128);
   grid.step = half * 2.0f / (nibbles ? 120.0f : 127.0f);
   for (std::size_t d = 0; d < dimensions; ++d) grid.origin[d] = middle[d] - half;
   return grid;
