@@ -22,7 +22,10 @@ ROOT = Path(__file__).parent
 BUILD = ROOT / "build"
 TESTS = "nearfield_tests"
 # What is worth running where a run is slow: not the thousands of hostile files.
-EMULATED = ("planes:", "graph:", "kernels:", "threads:", "index:", "mapped:")
+EMULATED = (
+    "planes:", "graph:", "kernels:", "codes:", "grid:", "walk:", "recode:", "threads:", "index:",
+    "mapped:",
+)  # fmt: skip
 ALL_BUT_HOSTILE = (*EMULATED, "fork:")
 ARM_CPUS = ("cortex-a53", "cortex-a76")  # without and with the dot product instructions
 SANITIZER_OPTIONS = {

@@ -1,7 +1,4 @@
 // Every kernel of every level against float64, and all levels against each other bit by bit.
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <cmath>
 #include <cstring>
 #include <string>
@@ -10,6 +7,7 @@
 #include "check.h"
 #include "codes/codes.h"
 #include "fixtures.h"
+#include "guarded.h"
 #include "walk/metric.h"
 
 namespace nearfield::test {
@@ -24,27 +22,6 @@ std::vector<std::uint32_t> widths() {
   for (const std::uint32_t d : {96u, 100u, 128u, 200u, 384u, 768u, 1536u}) all.push_back(d);
   return all;
 }
-
-// Memory whose last byte is followed by a page that must not be touched.
-class Guarded {
- public:
-  explicit Guarded(std::size_t bytes) {
-    const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-    mapped_ = (bytes + page - 1) / page * page + page;
-    base_ = static_cast<std::byte*>(mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-    mprotect(base_ + mapped_ - page, page, PROT_NONE);
-    data_ = base_ + mapped_ - page - bytes;
-  }
-  Guarded(const Guarded&) = delete;
-  Guarded& operator=(const Guarded&) = delete;
-  ~Guarded() { munmap(base_, mapped_); }
-  std::byte* data() const { return data_; }
-
- private:
-  std::byte* base_;
-  std::byte* data_;
-  std::size_t mapped_;
-};
 
 // `rows` encoded rows behind each other, as a plane with one segment would hold them.
 struct Table {

@@ -9,6 +9,8 @@
 #include <simde/x86/avx512.h>
 #include <simde/x86/fma.h>
 
+#include <cstdint>
+
 typedef simde__mmask16 __mmask16;
 
 inline __m512i _mm512_cvtepi8_epi32(__m128i bytes) {
@@ -30,6 +32,13 @@ inline __m512 _mm512_cvtepi32_ps(__m512i numbers) {
   const simde__m512i_private in = simde__m512i_to_private(numbers);
   for (int i = 0; i < 16; ++i) out.f32[i] = static_cast<float>(in.i32[i]);
   return simde__m512_from_private(out);
+}
+
+inline __m128i _mm512_cvtepi32_epi8(__m512i numbers) {
+  const simde__m512i_private in = simde__m512i_to_private(numbers);
+  simde__m128i_private out;
+  for (int i = 0; i < 16; ++i) out.i8[i] = static_cast<std::int8_t>(in.i32[i] & 0xFF);
+  return simde__m128i_from_private(out);
 }
 
 inline __m256i _mm256_dpbusd_avx_epi32(__m256i sum, __m256i a, __m256i b) {
