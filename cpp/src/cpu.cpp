@@ -1,6 +1,11 @@
 #include "nearfield/cpu.h"
 
 #include <atomic>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#elif defined(__linux__)
+#include <sys/auxv.h>
+#endif
 
 #include "nearfield/error.h"
 #include "walk/metric.h"
@@ -11,12 +16,29 @@ namespace nearfield {
 extern const Level level_scalar;
 #if defined(__x86_64__)
 extern const Level level_avx2;
+extern const Level level_avxvnni;
 extern const Level level_avx512;
 #elif defined(__aarch64__)
 extern const Level level_neon;
+extern const Level level_neondot;
 #endif
 
 namespace {
+
+#if defined(__x86_64__)
+// Asked of the CPU, since clang's built-in learnt the name only later. Whether the system saves the registers is part
+// of the question for AVX2.
+bool has_avxvnni() {
+  constexpr unsigned kAvxVnni = 1u << 4;
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  const bool has_more = __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0 && eax >= 1;
+  return has_more && __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0 && (eax & kAvxVnni) != 0;
+}
+#elif defined(__aarch64__) && defined(__linux__)
+bool has_dot_product() { return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0; }
+#elif defined(__aarch64__)
+bool has_dot_product() { return false; }  // no one way to ask
+#endif
 
 // What this CPU can run, slowest first. The compiler's built-in also asks the system whether it saves
 // the wide registers (XGETBV).
@@ -24,12 +46,14 @@ std::vector<const Level*> runnable_levels() {
   std::vector<const Level*> levels{&level_scalar};
 #if defined(__x86_64__)
   if (__builtin_cpu_supports("avx2")) levels.push_back(&level_avx2);
+  if (__builtin_cpu_supports("avx2") && has_avxvnni()) levels.push_back(&level_avxvnni);
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
       __builtin_cpu_supports("avx512vnni")) {
     levels.push_back(&level_avx512);
   }
 #elif defined(__aarch64__)
   levels.push_back(&level_neon);  // part of armv8-a
+  if (has_dot_product()) levels.push_back(&level_neondot);
 #endif
   return levels;
 }

@@ -17,7 +17,9 @@ def available() -> list[str]:
     Returns
     -------
     list of str
-        "scalar" always, then "avx2", "avx512" or "neon".
+        "scalar" always. On x86-64 then "avx2", "avxvnni" (AVX2 with AVX-VNNI) and "avx512"
+        (AVX-512 F, BW, VL and VNNI; a CPU with AVX-512 but without VNNI uses "avx2"). On ARM64
+        "neon" and "neondot" (with the dot product of ARMv8.2).
 
     Examples
     --------

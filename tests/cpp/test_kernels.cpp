@@ -1,7 +1,4 @@
 // Every kernel of every level against float64, and all levels against each other bit by bit.
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <cmath>
 #include <cstring>
 #include <string>
@@ -10,6 +7,7 @@
 #include "check.h"
 #include "codes/codes.h"
 #include "fixtures.h"
+#include "guarded.h"
 #include "walk/metric.h"
 
 namespace nearfield::test {
@@ -25,27 +23,6 @@ std::vector<std::uint32_t> widths() {
   return all;
 }
 
-// Memory whose last byte is followed by a page that must not be touched.
-class Guarded {
- public:
-  explicit Guarded(std::size_t bytes) {
-    const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-    mapped_ = (bytes + page - 1) / page * page + page;
-    base_ = static_cast<std::byte*>(mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-    mprotect(base_ + mapped_ - page, page, PROT_NONE);
-    data_ = base_ + mapped_ - page - bytes;
-  }
-  Guarded(const Guarded&) = delete;
-  Guarded& operator=(const Guarded&) = delete;
-  ~Guarded() { munmap(base_, mapped_); }
-  std::byte* data() const { return data_; }
-
- private:
-  std::byte* base_;
-  std::byte* data_;
-  std::size_t mapped_;
-};
-
 // `rows` encoded rows behind each other, as a plane with one segment would hold them.
 struct Table {
   Table(const Metric& metric, const std::vector<float>& vectors)
@@ -58,10 +35,9 @@ struct Table {
       metric.encode(vectors.data() + row * metric.dimensions, unit.data(), memory.data() + row * row_bytes);
     }
   }
-  WalkView view(const Metric& metric) const {
+  WalkView view() const {
     WalkView view;
-    view.vectors = {bases.data(), row_bytes};
-    view.dimensions = metric.padded;
+    view.rows = {bases.data(), row_bytes};
     view.count = rows;
     return view;
   }
@@ -94,9 +70,10 @@ void check_metric(const IndexConfig& config) {
     const Guarded prepared(metric.padded * sizeof(float));
     auto* q = reinterpret_cast<float*>(prepared.data());
     metric.prepare(query.data(), q);
+    metric.scale_query(q);
     Slot slots[kRows] = {0, 1, 2, 3, 4, 5, 6};
     std::vector<float> found(kRows);
-    metric.walks->distances(table.view(metric), q, slots, kRows, found.data());
+    metric.distances(table.view(), q, slots, kRows, found.data());
     std::vector<float> row(config.dimensions);
     for (std::size_t i = 0; i < kRows; ++i) {
       metric.decode(table.memory.data() + i * table.row_bytes, row.data());
@@ -135,11 +112,10 @@ void every_byte_decodes_alike_in_lanes_and_table() {
         std::uintptr_t bases[kNumSegments + 1];
         for (std::uintptr_t& base : bases) base = reinterpret_cast<std::uintptr_t>(row);
         WalkView view;
-        view.vectors = {bases, sizeof(row)};
-        view.dimensions = 16;
+        view.rows = {bases, sizeof(row)};
         const Slot slot = 0;
         float distance = 0;
-        metric.walks->distances(view, query, &slot, 1, &distance);
+        metric.distances(view, query, &slot, 1, &distance);
         check_near(distance, 1.0 - value, 1e-6 * (1 + std::fabs(value)), name + ", byte " + std::to_string(byte));
       }
     });

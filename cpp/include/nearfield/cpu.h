@@ -6,8 +6,9 @@
 
 namespace nearfield::simd {
 
-// Names of the levels that this build holds and this CPU can run, slowest first: "scalar" always,
-// then "avx2", "avx512" or "neon".
+// Names of the levels that this build holds and this CPU can run, slowest first: "scalar" always, then
+//   x86-64   avx2; avxvnni (AVX2 and AVX-VNNI); avx512 (F, BW, VL and VNNI: without VNNI, avx2 it is)
+//   ARM64    neon; neondot (with the dot product of ARMv8.2)
 std::vector<std::string> available();
 
 // The level in use by the indexes made from now on.

@@ -54,6 +54,21 @@ void encode_rows(const State& state, const Metric& metric, CodePlane& codes, std
   });
 }
 
+// Whether many more of the components of new slots [first, last) lie outside than the fit has left there.
+bool has_drifted(const CodePlane& codes, std::uint64_t new_outside, std::size_t first, std::size_t last,
+                 std::size_t dimensions) {
+  const double common = kDriftedShare + 2 * codes.grid.share_outside;
+  return (first - codes.num_fitted) * kLeastShare >= first &&
+         static_cast<double>(new_outside) > common * static_cast<double>((last - first) * dimensions);
+}
+
+// Whether the present grid is about as good as one that is fitted now.
+bool still_serves(const Grid& present, const Grid& fitted, std::uint64_t num_outside, std::size_t components) {
+  const double common = kKeptShare + 1.5 * present.share_outside;
+  return present.step <= kKeptSteps * fitted.step &&
+         static_cast<double>(num_outside) <= common * static_cast<double>(components);
+}
+
 void publish(State& state, ScratchPool& pool, std::unique_ptr<CodePlane> codes) {
   state.retired_codes.reserve(state.retired_codes.size() + 1);
   state.codes.store(codes.get());
@@ -66,22 +81,16 @@ void publish(State& state, ScratchPool& pool, std::unique_ptr<CodePlane> codes) 
 
 std::uint64_t keep_codes(State& state, const Metric& metric, ScratchPool& pool, std::size_t first, std::size_t last,
                          std::size_t num_threads) {
+  free_retired_codes(state, pool);  // those whose readers have left by now
   CodePlane* now = state.code_plane.get();
   std::uint64_t new_outside = now == nullptr ? 0 : outside(state, metric, now->grid, first, last, num_threads);
-  const auto components = [&](std::size_t rows) { return static_cast<double>(rows * metric.dimensions); };
-  const bool has_drifted =
-      now != nullptr && (first - now->num_fitted) * kLeastShare >= first &&
-      static_cast<double>(new_outside) > (kDriftedShare + 2 * now->grid.share_outside) * components(last - first);
-  if (now == nullptr || std::bit_width(first) != std::bit_width(last) || has_drifted) {
+  if (now == nullptr || std::bit_width(first) != std::bit_width(last) ||
+      has_drifted(*now, new_outside, first, last, metric.dimensions)) {
     std::vector<float> buffer(metric.padded);
-    Grid grid = fit_grid(state.config.codes, metric.space, metric.dimensions, metric.padded, last, [&](std::size_t slot) {
-      return metric.held(state.vectors.row(slot), buffer.data());
-    });
-    const bool serves =
-        now != nullptr && now->grid.step <= kKeptSteps * grid.step &&
-        static_cast<double>(now->num_outside + new_outside) <=
-            (kKeptShare + 1.5 * now->grid.share_outside) * components(last);
-    if (serves) {
+    Grid grid = fit_grid(state.config.codes, metric.space, metric.dimensions, metric.padded, last,
+                         [&](std::size_t slot) { return metric.held(state.vectors.row(slot), buffer.data()); });
+    if (now != nullptr &&
+        still_serves(now->grid, grid, now->num_outside + new_outside, last * metric.dimensions)) {
       now->num_fitted = first;  // looked at now
     } else {
       auto fitted = std::make_unique<CodePlane>(std::move(grid), metric.dimensions);

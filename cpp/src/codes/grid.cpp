@@ -8,8 +8,10 @@ namespace nearfield {
 namespace {
 
 constexpr std::size_t kMostSampled = 2048;             // rows
-constexpr std::size_t kMostPooled = std::size_t{1} << 17;  // components that the range is chosen by
+constexpr std::size_t kMostPooled = std::size_t{1} << 18;  // components that the range is chosen by
 constexpr double kCommonInOne = 0.999;  // of one dimension's components; its middle is that of these
+constexpr double kCommonOfProducts = 0.999;
+constexpr float kMostProductRange = 8.0f;  // times what common components of inner products need
 constexpr double kDoubt = 3.5;          // standard deviations
 
 // The value that a share of the values reaches. Reorders them.
@@ -23,29 +25,42 @@ float quantile(std::vector<float>& values, double share) {
   return *at;
 }
 
-// Half the range, among some quantiles of the distances from the middle, that makes the squared error least: rounding to
-// `levels` values inside, holding at the edge outside. Sorts them.
-float best_half(std::vector<float>& distances, double levels) {
-  std::sort(distances.begin(), distances.end());
-  // Sums over those beyond a position, from the end.
-  std::vector<double> sum(distances.size() + 1), squares(distances.size() + 1);
-  for (std::size_t i = distances.size(); i-- > 0;) {
-    sum[i] = sum[i + 1] + distances[i];
-    squares[i] = squares[i + 1] + static_cast<double>(distances[i]) * distances[i];
-  }
+// How far a row may be off before that no longer matters: as far as two ordinary rows lie apart. So one row that lies
+// far from all others does not widen the steps of all others, while components that every row has a few of stay inside.
+double most_of_row(const std::vector<float>& distances, std::size_t rows) {
+  std::vector<float> squares(rows, 0.0f);
+  for (std::size_t i = 0; i < distances.size(); ++i) squares[i % rows] += distances[i] * distances[i];
+  const double apart = 2.0 * static_cast<double>(quantile(squares, 0.5));
+  return apart > 0 ? apart : std::numeric_limits<double>::infinity();
+}
+
+// Half the range, among some quantiles of the distances from the middle, that makes the squared error least: rounding
+// to `levels` values inside, holding at the edge outside. Distances stand dimension by dimension, `rows` in each.
+float best_half(const std::vector<float>& distances, std::size_t rows, double levels) {
+  std::vector<float> reordered = distances;
+  const double most = most_of_row(distances, rows);
+  std::vector<double> errors(rows);  // outside, of each row
   float best = 0;
   double least = std::numeric_limits<double>::infinity();
   for (const double share : {0.95, 0.97, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9999, 1.0}) {
-    const std::size_t at = position_of(share, distances.size());
-    const double half = distances[at];
-    const double step = 2 * half / (levels - 1);
-    const auto inside = static_cast<double>(at + 1);
-    const auto beyond = static_cast<double>(distances.size() - at - 1);
-    const double error =
-        inside * step * step / 12 + squares[at + 1] - 2 * half * sum[at + 1] + beyond * half * half;
+    const float half = quantile(reordered, share);
+    const double step = 2.0 * half / (levels - 1);
+    double error = 0;
+    std::fill(errors.begin(), errors.end(), 0.0);
+    for (std::size_t d = 0; d < distances.size(); d += rows) {
+      for (std::size_t row = 0; row < rows; ++row) {
+        const float x = distances[d + row];
+        if (x > half) {
+          errors[row] += (static_cast<double>(x) - half) * (static_cast<double>(x) - half);
+        } else {
+          error += step * step / 12;
+        }
+      }
+    }
+    for (const double outside : errors) error += std::min(outside, most);
     if (error < least) {
       least = error;
-      best = distances[at];
+      best = half;
     }
   }
   // Where nothing varies any range serves; beyond the others, squares leave the range of floats.
@@ -73,28 +88,31 @@ Grid fit_grid(Codes codes, Space space, std::size_t dimensions, std::size_t padd
   }
   Grid grid = empty_grid(codes, space, padded);
   std::vector<float> middle(dimensions, 0.0f);  // of each dimension
-  std::vector<float> distances;                 // of components from there, evenly spread
+  // Of components from there, of some whole rows, dimension by dimension.
   const std::size_t stride = sampled * dimensions / kMostPooled + 1;
-  std::size_t next = 0;
+  const std::size_t pooled = (sampled + stride - 1) / stride;
+  std::vector<float> distances;
+  distances.reserve(pooled * dimensions);
   for (std::size_t d = 0; d < dimensions; ++d) {
     if (space != Space::InnerProduct) {
       // Halved apart: the sum of two floats may leave the range of floats.
       std::vector<float> column = columns[d];
       middle[d] = quantile(column, 1 - kCommonInOne) * 0.5f + quantile(column, kCommonInOne) * 0.5f;
     }
-    for (; next < sampled; next += stride) distances.push_back(std::fabs(columns[d][next] - middle[d]));
-    next -= sampled;
+    for (std::size_t i = 0; i < sampled; i += stride) distances.push_back(std::fabs(columns[d][i] - middle[d]));
   }
   if (space == Space::InnerProduct) {
-    // All of it: the longest rows lead every walk, and what they lose at the edge no error elsewhere makes up for.
+    // All of it, unless that is far beyond what nearly all need: the longest rows lead every walk, and what they lose at
+    // the edge no error elsewhere makes up for.
     float longest = 0;
     for (const std::vector<float>& column : columns) {
       for (const float x : column) longest = std::max(longest, std::fabs(x));
     }
+    longest = std::min(longest, kMostProductRange * std::max(quantile(distances, kCommonOfProducts), 0x1p-60f));
     grid.step = (longest > 0x1p-60f ? std::min(longest, 0x1p60f) : 1.0f) / 127.0f;
   } else {
     const bool nibbles = codes == Codes::Int4;
-    const float half = best_half(distances, nibbles ? 16 : 128);
+    const float half = best_half(distances, pooled, nibbles ? 16 : 128);
     grid.step = half * 2.0f / (nibbles ? 120.0f : 127.0f);
     for (std::size_t d = 0; d < dimensions; ++d) grid.origin[d] = middle[d] - half;
   }

@@ -9,7 +9,20 @@
 namespace nearfield {
 namespace {
 
-struct Avx2Bytes {
+// How products of bytes are summed: `sum` plus a_lo * b_lo plus a_hi * b_hi, fours of neighbours in a 32-bit number.
+// The bytes of a are unsigned and at most 128, those of b signed and at least -127: a pair of products is then within
+// 2 * 127^2 as this house uses them, which 16 bits hold.
+struct Avx2Dots {
+  static __m256i add(__m256i sum, __m256i a_lo, __m256i b_lo, __m256i a_hi, __m256i b_hi) {
+    const __m256i ones = _mm256_set1_epi16(1);
+    const __m256i lo = _mm256_madd_epi16(_mm256_maddubs_epi16(a_lo, b_lo), ones);
+    const __m256i hi = _mm256_madd_epi16(_mm256_maddubs_epi16(a_hi, b_hi), ones);
+    return _mm256_add_epi32(sum, _mm256_add_epi32(lo, hi));
+  }
+};
+
+template <class Dots>
+struct Bytes256 {
   struct Block {
     __m256i lo, hi;
   };
@@ -21,17 +34,15 @@ struct Avx2Bytes {
     const auto* blocks = reinterpret_cast<const __m256i*>(p);
     return {_mm256_loadu_si256(blocks), _mm256_loadu_si256(blocks + 1)};
   }
-  // Bytes below 128: a pair of squares is at most 2 * 127^2, which 16 bits hold.
   static Sum add_squares(Sum sum, Block a, Block b) {
     const __m256i lo = _mm256_abs_epi8(_mm256_sub_epi8(a.lo, b.lo));
     const __m256i hi = _mm256_abs_epi8(_mm256_sub_epi8(a.hi, b.hi));
-    return add_pairs(sum, _mm256_maddubs_epi16(lo, lo), _mm256_maddubs_epi16(hi, hi));
+    return Dots::add(sum, lo, lo, hi, hi);
   }
   // |row| * (query with row's sign): both fit what the instruction takes.
   static Sum add_products(Sum sum, Block query, Block row) {
-    const __m256i lo = _mm256_maddubs_epi16(_mm256_abs_epi8(row.lo), _mm256_sign_epi8(query.lo, row.lo));
-    const __m256i hi = _mm256_maddubs_epi16(_mm256_abs_epi8(row.hi), _mm256_sign_epi8(query.hi, row.hi));
-    return add_pairs(sum, lo, hi);
+    return Dots::add(sum, _mm256_abs_epi8(row.lo), _mm256_sign_epi8(query.lo, row.lo), _mm256_abs_epi8(row.hi),
+                     _mm256_sign_epi8(query.hi, row.hi));
   }
   static void store(unsigned char* p, Block b) {
     auto* blocks = reinterpret_cast<__m256i*>(p);
@@ -40,11 +51,13 @@ struct Avx2Bytes {
   }
   static Block low_nibbles_times_8(Block b) {
     const __m256i nibbles = _mm256_set1_epi8(0x0F);
-    return {_mm256_slli_epi16(_mm256_and_si256(b.lo, nibbles), 3), _mm256_slli_epi16(_mm256_and_si256(b.hi, nibbles), 3)};
+    return {_mm256_slli_epi16(_mm256_and_si256(b.lo, nibbles), 3),
+            _mm256_slli_epi16(_mm256_and_si256(b.hi, nibbles), 3)};
   }
   static Block high_nibbles_times_8(Block b) {
     const __m256i nibbles = _mm256_set1_epi8(static_cast<char>(0xF0));
-    return {_mm256_srli_epi16(_mm256_and_si256(b.lo, nibbles), 1), _mm256_srli_epi16(_mm256_and_si256(b.hi, nibbles), 1)};
+    return {_mm256_srli_epi16(_mm256_and_si256(b.lo, nibbles), 1),
+            _mm256_srli_epi16(_mm256_and_si256(b.hi, nibbles), 1)};
   }
   template <int N>
   static void totals(const Sum* sums, std::uint32_t* out) {
@@ -60,16 +73,14 @@ struct Avx2Bytes {
   }
 
  private:
-  static Sum add_pairs(Sum sum, __m256i lo, __m256i hi) {
-    const __m256i ones = _mm256_set1_epi16(1);
-    return _mm256_add_epi32(sum, _mm256_add_epi32(_mm256_madd_epi16(lo, ones), _mm256_madd_epi16(hi, ones)));
-  }
   static std::uint32_t total(Sum sum) {
     const __m128i fours = _mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
     const __m128i twos = _mm_add_epi32(fours, _mm_unpackhi_epi64(fours, fours));
     return static_cast<std::uint32_t>(_mm_cvtsi128_si32(_mm_add_epi32(twos, _mm_shuffle_epi32(twos, 1))));
   }
 };
+
+using Avx2Bytes = Bytes256<Avx2Dots>;
 
 }  // namespace
 }  // namespace nearfield

@@ -1,4 +1,4 @@
-// 64 bytes as four 128-bit registers. Only for level_neon.cpp; every armv8-a CPU has them.
+// 64 bytes as four 128-bit registers, which every armv8-a CPU has. Only for the ARM level files.
 #pragma once
 
 #include <arm_neon.h>
@@ -9,7 +9,20 @@
 namespace nearfield {
 namespace {
 
-struct NeonBytes {
+// How products of bytes are summed into four 32-bit numbers.
+struct NeonDots {
+  static uint32x4_t add_squares(uint32x4_t sum, uint8x16_t a) {
+    sum = vpadalq_u16(sum, vmull_u8(vget_low_u8(a), vget_low_u8(a)));
+    return vpadalq_u16(sum, vmull_u8(vget_high_u8(a), vget_high_u8(a)));
+  }
+  static int32x4_t add(int32x4_t sum, int8x16_t a, int8x16_t b) {
+    sum = vpadalq_s16(sum, vmull_s8(vget_low_s8(a), vget_low_s8(b)));
+    return vpadalq_s16(sum, vmull_s8(vget_high_s8(a), vget_high_s8(b)));
+  }
+};
+
+template <class Dots>
+struct Bytes4x128 {
   struct Block {
     uint8x16_t v[4];
   };
@@ -21,20 +34,13 @@ struct NeonBytes {
     return {{vld1q_u8(p), vld1q_u8(p + 16), vld1q_u8(p + 32), vld1q_u8(p + 48)}};
   }
   static Sum add_squares(Sum sum, Block a, Block b) {
-    for (int i = 0; i < 4; ++i) {
-      const uint8x16_t difference = vabdq_u8(a.v[i], b.v[i]);
-      sum = vpadalq_u16(sum, vmull_u8(vget_low_u8(difference), vget_low_u8(difference)));
-      sum = vpadalq_u16(sum, vmull_u8(vget_high_u8(difference), vget_high_u8(difference)));
-    }
+    for (int i = 0; i < 4; ++i) sum = Dots::add_squares(sum, vabdq_u8(a.v[i], b.v[i]));
     return sum;
   }
   static Sum add_products(Sum sum, Block query, Block row) {
     int32x4_t total = vreinterpretq_s32_u32(sum);
     for (int i = 0; i < 4; ++i) {
-      const int8x16_t q = vreinterpretq_s8_u8(query.v[i]);
-      const int8x16_t r = vreinterpretq_s8_u8(row.v[i]);
-      total = vpadalq_s16(total, vmull_s8(vget_low_s8(q), vget_low_s8(r)));
-      total = vpadalq_s16(total, vmull_s8(vget_high_s8(q), vget_high_s8(r)));
+      total = Dots::add(total, vreinterpretq_s8_u8(query.v[i]), vreinterpretq_s8_u8(row.v[i]));
     }
     return vreinterpretq_u32_s32(total);
   }
@@ -54,6 +60,8 @@ struct NeonBytes {
     for (int r = 0; r < N; ++r) out[r] = vaddvq_u32(sums[r]);
   }
 };
+
+using NeonBytes = Bytes4x128<NeonDots>;
 
 }  // namespace
 }  // namespace nearfield

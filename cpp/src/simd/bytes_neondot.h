@@ -6,22 +6,12 @@
 namespace nearfield {
 namespace {
 
-struct NeonDotBytes : NeonBytes {
-  static Sum add_squares(Sum sum, Block a, Block b) {
-    for (int i = 0; i < 4; ++i) {
-      const uint8x16_t difference = vabdq_u8(a.v[i], b.v[i]);
-      sum = vdotq_u32(sum, difference, difference);
-    }
-    return sum;
-  }
-  static Sum add_products(Sum sum, Block query, Block row) {
-    int32x4_t total = vreinterpretq_s32_u32(sum);
-    for (int i = 0; i < 4; ++i) {
-      total = vdotq_s32(total, vreinterpretq_s8_u8(query.v[i]), vreinterpretq_s8_u8(row.v[i]));
-    }
-    return vreinterpretq_u32_s32(total);
-  }
+struct NeonDotDots {
+  static uint32x4_t add_squares(uint32x4_t sum, uint8x16_t a) { return vdotq_u32(sum, a, a); }
+  static int32x4_t add(int32x4_t sum, int8x16_t a, int8x16_t b) { return vdotq_s32(sum, a, b); }
 };
+
+using NeonDotBytes = Bytes4x128<NeonDotDots>;
 
 }  // namespace
 }  // namespace nearfield

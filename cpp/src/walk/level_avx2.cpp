@@ -4,7 +4,10 @@
 
 namespace nearfield {
 
+extern const FloatTable floats_avx2;
+constexpr FloatTable floats_avx2 = make_floats<Avx2Lanes>();
+
 extern const Level level_avx2;
-constexpr Level level_avx2 = make_level<Avx2Lanes, Avx2Bytes>("avx2");
+constexpr Level level_avx2 = make_level<Avx2Bytes>("avx2", floats_avx2);
 
 }  // namespace nearfield

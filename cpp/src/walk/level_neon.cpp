@@ -4,7 +4,10 @@
 
 namespace nearfield {
 
+extern const FloatTable floats_neon;
+constexpr FloatTable floats_neon = make_floats<NeonLanes>();
+
 extern const Level level_neon;
-constexpr Level level_neon = make_level<NeonLanes, NeonBytes>("neon");
+constexpr Level level_neon = make_level<NeonBytes>("neon", floats_neon);
 
 }  // namespace nearfield

@@ -4,7 +4,10 @@
 
 namespace nearfield {
 
+extern const FloatTable floats_scalar;
+constexpr FloatTable floats_scalar = make_floats<ScalarLanes>();
+
 extern const Level level_scalar;
-constexpr Level level_scalar = make_level<ScalarLanes, ScalarBytes>("scalar");
+constexpr Level level_scalar = make_level<ScalarBytes>("scalar", floats_scalar);
 
 }  // namespace nearfield

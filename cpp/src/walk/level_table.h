@@ -1,4 +1,4 @@
-// Everything one SIMD level can do, put into its table. Included by the level files only.
+// Everything one SIMD level can do, put into its tables. Included by the level files only.
 #pragma once
 
 #include "simd/kernels.h"
@@ -50,20 +50,26 @@ constexpr Walks make_walks() {
           &Kernel::clearly_nearer};
 }
 
-template <class Lanes, class Bytes>
-constexpr Level make_level(const char* name) {
+template <class Lanes>
+constexpr FloatTable make_floats() {
   using L2 = SquaredL2<Lanes>;
   using Dot = OneMinusDot<Lanes>;
-  return {name,
-          {{make_walks<FloatKernel<Lanes, L2, Float32Rows<Lanes>>>(),
-            make_walks<FloatKernel<Lanes, Dot, Float32Rows<Lanes>>>()},
-           {make_walks<FloatKernel<Lanes, L2, Float8Rows<Lanes>>>(),
-            make_walks<FloatKernel<Lanes, Dot, Float8Rows<Lanes>>>()},
-           {make_walks<FloatKernel<Lanes, L2, E4M3Rows<Lanes>>>(),
-            make_walks<FloatKernel<Lanes, Dot, E4M3Rows<Lanes>>>()}},
-          {make_walks<DifferenceKernel<Bytes>>(), make_walks<ProductKernel<Bytes>>(), make_walks<NibbleKernel<Bytes>>()},
-          &dot<Lanes>,
-          &encode<Lanes>};
+  return {
+      {{make_walks<FloatKernel<Lanes, L2, Float32Rows<Lanes>>>(),
+        make_walks<FloatKernel<Lanes, Dot, Float32Rows<Lanes>>>()},
+       {make_walks<FloatKernel<Lanes, L2, Float8Rows<Lanes>>>(),
+        make_walks<FloatKernel<Lanes, Dot, Float8Rows<Lanes>>>()},
+       {make_walks<FloatKernel<Lanes, L2, E4M3Rows<Lanes>>>(), make_walks<FloatKernel<Lanes, Dot, E4M3Rows<Lanes>>>()}},
+      &dot<Lanes>,
+      &encode<Lanes>};
+}
+
+template <class Bytes>
+constexpr Level make_level(const char* name, const FloatTable& floats) {
+  return {
+      name,
+      &floats,
+      {make_walks<DifferenceKernel<Bytes>>(), make_walks<ProductKernel<Bytes>>(), make_walks<NibbleKernel<Bytes>>()}};
 }
 
 }  // namespace

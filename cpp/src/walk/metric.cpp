@@ -27,6 +27,11 @@ int storage_row(Storage storage) {
   return 0;
 }
 
+int codes_row(Codes codes, Space space) {
+  if (codes == Codes::Int4) return 2;
+  return space == Space::InnerProduct ? 1 : 0;
+}
+
 // No branch inside, so the compiler can use vectors. NaN fails both comparisons.
 bool all_within(const float* vector, std::size_t n, Range range) {
   bool good = true;
@@ -61,9 +66,8 @@ Metric::Metric(const IndexConfig& config, const Level& simd_level)
       dimensions(config.dimensions),
       padded(padded_dimensions(config.dimensions)),
       level(&simd_level),
-      walks(&simd_level.walks[storage_row(config.storage)][config.space == Space::Euclidean ? 0 : 1]),
-      code_walks(config.codes == Codes::None ? nullptr
-                                             : &simd_level.code_walks[config.codes == Codes::Int4 ? 2 : config.space == Space::InnerProduct ? 1 : 0]),
+      walks(&simd_level.floats->walks[storage_row(config.storage)][config.space == Space::Euclidean ? 0 : 1]),
+      code_walks(config.codes == Codes::None ? nullptr : &simd_level.code_walks[codes_row(config.codes, config.space)]),
       // Squared distances take alpha, and one minus a cosine is half of one. Inner products may be negative, where a
       // factor means nothing.
       alpha_percent(config.space == Space::InnerProduct ? 100 : 110) {}
@@ -72,7 +76,7 @@ void Metric::normalize_into(const float* vector, float* unit) const {
   std::memcpy(unit, vector, dimensions * sizeof(float));
   std::fill(unit + dimensions, unit + padded, 0.0f);
   if (space != Space::Cosine) return;
-  float squares = level->dot(unit, unit, padded);
+  float squares = level->floats->dot(unit, unit, padded);
   // The square of a very long or very short vector leaves float32's range; a power of two brings it back
   // without changing a bit of the direction.
   if (!(squares > 0x1p-80f && squares < 0x1p80f)) {
@@ -81,7 +85,7 @@ void Metric::normalize_into(const float* vector, float* unit) const {
     if (largest == 0) return;  // a zero vector stays one, at distance 1 from everything
     const int exponent = std::ilogb(largest);
     for (std::size_t d = 0; d < dimensions; ++d) unit[d] = std::scalbn(unit[d], -exponent);
-    squares = level->dot(unit, unit, padded);
+    squares = level->floats->dot(unit, unit, padded);
   }
   const float norm = std::sqrt(squares);
   for (std::size_t d = 0; d < dimensions; ++d) unit[d] /= norm;
@@ -96,11 +100,12 @@ void Metric::scale_query(float* query) const {
 
 void Metric::encode_codes(const Grid& grid, const float* vector, unsigned char* codes) const {
   if (grid.codes == Codes::Int8) {
-    return level->encode(vector, grid.origin.data(), grid.inverse_step(), grid.lowest, grid.highest, padded, codes);
+    return level->floats->encode(vector, grid.origin.data(), grid.inverse_step(), grid.lowest, grid.highest, padded,
+                                 codes);
   }
   // On a grid of 8 steps, then two to a byte.
   std::vector<unsigned char> nibbles(query_code_bytes(dimensions));
-  level->encode(vector, grid.origin.data(), grid.inverse_step() * 0.125f, 0.0f, 15.0f, padded, nibbles.data());
+  level->floats->encode(vector, grid.origin.data(), grid.inverse_step() * 0.125f, 0.0f, 15.0f, padded, nibbles.data());
   for (std::size_t i = 0; i < nibbles.size() / 2; ++i) {
     const std::size_t low = i / 64 * 128 + i % 64;
     codes[i] = static_cast<unsigned char>(nibbles[low] | nibbles[low + 64] << 4);
@@ -111,13 +116,14 @@ void Metric::encode_query(const Grid& grid, const float* query, unsigned char* c
   const std::size_t bytes = code_bytes(Codes::Int8, dimensions);
   std::memset(codes + padded, 0, query_code_bytes(dimensions) - padded);
   if (space != Space::InnerProduct) {
-    return level->encode(query, grid.origin.data(), grid.inverse_step(), grid.lowest, grid.highest, padded, codes);
+    return level->floats->encode(query, grid.origin.data(), grid.inverse_step(), grid.lowest, grid.highest, padded,
+                                 codes);
   }
   // A grid of its own: its length is no matter.
   float largest = 0;
   for (std::size_t d = 0; d < dimensions; ++d) largest = std::max(largest, std::fabs(query[d]));
   const float inverse_step = largest > 0x1p-100f ? 127.0f / largest : 0.0f;
-  level->encode(query, grid.origin.data(), inverse_step, grid.lowest, grid.highest, padded, codes);
+  level->floats->encode(query, grid.origin.data(), inverse_step, grid.lowest, grid.highest, padded, codes);
   std::int32_t sum = 0;
   for (std::size_t i = 0; i < bytes; ++i) sum += static_cast<std::int8_t>(codes[i]);
   std::memcpy(codes + bytes, &sum, sizeof sum);

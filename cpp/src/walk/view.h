@@ -99,16 +99,21 @@ inline constexpr int kNumStorages = 3;  // Float32, Float8, E4M3, in this order
 inline constexpr int kNumMetrics = 2;   // squared L2, one minus dot product
 inline constexpr int kNumCodes = 3;     // 8 bits differences, 8 bits products, 4 bits differences
 
-struct Level {
-  const char* name;
+// What a level does with floats. Levels that differ in their integers alone share one.
+struct FloatTable {
   Walks walks[kNumStorages][kNumMetrics];
-  Walks code_walks[kNumCodes];
   // Plain dot product of two padded float32 arrays, in the fixed order; for norms.
   float (*dot)(const float* a, const float* b, std::size_t dimensions);
   // Codes of a vector (codes/grid.h): round((vector - origin) * inverse_step), ties to even, held between lowest and
   // highest. A multiple of 16 dimensions.
   void (*encode)(const float* vector, const float* origin, float inverse_step, float lowest, float highest,
                  std::size_t dimensions, unsigned char* codes);
+};
+
+struct Level {
+  const char* name;
+  const FloatTable* floats;
+  Walks code_walks[kNumCodes];
 };
 
 }  // namespace nearfield

@@ -1,0 +1,241 @@
+// The grid of the codes, fitted to ordinary and to odd data.
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "check.h"
+#include "codes/codes.h"
+#include "codes/grid.h"
+#include "fixtures.h"
+#include "walk/metric.h"
+
+namespace nearfield::test {
+namespace {
+
+struct Kind {
+  Space space;
+  Codes codes;
+};
+constexpr Kind kKinds[] = {{Space::Euclidean, Codes::Int8},
+                           {Space::Cosine, Codes::Int8},
+                           {Space::InnerProduct, Codes::Int8},
+                           {Space::Euclidean, Codes::Int4}};
+
+std::string name_of(const Kind& kind) {
+  return "space " + std::to_string(static_cast<int>(kind.space)) + ", codes " +
+         std::to_string(static_cast<int>(kind.codes));
+}
+
+// Rows of `dimensions` floats with zeros behind them, as an index keeps them.
+std::vector<float> padded_rows(const std::vector<float>& vectors, std::size_t dimensions) {
+  const std::size_t rows = vectors.size() / dimensions;
+  const std::size_t padded = padded_dimensions(dimensions);
+  std::vector<float> out(rows * padded);
+  for (std::size_t row = 0; row < rows; ++row) {
+    std::copy_n(vectors.data() + row * dimensions, dimensions, out.data() + row * padded);
+  }
+  return out;
+}
+
+Grid fit(const Kind& kind, const std::vector<float>& vectors, std::size_t dimensions) {
+  const std::vector<float> rows = padded_rows(vectors, dimensions);
+  const std::size_t padded = padded_dimensions(dimensions);
+  return fit_grid(kind.codes, kind.space, dimensions, padded, vectors.size() / dimensions,
+                  [&](std::size_t row) { return rows.data() + row * padded; });
+}
+
+// What byte or nibble `code` of dimension d stands for.
+double decoded(const Grid& grid, std::size_t d, int code) {
+  const double steps = grid.codes == Codes::Int4 ? 8.0 * code : code;
+  return static_cast<double>(grid.origin[d]) + steps * static_cast<double>(grid.step);
+}
+
+// The codes of one vector, one a dimension.
+std::vector<int> codes_of(const Kind& kind, const Grid& grid, const float* vector, std::size_t dimensions) {
+  IndexConfig config{kind.space, Storage::Float32, static_cast<std::uint32_t>(dimensions)};
+  config.codes = kind.codes;
+  const Metric metric(config, active_level());
+  std::vector<float> padded(metric.padded, 0.0f);
+  std::copy_n(vector, dimensions, padded.data());
+  std::vector<unsigned char> bytes(query_code_bytes(dimensions));
+  metric.encode_codes(grid, padded.data(), bytes.data());
+  std::vector<int> codes(dimensions);
+  for (std::size_t d = 0; d < dimensions; ++d) {
+    const unsigned byte = kind.codes == Codes::Int4 ? bytes[d / 128 * 64 + d % 64] : bytes[d];
+    codes[d] = kind.codes == Codes::Int4           ? static_cast<int>(d % 128 < 64 ? byte & 15u : byte >> 4)
+               : kind.space == Space::InnerProduct ? static_cast<std::int8_t>(byte)
+                                                   : static_cast<int>(byte);
+  }
+  return codes;
+}
+
+// A sound grid; inside, a code stands for what is at most half a step away, and what lies outside is held at the edge.
+// Gives how many components lie outside.
+std::size_t check_grid(const Kind& kind, const Grid& grid, const std::vector<float>& vectors, std::size_t dimensions,
+                       const std::string& data) {
+  const std::string what = name_of(kind) + ", " + data;
+  check(std::isfinite(grid.step) && grid.step > 0, what + ": step " + std::to_string(grid.step));
+  check(std::isfinite(grid.inverse_step()), what + ": inverse step");
+  check_equal(grid.origin.size(), padded_dimensions(dimensions), what + ": origins");
+  check(std::all_of(grid.origin.begin(), grid.origin.end(), [](float x) { return std::isfinite(x); }),
+        what + ": origins are finite");
+  check(kind.space != Space::InnerProduct ||
+            std::all_of(grid.origin.begin(), grid.origin.end(), [](float x) { return x == 0; }),
+        what + ": no origin where products are taken");
+  check(std::all_of(grid.origin.begin() + static_cast<std::ptrdiff_t>(dimensions), grid.origin.end(),
+                    [](float x) { return x == 0; }),
+        what + ": padding stays zero");
+  const int least = kind.space == Space::InnerProduct ? -127 : 0;
+  const int greatest = kind.codes == Codes::Int4 ? 15 : 127;
+  check_equal(static_cast<int>(grid.lowest), least, what + ": lowest code");
+  std::size_t outside = 0;
+  for (std::size_t row = 0; row < vectors.size() / dimensions; ++row) {
+    const float* vector = vectors.data() + row * dimensions;
+    const std::vector<int> codes = codes_of(kind, grid, vector, dimensions);
+    for (std::size_t d = 0; d < dimensions; ++d) {
+      check(codes[d] >= least && codes[d] <= greatest, what + ": code " + std::to_string(codes[d]));
+      const double low = decoded(grid, d, least), high = decoded(grid, d, greatest);
+      const double x = vector[d];
+      const double width = (kind.codes == Codes::Int4 ? 8.0 : 1.0) * static_cast<double>(grid.step);
+      // Floats round where the origin is long before the step.
+      const double rounding = 0x1p-22 * (std::fabs(x) + std::fabs(static_cast<double>(grid.origin[d])) + 127 * width);
+      if (x < low - rounding || x > high + rounding) {
+        ++outside;
+        check_equal(codes[d], x < low ? least : greatest, what + ": held at the edge");
+      } else {
+        check_near(decoded(grid, d, codes[d]), x, width / 2 + rounding, what + ": decoded");
+      }
+    }
+  }
+  return outside;
+}
+
+void odd_data_has_a_sound_grid() {
+  constexpr std::size_t kDimensions = 20;
+  constexpr std::size_t kRows = 300;
+  for (const Kind& kind : kKinds) {
+    for (const float value : {0.0f, 1.0f, -3.5f, 1e-38f, 1e20f, -1e38f}) {
+      const std::vector<float> constant(kRows * kDimensions, value);
+      check_grid(kind, fit(kind, constant, kDimensions), constant, kDimensions, "all " + std::to_string(value));
+    }
+    for (const float scale : {1e-45f, 1e-38f, 1e-20f, 1.0f, 1e10f, 1e17f, 1e38f}) {
+      std::vector<float> vectors = scattered(kRows, kDimensions, 5);
+      for (float& x : vectors) x *= scale;
+      const std::string data = "times " + std::to_string(std::log10(scale));
+      check_grid(kind, fit(kind, vectors, kDimensions), vectors, kDimensions, data);
+      vectors.resize(kDimensions);
+      check_grid(kind, fit(kind, vectors, kDimensions), vectors, kDimensions, "one row, " + data);
+    }
+    std::vector<float> outlier = scattered(kRows, kDimensions, 6);
+    outlier[7 * kDimensions + 3] = 1e6f;
+    check_grid(kind, fit(kind, outlier, kDimensions), outlier, kDimensions, "one outlier");
+    std::vector<float> unequal = scattered(kRows, kDimensions, 7);
+    for (std::size_t i = 0; i < unequal.size(); ++i) {
+      unequal[i] =
+          unequal[i] * std::ldexp(1.0f, static_cast<int>(i % kDimensions) - 10) + static_cast<float>(i % kDimensions);
+    }
+    check_grid(kind, fit(kind, unequal, kDimensions), unequal, kDimensions, "unequal dimensions");
+  }
+}
+
+void ordinary_data_lies_inside() {
+  constexpr std::size_t kDimensions = 40;
+  for (const Kind& kind : kKinds) {
+    for (const float scale : {1e-3f, 1.0f, 1e3f}) {
+      std::vector<float> vectors = clustered(5000, kDimensions, 8);  // more than are looked at
+      for (float& x : vectors) x *= scale;
+      const Grid grid = fit(kind, vectors, kDimensions);
+      const std::size_t outside = check_grid(kind, grid, vectors, kDimensions, "clusters");
+      const std::size_t most =
+          kind.space == Space::InnerProduct ? 0 : vectors.size() / (kind.codes == Codes::Int4 ? 20 : 100);
+      check(outside <= most, name_of(kind) + ": outside are " + std::to_string(outside));
+      // No wider than the data asks for.
+      check(static_cast<double>(grid.step) * (kind.space == Space::InnerProduct ? 127 : 120) <=
+                2.1 * static_cast<double>(scale),
+            name_of(kind) + ": step " + std::to_string(grid.step));
+      std::size_t counted = 0;
+      for (std::size_t row = 0; row < 5000; ++row) {
+        counted += count_outside(grid, vectors.data() + row * kDimensions, kDimensions);
+      }
+      check(counted <= outside, name_of(kind) + ": counted outside " + std::to_string(counted));
+    }
+  }
+}
+
+// One far row must not spoil the steps of all others, but where products are taken nothing may be lost.
+void an_outlier_is_held_at_the_edge() {
+  constexpr std::size_t kDimensions = 20, kRows = 1000, kRow = 6;
+  for (const Kind& kind : kKinds) {
+    for (const bool whole_row : {false, true}) {
+      std::vector<float> vectors = scattered(kRows, kDimensions, 9);
+      for (std::size_t d = 3; d < (whole_row ? kDimensions : 4); ++d) vectors[kRow * kDimensions + d] = 5000.0f;
+      const Grid grid = fit(kind, vectors, kDimensions);
+      std::size_t counted = 0;
+      for (std::size_t row = 0; row < kRows; ++row) {
+        counted += count_outside(grid, vectors.data() + row * kDimensions, kDimensions);
+      }
+      const std::string what = name_of(kind) + ": step " + std::to_string(grid.step);
+      if (kind.space == Space::InnerProduct) {
+        check_near(grid.step * 127, 5000, 1e-2, what);
+        check_equal(counted, std::size_t{0}, "nothing lies outside");
+        check_equal(codes_of(kind, grid, vectors.data() + kRow * kDimensions, kDimensions)[3], 127, "the longest");
+      } else {
+        check(grid.step < 2.0f * 1.1f / 120, what);
+        check(counted >= 1 && counted < vectors.size() / 10, what + ", outside are " + std::to_string(counted));
+      }
+    }
+  }
+}
+
+// Where every row has one component that matters, it is not an outlier.
+void spikes_stay_inside() {
+  constexpr std::size_t kDimensions = 2000, kRows = 500;
+  for (const Kind& kind : kKinds) {
+    std::vector<float> vectors = scattered(kRows, kDimensions, 12);
+    for (float& x : vectors) x *= 0.001f;
+    for (std::size_t row = 0; row < kRows; ++row) vectors[row * kDimensions + mix64(row) % kDimensions] = 1.0f;
+    const Grid grid = fit(kind, vectors, kDimensions);
+    std::size_t outside = 0;
+    for (std::size_t row = 0; row < kRows; ++row) {
+      outside += count_outside(grid, vectors.data() + row * kDimensions, kDimensions);
+    }
+    check(outside < kRows / 10, name_of(kind) + ": outside are " + std::to_string(outside));
+  }
+}
+
+// Each dimension has its own origin, so one far from zero costs no precision.
+void dimensions_far_from_zero_are_coded_as_well() {
+  constexpr std::size_t kDimensions = 16;
+  std::vector<float> vectors = scattered(500, kDimensions, 10);
+  for (std::size_t i = 0; i < vectors.size(); ++i) vectors[i] += static_cast<float>(i % kDimensions) * 10.0f;
+  const Kind kind{Space::Euclidean, Codes::Int8};
+  const Grid grid = fit(kind, vectors, kDimensions);
+  check(grid.step < 2.2f / 127, "step " + std::to_string(grid.step));
+  check_grid(kind, grid, vectors, kDimensions, "far from zero");
+}
+
+void doubt_grows_with_the_distance() {
+  for (const Kind& kind : kKinds) {
+    const Grid grid = fit(kind, scattered(100, 64, 11), 64);
+    std::vector<unsigned char> query(query_code_bytes(64), 100);
+    std::uint32_t before = 0;
+    for (const std::uint32_t key : {0u, 1u, 1000u, 1u << 20, 1u << 30, 0x80000000u, 0xFFFFFFF0u, 0xFFFFFFFFu}) {
+      const std::uint32_t limit = doubtful_until(grid, key, query.data(), 64);
+      check(limit >= key, name_of(kind) + ": those as near as the k-th are in doubt");
+      check(limit >= before, name_of(kind) + ": the limit ascends");
+      before = limit;
+    }
+  }
+}
+
+const Group group{"grid",
+                  {{"odd data has a sound grid", odd_data_has_a_sound_grid},
+                   {"ordinary data lies inside", ordinary_data_lies_inside},
+                   {"an outlier is held at the edge", an_outlier_is_held_at_the_edge},
+                   {"spikes stay inside", spikes_stay_inside},
+                   {"dimensions far from zero are coded as well", dimensions_far_from_zero_are_coded_as_well},
+                   {"doubt grows with the distance", doubt_grows_with_the_distance}}};
+
+}  // namespace
+}  // namespace nearfield::test
