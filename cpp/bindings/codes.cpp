@@ -1,12 +1,12 @@
 // The storages by themselves, for tests and tools.
 #include "codes/codes.h"
-#include "codes/grid.h"
-#include "codes/pairs.h"
 
 #include <string_view>
 
 #include "arrays.h"
 #include "bindings.h"
+#include "codes/grid.h"
+#include "codes/pairs.h"
 #include "hash.h"
 #include "walk/metric.h"
 

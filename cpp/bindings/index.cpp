@@ -128,8 +128,8 @@ py::dict stats(const Index& index) {
   return py::dict("slots"_a = s.rows.slots, "live"_a = s.rows.live, "marked"_a = s.rows.marked,
                   "superseded"_a = s.rows.superseded, "levels"_a = levels, "unreachable"_a = s.unreachable,
                   "norm_min"_a = s.norm_min, "norm_max"_a = s.norm_max, "duplicates"_a = s.duplicates,
-                  "vector_bytes"_a = s.vector_bytes, "code_bytes"_a = s.code_bytes,
-                  "clamped"_a = s.clamped, "link_bytes"_a = s.link_bytes, "other_bytes"_a = s.other_bytes);
+                  "vector_bytes"_a = s.vector_bytes, "code_bytes"_a = s.code_bytes, "clamped"_a = s.clamped,
+                  "link_bytes"_a = s.link_bytes, "other_bytes"_a = s.other_bytes);
 }
 
 py::bytes to_bytes(const Index& index, bool voyager) {
@@ -188,8 +188,8 @@ void bind_index(py::module_& module) {
                                return py::make_tuple(c.slots, c.live, c.marked, c.superseded);
                              })
       .def("add", &add, py::arg("vectors"), py::arg("ids"), py::arg("num_threads"), py::arg("progress"))
-      .def("query", &query, py::arg("vectors"), py::arg("k"), py::arg("ef"), py::arg("num_threads"),
-           py::arg("ids"), py::arg("distances"))
+      .def("query", &query, py::arg("vectors"), py::arg("k"), py::arg("ef"), py::arg("num_threads"), py::arg("ids"),
+           py::arg("distances"))
       .def("contains", &Index::contains, py::arg("id"), released)
       .def("holds", &Index::holds, py::arg("id"), released)
       .def("get_vectors", &get_vectors, py::arg("ids"))

@@ -30,9 +30,9 @@ inline constexpr std::uint8_t kHidden = kMarked | kSuperseded;  // never in a re
 struct CodePlane {
   CodePlane(Grid fitted, std::size_t dimensions) : grid(std::move(fitted)), rows(code_bytes(grid.codes, dimensions)) {}
   const Grid grid;
-  Plane rows;                 // code_bytes(codes, dimensions) per slot
-  std::size_t num_fitted = 0; // slots that existed when the grid was fitted
-  std::atomic<std::uint64_t> num_outside{0};  // components held at the edge of the grid
+  Plane rows;                                 // code_bytes(codes, dimensions) per slot
+  std::size_t num_fitted = 0;                 // slots that existed when the grid was fitted
+  std::atomic<std::uint64_t> num_outside{0};  // components outside the grid (count_outside)
 };
 
 // A code plane that another has replaced: freed when every query that may read it has left.

@@ -43,8 +43,8 @@ class IndexStats:
     vector_bytes, code_bytes, link_bytes, other_bytes : int
         Of the rows that exist, in memory or mapped from a file.
     clamped : float
-        Share of the components that lie outside the range of the codes and are held at its edge.
-        With 4 bits up to a few hundredths are by intent: rounding the others less is worth it.
+        Share of the components that lie outside the range of the codes by a fifth of it or more,
+        and are held at its edge. Where much does, the codes are made anew.
     simd_level : str
         The kind of vector instructions that the index uses.
     """

@@ -7,6 +7,7 @@
 #include "check.h"
 #include "codes/codes.h"
 #include "codes/grid.h"
+#include "codes/rotation.h"
 #include "fixtures.h"
 #include "walk/metric.h"
 
@@ -43,6 +44,27 @@ Grid fit(const Kind& kind, const std::vector<float>& vectors, std::size_t dimens
   const std::size_t padded = padded_dimensions(dimensions);
   return fit_grid(kind.codes, kind.space, dimensions, padded, vectors.size() / dimensions,
                   [&](std::size_t row) { return rows.data() + row * padded; });
+}
+
+// The rows as they are encoded, and how wide they are then.
+struct Encoded {
+  std::vector<float> rows;
+  std::size_t width;
+};
+
+Encoded encoded(const Grid& grid, const std::vector<float>& vectors, std::size_t dimensions) {
+  if (!grid.rotated) return {vectors, dimensions};
+  const std::size_t padded = padded_dimensions(dimensions);
+  Encoded out{padded_rows(vectors, dimensions), padded};
+  for (std::size_t i = 0; i < out.rows.size(); i += padded) rotate(out.rows.data() + i, padded);
+  return out;
+}
+
+std::size_t count_all_outside(const Grid& grid, const std::vector<float>& vectors, std::size_t dimensions) {
+  const auto [rows, width] = encoded(grid, vectors, dimensions);
+  std::size_t outside = 0;
+  for (std::size_t i = 0; i < rows.size(); i += width) outside += count_outside(grid, rows.data() + i, width);
+  return outside;
 }
 
 // What byte or nibble `code` of dimension d stands for.
@@ -83,28 +105,29 @@ std::size_t check_grid(const Kind& kind, const Grid& grid, const std::vector<flo
   check(kind.space != Space::InnerProduct ||
             std::all_of(grid.origin.begin(), grid.origin.end(), [](float x) { return x == 0; }),
         what + ": no origin where products are taken");
-  check(std::all_of(grid.origin.begin() + static_cast<std::ptrdiff_t>(dimensions), grid.origin.end(),
-                    [](float x) { return x == 0; }),
+  check(grid.rotated || std::all_of(grid.origin.begin() + static_cast<std::ptrdiff_t>(dimensions), grid.origin.end(),
+                                    [](float x) { return x == 0; }),
         what + ": padding stays zero");
   const int least = kind.space == Space::InnerProduct ? -127 : 0;
   const int greatest = kind.codes == Codes::Int4 ? 15 : 127;
   check_equal(static_cast<int>(grid.lowest), least, what + ": lowest code");
   std::size_t outside = 0;
-  for (std::size_t row = 0; row < vectors.size() / dimensions; ++row) {
-    const float* vector = vectors.data() + row * dimensions;
-    const std::vector<int> codes = codes_of(kind, grid, vector, dimensions);
-    for (std::size_t d = 0; d < dimensions; ++d) {
+  const auto [rows, width] = encoded(grid, vectors, dimensions);
+  for (std::size_t row = 0; row < rows.size() / width; ++row) {
+    const float* vector = rows.data() + row * width;
+    const std::vector<int> codes = codes_of(kind, grid, vector, width);
+    for (std::size_t d = 0; d < width; ++d) {
       check(codes[d] >= least && codes[d] <= greatest, what + ": code " + std::to_string(codes[d]));
       const double low = decoded(grid, d, least), high = decoded(grid, d, greatest);
       const double x = vector[d];
-      const double width = (kind.codes == Codes::Int4 ? 8.0 : 1.0) * static_cast<double>(grid.step);
+      const double step = (kind.codes == Codes::Int4 ? 8.0 : 1.0) * static_cast<double>(grid.step);
       // Floats round where the origin is long before the step.
-      const double rounding = 0x1p-22 * (std::fabs(x) + std::fabs(static_cast<double>(grid.origin[d])) + 127 * width);
+      const double rounding = 0x1p-22 * (std::fabs(x) + std::fabs(static_cast<double>(grid.origin[d])) + 127 * step);
       if (x < low - rounding || x > high + rounding) {
         ++outside;
         check_equal(codes[d], x < low ? least : greatest, what + ": held at the edge");
       } else {
-        check_near(decoded(grid, d, codes[d]), x, width / 2 + rounding, what + ": decoded");
+        check_near(decoded(grid, d, codes[d]), x, step / 2 + rounding, what + ": decoded");
       }
     }
   }
@@ -154,16 +177,13 @@ void ordinary_data_lies_inside() {
       check(static_cast<double>(grid.step) * (kind.space == Space::InnerProduct ? 127 : 120) <=
                 2.1 * static_cast<double>(scale),
             name_of(kind) + ": step " + std::to_string(grid.step));
-      std::size_t counted = 0;
-      for (std::size_t row = 0; row < 5000; ++row) {
-        counted += count_outside(grid, vectors.data() + row * kDimensions, kDimensions);
-      }
+      const std::size_t counted = count_all_outside(grid, vectors, kDimensions);
       check(counted <= outside, name_of(kind) + ": counted outside " + std::to_string(counted));
     }
   }
 }
 
-// One far row must not spoil the steps of all others, but where products are taken nothing may be lost.
+// One far row must not spoil the steps of all others, nor, where products are taken, by more than a factor of 8.
 void an_outlier_is_held_at_the_edge() {
   constexpr std::size_t kDimensions = 20, kRows = 1000, kRow = 6;
   for (const Kind& kind : kKinds) {
@@ -171,14 +191,10 @@ void an_outlier_is_held_at_the_edge() {
       std::vector<float> vectors = scattered(kRows, kDimensions, 9);
       for (std::size_t d = 3; d < (whole_row ? kDimensions : 4); ++d) vectors[kRow * kDimensions + d] = 5000.0f;
       const Grid grid = fit(kind, vectors, kDimensions);
-      std::size_t counted = 0;
-      for (std::size_t row = 0; row < kRows; ++row) {
-        counted += count_outside(grid, vectors.data() + row * kDimensions, kDimensions);
-      }
+      const std::size_t counted = count_all_outside(grid, vectors, kDimensions);
       const std::string what = name_of(kind) + ": step " + std::to_string(grid.step);
       if (kind.space == Space::InnerProduct) {
-        check_near(grid.step * 127, 5000, 1e-2, what);
-        check_equal(counted, std::size_t{0}, "nothing lies outside");
+        check(grid.step * 127 > 7 && grid.step * 127 < 9, what);
         check_equal(codes_of(kind, grid, vectors.data() + kRow * kDimensions, kDimensions)[3], 127, "the longest");
       } else {
         check(grid.step < 2.0f * 1.1f / 120, what);
@@ -196,12 +212,42 @@ void spikes_stay_inside() {
     for (float& x : vectors) x *= 0.001f;
     for (std::size_t row = 0; row < kRows; ++row) vectors[row * kDimensions + mix64(row) % kDimensions] = 1.0f;
     const Grid grid = fit(kind, vectors, kDimensions);
-    std::size_t outside = 0;
-    for (std::size_t row = 0; row < kRows; ++row) {
-      outside += count_outside(grid, vectors.data() + row * kDimensions, kDimensions);
-    }
-    check(outside < kRows / 10, name_of(kind) + ": outside are " + std::to_string(outside));
+    const std::size_t outside = count_all_outside(grid, vectors, kDimensions);
+    check(outside < (grid.rotated ? kRows * kDimensions / 1000 : kRows / 10), name_of(kind) + ": outside are " + std::to_string(outside));
   }
+}
+
+// A rotation leaves lengths and distances; what one dimension varies in, all vary in afterwards.
+void rotating_spreads_and_keeps_distances() {
+  for (const std::size_t n : {16u, 48u, 64u, 80u, 384u, 784u, 1536u}) {
+    std::vector<float> a = scattered(1, n, 20), b = scattered(1, n, 21);
+    a[3] += 100.0f;
+    const auto squared = [n](const std::vector<float>& x, const std::vector<float>& y) {
+      double sum = 0;
+      for (std::size_t d = 0; d < n; ++d)
+        sum += (static_cast<double>(x[d]) - y[d]) * (static_cast<double>(x[d]) - y[d]);
+      return sum;
+    };
+    const double before = squared(a, b);
+    rotate(a.data(), n);
+    rotate(b.data(), n);
+    check_near(squared(a, b), before, 1e-4 * before, "squared distance over " + std::to_string(n));
+    const float largest =
+        std::abs(*std::max_element(a.begin(), a.end(), [](float x, float y) { return std::abs(x) < std::abs(y); }));
+    check(n < 48 || largest < 80.0f, std::to_string(n) + ": the largest is " + std::to_string(largest));
+    check(n < 300 || largest < 40.0f, std::to_string(n) + ": the largest is " + std::to_string(largest));
+  }
+}
+
+// Where one dimension varies much more than the others, and only there, vectors are rotated.
+void unequal_dimensions_are_rotated() {
+  constexpr std::size_t kDimensions = 64;
+  std::vector<float> vectors = scattered(800, kDimensions, 13);
+  const Kind four{Space::Euclidean, Codes::Int4};
+  check(!fit(four, vectors, kDimensions).rotated, "equal dimensions stay");
+  for (std::size_t row = 0; row < 800; row += 3) vectors[row * kDimensions + 5] += 12.0f;
+  check(fit(four, vectors, kDimensions).rotated, "unequal dimensions are rotated");
+  check(!fit({Space::InnerProduct, Codes::Int8}, vectors, kDimensions).rotated, "products are not");
 }
 
 // Each dimension has its own origin, so one far from zero costs no precision.
@@ -234,6 +280,8 @@ const Group group{"grid",
                    {"ordinary data lies inside", ordinary_data_lies_inside},
                    {"an outlier is held at the edge", an_outlier_is_held_at_the_edge},
                    {"spikes stay inside", spikes_stay_inside},
+                   {"rotating spreads and keeps distances", rotating_spreads_and_keeps_distances},
+                   {"unequal dimensions are rotated", unequal_dimensions_are_rotated},
                    {"dimensions far from zero are coded as well", dimensions_far_from_zero_are_coded_as_well},
                    {"doubt grows with the distance", doubt_grows_with_the_distance}}};
 

@@ -100,7 +100,10 @@ void answers_of_coded_indexes_are_exact() {
 void data_that_drifts_is_coded_anew() {
   constexpr std::size_t kFirst = 2000, kMore = 700;
   for (const Kind& kind : kKinds) {
-    OpenIndex index(config_of(kind));
+    IndexConfig config = config_of(kind);
+    config.M = 12;
+    config.ef_construction = 200;
+    OpenIndex index(config);
     index.add(clustered(kFirst, kDimensions, 6));
     const CodePlane* before = index.state.codes.load();
     const float step = before->grid.step;
@@ -126,7 +129,9 @@ void data_that_drifts_is_coded_anew() {
       std::vector<float> vector(index.metric.padded);
       std::vector<unsigned char> codes(code_bytes(kind.codes, kDimensions));
       const CodePlane& plane = *index.state.code_plane;
-      index.metric.encode_codes(plane.grid, index.metric.held(index.state.vectors.row(slot), vector.data()),
+      std::vector<float> rotated(index.metric.padded);
+      const float* held = index.metric.held(index.state.vectors.row(slot), vector.data());
+      index.metric.encode_codes(plane.grid, as_encoded(plane.grid, held, index.metric.padded, rotated.data()),
                                 codes.data());
       check(std::equal(codes.begin(), codes.end(), reinterpret_cast<const unsigned char*>(plane.rows.row(slot))),
             name_of(kind) + ": codes of slot " + std::to_string(slot));
@@ -134,17 +139,19 @@ void data_that_drifts_is_coded_anew() {
     const std::vector<float> near_queries = clustered(40, kDimensions, 106);
     std::vector<float> far_queries = clustered(40, kDimensions, 107);
     for (std::size_t i = 0; i < far_queries.size(); i += kDimensions) far_queries[i] += 8.0f;
-    // Of the same rows and rounds; the few long rows of an inner product cost recall without codes as well.
-    IndexConfig plain = config_of(kind);
-    plain.codes = Codes::None;
-    OpenIndex without(plain);
+    // Of the same rows in the same order without codes: the order costs recall as well.
+    config.codes = Codes::None;
+    OpenIndex without(config);
     without.add(clustered(kFirst, kDimensions, 6));
+    without.add(clustered(10, kDimensions, 7));
     without.add(far);
     const std::size_t rows = index.state.count.load();
     for (const std::vector<float>& queries : {near_queries, far_queries}) {
       const double found = recall(index, rows, queries, {10, 80, 1, {}});
-      const double expected = recall(without, kFirst + kMore, queries, {10, 80, 1, {}});
-      check(found >= expected - (kind.codes == Codes::Int4 ? 0.1 : 0.04),
+      const double expected = recall(without, kFirst + 10 + kMore, queries, {10, 80, 1, {}});
+      // Four bits of nearly parallel rows, and products with one long component, tell little apart.
+      const bool hard = kind.codes == Codes::Int4 || kind.space == Space::InnerProduct;
+      check(found >= expected - (hard ? 0.1 : 0.02),
             name_of(kind) + ": recall " + std::to_string(found) + ", without codes " + std::to_string(expected));
     }
   }

@@ -147,3 +147,35 @@ assert ids[2] == 0 and distances[2] == float("inf"), (ids, distances)
 """
     environment = {**os.environ, "NEARFIELD_SIMD": level}
     subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+
+
+@pytest.mark.parametrize(
+    ("space", "dimensions"),
+    [("euclidean", 64), ("euclidean", 200), ("cosine", 64), ("cosine", 200)],
+)
+def test_data_that_leaves_the_first_range_is_found_as_in_a_fresh_build(space, dimensions):
+    rng = np.random.default_rng(dimensions)
+    centres = rng.uniform(-1, 1, (64, dimensions))
+
+    def rows(count):
+        noise = rng.uniform(-1, 1, (count, dimensions))
+        return (0.75 * centres[rng.integers(64, size=count)] + 0.25 * noise).astype(np.float32)
+
+    first, later, queries = rows(4000), rows(3000), rows(400)
+    shift = np.linspace(0, 3, 3000)[:, np.newaxis]  # it drifts on and on
+    later *= 1 + shift
+    queries[::2] *= 1 + rng.uniform(0, 3, (200, 1)).astype(np.float32)
+    grown = nf.Index(space, dimensions, M=16)
+    grown.add_items(first)
+    for part in np.array_split(later, 6):
+        grown.add_items(part)
+    everything = np.concatenate([first, later])
+    fresh = nf.Index(space, dimensions, M=16)
+    fresh.add_items(rng.permutation(everything))
+    truth = nf.ExactIndex(space, dimensions)
+    truth.add_items(everything)
+    distances = truth.query(queries, k=10).distances
+    found = [index.query(queries, k=10, query_ef=60).distances for index in (grown, fresh)]
+    shares = [np.mean(d <= distances[:, -1:] * (1 + 1e-5) + 1e-6) for d in found]
+    assert shares[0] >= shares[1] - 0.01, shares
+    assert shares[1] > 0.95, shares

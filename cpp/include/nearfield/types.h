@@ -30,9 +30,9 @@ enum class Storage : std::uint8_t {
 
 // What walks compare in place of the vectors, from which the results' distances are then taken.
 enum class Codes : std::uint8_t {
-  None = 0,  // the vectors themselves
-  Int4 = 4,  // half a byte a dimension
-  Int8 = 8,  // one byte a dimension
+  None = 0,    // the vectors themselves
+  Int4 = 4,    // half a byte a dimension
+  Int8 = 8,    // one byte a dimension
   Auto = 255,  // chosen by space, storage and dimensions (codes/pairs.h); no index has it
 };
 

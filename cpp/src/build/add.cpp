@@ -43,6 +43,8 @@ void add_rows(State& state, const Metric& metric, ScratchPool& pool, const float
     if (state.code_plane) state.code_plane->num_outside += outside;
     state.unswept += last - first;
     first = last;
+    // On a busy machine other threads may have done all of a round.
+    if (options.poll && first < base + total) options.poll(first - base, total);
   }
   if (sweep_is_due(state.unswept, base + total)) {
     Poll poll;

@@ -50,8 +50,7 @@ std::size_t connect(State& state, const Metric& metric, ScratchPool& pool, const
     const std::uint8_t flags = __atomic_load_n(state.flags.at<std::uint8_t>(slot), __ATOMIC_ACQUIRE);
     if (reach.has(slot) || (flags & kSuperseded) != 0) continue;
     const void* query = reading.query_of(slot, scratch->decoded());
-    const Slot nearest =
-        reading.walks->descend(reading.view, query, entry.slot, entry.level, 1, scratch->walk());
+    const Slot nearest = reading.walks->descend(reading.view, query, entry.slot, entry.level, 1, scratch->walk());
     WalkJob job;
     job.query = query;
     // The walk begins at the entry point's side unless the descent ended on a slot that is itself cut off.

@@ -116,7 +116,8 @@ void link_back_to(State& state, const Metric& metric, ScratchPool& pool, const R
     choose_anew(row, begin, end);
   }
   std::vector<Slot> slots(row.links.size());
-  std::transform(row.links.begin(), row.links.end(), slots.begin(), [](std::uint64_t link) { return entry_slot(link); });
+  std::transform(row.links.begin(), row.links.end(), slots.begin(),
+                 [](std::uint64_t link) { return entry_slot(link); });
   store_row(stored, places, slots.data(), slots.size());
 }
 

@@ -20,8 +20,8 @@ struct LinkBack {
   std::uint64_t entry;  // (key, source), see walk/beam.h
 };
 
-// Sorted by (target, level, distance, source), so that each target's row is rewritten once, by one thread, and the result
-// does not depend on threads. `with` sees the rows of the round; slots with a flag of `gone` lose their links.
+// Sorted by (target, level, distance, source), so that each target's row is rewritten once, by one thread, and the
+// result does not depend on threads. `with` sees the rows of the round; slots with a flag of `gone` lose their links.
 void link_back(State& state, const Metric& metric, ScratchPool& pool, const Reading& with, std::uint8_t gone,
                std::vector<LinkBack> all, std::size_t num_threads);
 

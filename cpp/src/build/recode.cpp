@@ -14,8 +14,9 @@ namespace {
 constexpr std::size_t kRowsPerStep = 256;  // of a parallel loop
 // Fitting and writing all codes costs a hundredth of linking as many rows; after so many it is noise.
 constexpr std::size_t kLeastShare = 64;
-// Share of new components outside, beyond twice what the fit left there, at which the grid is looked at again; and share
-// of all, beyond one and a half times that, with which it is kept, unless its steps are so much wider than need be.
+// Share of new components outside, beyond twice what the fit left there, at which the grid is looked at again; and
+// share of all, beyond one and a half times that, with which it is kept, unless its steps are so much wider than need
+// be.
 constexpr double kDriftedShare = 1e-3;
 constexpr double kKeptShare = 2e-4;
 constexpr float kKeptSteps = 1.25f;
@@ -33,10 +34,11 @@ std::uint64_t outside(const State& state, const Metric& metric, const Grid& grid
                       std::size_t num_threads) {
   std::atomic<std::uint64_t> sum{0};
   for_rows(first, last, num_threads, [&](std::size_t begin, std::size_t end) {
-    std::vector<float> buffer(metric.padded);
+    std::vector<float> buffer(metric.padded), rotated(metric.padded);
     std::uint64_t found = 0;
     for (std::size_t slot = begin; slot < end; ++slot) {
-      found += count_outside(grid, metric.held(state.vectors.row(slot), buffer.data()), metric.dimensions);
+      const float* vector = metric.held(state.vectors.row(slot), buffer.data());
+      found += count_outside(grid, as_encoded(grid, vector, metric.padded, rotated.data()), metric.dimensions);
     }
     sum.fetch_add(found, std::memory_order_relaxed);
   });
@@ -46,9 +48,10 @@ std::uint64_t outside(const State& state, const Metric& metric, const Grid& grid
 void encode_rows(const State& state, const Metric& metric, CodePlane& codes, std::size_t first, std::size_t last,
                  std::size_t num_threads) {
   for_rows(first, last, num_threads, [&](std::size_t begin, std::size_t end) {
-    std::vector<float> buffer(metric.padded);
+    std::vector<float> buffer(metric.padded), rotated(metric.padded);
     for (std::size_t slot = begin; slot < end; ++slot) {
-      metric.encode_codes(codes.grid, metric.held(state.vectors.row(slot), buffer.data()),
+      const float* vector = metric.held(state.vectors.row(slot), buffer.data());
+      metric.encode_codes(codes.grid, as_encoded(codes.grid, vector, metric.padded, rotated.data()),
                           reinterpret_cast<unsigned char*>(codes.rows.row(slot)));
     }
   });
@@ -65,7 +68,7 @@ bool has_drifted(const CodePlane& codes, std::uint64_t new_outside, std::size_t 
 // Whether the present grid is about as good as one that is fitted now.
 bool still_serves(const Grid& present, const Grid& fitted, std::uint64_t num_outside, std::size_t components) {
   const double common = kKeptShare + 1.5 * present.share_outside;
-  return present.step <= kKeptSteps * fitted.step &&
+  return present.rotated == fitted.rotated && present.step <= kKeptSteps * fitted.step &&
          static_cast<double>(num_outside) <= common * static_cast<double>(components);
 }
 
@@ -89,8 +92,7 @@ std::uint64_t keep_codes(State& state, const Metric& metric, ScratchPool& pool, 
     std::vector<float> buffer(metric.padded);
     Grid grid = fit_grid(state.config.codes, metric.space, metric.dimensions, metric.padded, last,
                          [&](std::size_t slot) { return metric.held(state.vectors.row(slot), buffer.data()); });
-    if (now != nullptr &&
-        still_serves(now->grid, grid, now->num_outside + new_outside, last * metric.dimensions)) {
+    if (now != nullptr && still_serves(now->grid, grid, now->num_outside + new_outside, last * metric.dimensions)) {
       now->num_fitted = first;  // looked at now
     } else {
       auto fitted = std::make_unique<CodePlane>(std::move(grid), metric.dimensions);

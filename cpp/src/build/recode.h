@@ -12,9 +12,9 @@ namespace nearfield {
 
 // Before slots [first, last) are linked, whose vectors are written: write their codes. The grid is fitted to all
 // vectors when the first come, when their number has doubled, and when many more of the new components lie
-// outside than the fit has left there; if it then differs, all codes are written anew, into a plane of their own that queries see as a
-// whole. Depends on the order of rows alone. Returns how many new components lie outside, to be counted when the rows
-// are published.
+// outside than the fit has left there; if it then differs, all codes are written anew, into a plane of their own that
+// queries see as a whole. Depends on the order of rows alone. Returns how many new components lie outside, to be
+// counted when the rows are published.
 std::uint64_t keep_codes(State& state, const Metric& metric, ScratchPool& pool, std::size_t first, std::size_t last,
                          std::size_t num_threads);
 

@@ -19,9 +19,9 @@ struct Round {
   const Metric& metric;
   ScratchPool& pool;
   std::size_t first, last;
-  Reading before;   // the graph without the round
-  Reading with;     // rows of the round included
-  Entry entry;      // of the graph without the round
+  Reading before;  // the graph without the round
+  Reading with;    // rows of the round included
+  Entry entry;     // of the graph without the round
   std::size_t ef;
   std::size_t passed_through;                     // slots that no new link may go to
   std::vector<std::vector<LinkBack>> links_back;  // per row of the round
@@ -181,14 +181,13 @@ void link_round(State& state, const Metric& metric, ScratchPool& pool, std::size
     round.with = round.before;
     round.with.view.count = last;
     const std::size_t rows = last - first;
-    const Poll poll_rows = poll ? Poll([&](std::size_t done, std::size_t) { poll(std::min(rows, done * kTurns), rows); })
-                                : Poll();
-    parallel_for(
-        (rows + kTurns - 1) / kTurns, num_threads,
-        [&round, rows](std::size_t, std::size_t group) {
-          link_rows(round, group * kTurns, std::min(kTurns, rows - group * kTurns));
-        },
-        poll_rows);
+    const Poll poll_rows =
+        poll ? Poll([&](std::size_t done, std::size_t) { poll(std::min(rows, done * kTurns), rows); }) : Poll();
+    parallel_for((rows + kTurns - 1) / kTurns, num_threads,
+                 [&round, rows](std::size_t, std::size_t group) {
+                   link_rows(round, group * kTurns, std::min(kTurns, rows - group * kTurns));
+                 },
+                 poll_rows);
   } catch (...) {
     state.graph.upper_rows = upper_rows;
     throw;

@@ -6,8 +6,8 @@
 //   2. adds the new rows before it, compared one by one: it sees all that a one-by-one insertion
 //      would have seen,
 //   3. chooses its links (walk/prune.h) and writes them into its own row, which nobody reads yet.
-// Then the rows that it links to are offered it in turn (build/link_back.h). The order of insertion alone decides the result.
-// (ParlayANN, arXiv 2305.04359, builds so with rounds of up to 2 % of the graph and without step 2.)
+// Then the rows that it links to are offered it in turn (build/link_back.h). The order of insertion alone decides the
+// result. (ParlayANN, arXiv 2305.04359, builds so with rounds of up to 2 % of the graph and without step 2.)
 #pragma once
 
 #include <cstddef>

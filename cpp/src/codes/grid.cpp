@@ -4,15 +4,19 @@
 #include <cmath>
 #include <limits>
 
+#include "codes/rotation.h"
+
 namespace nearfield {
 namespace {
 
-constexpr std::size_t kMostSampled = 2048;             // rows
+constexpr std::size_t kMostSampled = 2048;                 // rows
 constexpr std::size_t kMostPooled = std::size_t{1} << 18;  // components that the range is chosen by
-constexpr double kCommonInOne = 0.999;  // of one dimension's components; its middle is that of these
-constexpr double kCommonOfProducts = 0.999;
-constexpr float kMostProductRange = 8.0f;  // times what common components of inner products need
-constexpr double kDoubt = 3.5;          // standard deviations
+constexpr double kCommonInOne = 0.999;                     // of one dimension's components; its middle is that of these
+constexpr float kMargin = 24;                              // steps beyond the edge that do not count yet as outside
+constexpr double kCommonRows = 0.99;                       // of inner products
+constexpr float kMostProductRange = 8;                     // times what common rows need
+constexpr double kRotationGain = 1.5;                      // how much less error makes rotating worth its time
+constexpr double kDoubt = 3.5;                             // standard deviations
 
 // The value that a share of the values reaches. Reorders them.
 std::size_t position_of(double share, std::size_t n) {
@@ -34,14 +38,21 @@ double most_of_row(const std::vector<float>& distances, std::size_t rows) {
   return apart > 0 ? apart : std::numeric_limits<double>::infinity();
 }
 
+// The middle of each dimension, half the range around it, and the squared error that it leaves.
+struct Range {
+  std::vector<float> middle;
+  float half;
+  double error;
+};
+
 // Half the range, among some quantiles of the distances from the middle, that makes the squared error least: rounding
 // to `levels` values inside, holding at the edge outside. Distances stand dimension by dimension, `rows` in each.
-float best_half(const std::vector<float>& distances, std::size_t rows, double levels) {
+void choose_half(const std::vector<float>& distances, std::size_t rows, double levels, Range& range) {
   std::vector<float> reordered = distances;
   const double most = most_of_row(distances, rows);
   std::vector<double> errors(rows);  // outside, of each row
-  float best = 0;
-  double least = std::numeric_limits<double>::infinity();
+  range.half = 0;
+  range.error = std::numeric_limits<double>::infinity();
   for (const double share : {0.95, 0.97, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9999, 1.0}) {
     const float half = quantile(reordered, share);
     const double step = 2.0 * half / (levels - 1);
@@ -58,14 +69,53 @@ float best_half(const std::vector<float>& distances, std::size_t rows, double le
       }
     }
     for (const double outside : errors) error += std::min(outside, most);
-    if (error < least) {
-      least = error;
-      best = half;
+    if (error < range.error) {
+      range.error = error;
+      range.half = half;
     }
   }
   // Where nothing varies any range serves; beyond the others, squares leave the range of floats.
-  if (!(best > 0x1p-60f)) return 1.0f;
-  return std::min(best, 0x1p60f);
+  range.half = range.half > 0x1p-60f ? std::min(range.half, 0x1p60f) : 1.0f;
+}
+
+using Sample = std::function<const float*(std::size_t)>;
+
+Range choose_range(std::size_t rows, std::size_t dimensions, double levels, const Sample& sample) {
+  std::vector<float> values(rows * dimensions);  // dimension by dimension
+  for (std::size_t i = 0; i < rows; ++i) {
+    const float* vector = sample(i);
+    for (std::size_t d = 0; d < dimensions; ++d) values[d * rows + i] = vector[d];
+  }
+  Range range{std::vector<float>(dimensions), 0, 0};
+  const std::size_t stride = rows * dimensions / kMostPooled + 1;  // some whole rows
+  const std::size_t pooled = (rows + stride - 1) / stride;
+  std::vector<float> distances;
+  distances.reserve(pooled * dimensions);
+  for (std::size_t d = 0; d < dimensions; ++d) {
+    const auto begin = values.begin() + static_cast<std::ptrdiff_t>(d * rows);
+    std::vector<float> column(begin, begin + static_cast<std::ptrdiff_t>(rows));
+    // Halved apart: the sum of two floats may leave the range of floats.
+    range.middle[d] = quantile(column, 1 - kCommonInOne) * 0.5f + quantile(column, kCommonInOne) * 0.5f;
+    for (std::size_t i = 0; i < rows; i += stride) {
+      distances.push_back(std::fabs(values[d * rows + i] - range.middle[d]));
+    }
+  }
+  choose_half(distances, pooled, levels, range);
+  return range;
+}
+
+// All of the range, unless that is far beyond what nearly all rows need: the longest rows lead every walk, and what
+// they lose at the edge no error elsewhere makes up for.
+float product_step(std::size_t rows, std::size_t dimensions, const Sample& sample) {
+  std::vector<float> longest(rows, 0.0f);  // component of each row
+  for (std::size_t i = 0; i < rows; ++i) {
+    const float* vector = sample(i);
+    for (std::size_t d = 0; d < dimensions; ++d) longest[i] = std::max(longest[i], std::fabs(vector[d]));
+  }
+  const float all = *std::max_element(longest.begin(), longest.end());
+  const float common = quantile(longest, kCommonRows);
+  const float half = common > 0 ? std::min(all, kMostProductRange * common) : all;
+  return (half > 0x1p-60f ? std::min(half, 0x1p60f) : 1.0f) / 127.0f;
 }
 
 }  // namespace
@@ -81,45 +131,39 @@ Grid empty_grid(Codes codes, Space space, std::size_t padded) {
 Grid fit_grid(Codes codes, Space space, std::size_t dimensions, std::size_t padded, std::size_t rows,
               const std::function<const float*(std::size_t)>& row) {
   const std::size_t sampled = std::min(rows, kMostSampled);
-  std::vector<std::vector<float>> columns(dimensions, std::vector<float>(sampled));
-  for (std::size_t i = 0; i < sampled; ++i) {
-    const float* vector = row(i * rows / sampled);
-    for (std::size_t d = 0; d < dimensions; ++d) columns[d][i] = vector[d];
-  }
+  const auto sample = [&](std::size_t i) { return row(i * rows / sampled); };
   Grid grid = empty_grid(codes, space, padded);
-  std::vector<float> middle(dimensions, 0.0f);  // of each dimension
-  // Of components from there, of some whole rows, dimension by dimension.
-  const std::size_t stride = sampled * dimensions / kMostPooled + 1;
-  const std::size_t pooled = (sampled + stride - 1) / stride;
-  std::vector<float> distances;
-  distances.reserve(pooled * dimensions);
-  for (std::size_t d = 0; d < dimensions; ++d) {
-    if (space != Space::InnerProduct) {
-      // Halved apart: the sum of two floats may leave the range of floats.
-      std::vector<float> column = columns[d];
-      middle[d] = quantile(column, 1 - kCommonInOne) * 0.5f + quantile(column, kCommonInOne) * 0.5f;
-    }
-    for (std::size_t i = 0; i < sampled; i += stride) distances.push_back(std::fabs(columns[d][i] - middle[d]));
-  }
   if (space == Space::InnerProduct) {
-    // All of it, unless that is far beyond what nearly all need: the longest rows lead every walk, and what they lose at
-    // the edge no error elsewhere makes up for.
-    float longest = 0;
-    for (const std::vector<float>& column : columns) {
-      for (const float x : column) longest = std::max(longest, std::fabs(x));
-    }
-    longest = std::min(longest, kMostProductRange * std::max(quantile(distances, kCommonOfProducts), 0x1p-60f));
-    grid.step = (longest > 0x1p-60f ? std::min(longest, 0x1p60f) : 1.0f) / 127.0f;
+    grid.step = product_step(sampled, dimensions, sample);
   } else {
-    const bool nibbles = codes == Codes::Int4;
-    const float half = best_half(distances, pooled, nibbles ? 16 : 128);
-    grid.step = half * 2.0f / (nibbles ? 120.0f : 127.0f);
-    for (std::size_t d = 0; d < dimensions; ++d) grid.origin[d] = middle[d] - half;
+    std::vector<float> buffer(padded);
+    const auto rotated = [&](std::size_t i) {
+      std::copy_n(sample(i), padded, buffer.data());
+      rotate(buffer.data(), padded);
+      return static_cast<const float*>(buffer.data());
+    };
+    const double levels = codes == Codes::Int4 ? 16 : 128;
+    Range plain = choose_range(sampled, dimensions, levels, sample);
+    const Range turned = choose_range(sampled, padded, levels, rotated);
+    grid.rotated = turned.error * kRotationGain < plain.error;
+    if (grid.rotated) plain = turned;
+    grid.step = plain.half * 2.0f / (codes == Codes::Int4 ? 120.0f : 127.0f);
+    for (std::size_t d = 0; d < plain.middle.size(); ++d) grid.origin[d] = plain.middle[d] - plain.half;
   }
+  std::vector<float> buffer(padded);
   std::size_t outside = 0;
-  for (std::size_t i = 0; i < sampled; ++i) outside += count_outside(grid, row(i * rows / sampled), dimensions);
+  for (std::size_t i = 0; i < sampled; ++i) {
+    outside += count_outside(grid, as_encoded(grid, sample(i), padded, buffer.data()), dimensions);
+  }
   grid.share_outside = static_cast<float>(static_cast<double>(outside) / static_cast<double>(sampled * dimensions));
   return grid;
+}
+
+const float* as_encoded(const Grid& grid, const float* vector, std::size_t padded, float* buffer) {
+  if (!grid.rotated) return vector;
+  std::copy_n(vector, padded, buffer);
+  rotate(buffer, padded);
+  return buffer;
 }
 
 std::uint32_t doubtful_until(const Grid& grid, std::uint32_t key, const unsigned char* query, std::size_t dimensions) {
@@ -143,9 +187,8 @@ std::uint32_t doubtful_until(const Grid& grid, std::uint32_t key, const unsigned
 }
 
 std::size_t count_outside(const Grid& grid, const float* vector, std::size_t dimensions) {
-  // Half a step beyond the last code still rounds to it.
-  const float low = (grid.lowest - 0.5f) * grid.step;
-  const float high = ((grid.codes == Codes::Int4 ? 120.0f : grid.highest) + 0.5f) * grid.step;
+  const float low = (grid.lowest - kMargin) * grid.step;
+  const float high = ((grid.codes == Codes::Int4 ? 120.0f : grid.highest) + kMargin) * grid.step;
   std::size_t outside = 0;
   for (std::size_t d = 0; d < dimensions; ++d) {
     const float x = vector[d] - grid.origin[d];

@@ -5,6 +5,8 @@
 // in steps; the origin falls out of a difference, so each dimension has its own.
 // Inner product: 8 bits, signed, -127 to 127. Byte b stands for b * step.
 //
+// Where some dimensions vary much more than others, vectors are rotated first: the one step would have to serve the
+// widest. Which is better is seen when the grid is fitted.
 // 4 bits, for squared L2 and cosine: nibble n stands for origin[d] + 8 n * step, on a grid of 121 steps; queries are
 // encoded with 7 bits on the same grid.
 //
@@ -29,11 +31,12 @@ constexpr std::size_t code_bytes(Codes codes, std::size_t dimensions) {
 constexpr std::size_t query_code_bytes(std::size_t dimensions) { return (dimensions + 127) / 128 * 128; }
 
 struct Grid {
+  bool rotated = false;  // whether vectors are rotated before they are encoded (codes/rotation.h)
   Codes codes = Codes::Int8;
   std::vector<float> origin;  // per padded dimension; all 0 for an inner product
   float step = 1;             // above 0
   float lowest = 0, highest = 127;
-  float share_outside = 0;  // of the components that it was fitted to, of those beyond its edge
+  float share_outside = 0;  // of the components that it was fitted to
 
   float inverse_step() const { return 1.0f / step; }
 };
@@ -42,8 +45,8 @@ struct Grid {
 Grid empty_grid(Codes codes, Space space, std::size_t padded);
 
 // Fit a grid to `rows` vectors of `dimensions` floats (row(i) gives the i-th, padded; valid until the next call).
-// Up to 2,048 of them are looked at, evenly spread. The range is the one that leaves the least squared error, of rounding
-// inside and of holding outside, where no row counts for more than two ordinary rows lie apart.
+// Up to 2,048 of them are looked at, evenly spread. The range is the one that leaves the least squared error, of
+// rounding inside and of holding outside, where no row counts for more than two ordinary rows lie apart.
 Grid fit_grid(Codes codes, Space space, std::size_t dimensions, std::size_t padded, std::size_t rows,
               const std::function<const float*(std::size_t)>& row);
 
@@ -52,7 +55,11 @@ Grid fit_grid(Codes codes, Space space, std::size_t dimensions, std::size_t padd
 // products `query` are the codes of the query.
 std::uint32_t doubtful_until(const Grid& grid, std::uint32_t key, const unsigned char* query, std::size_t dimensions);
 
-// How many components of a vector lie outside.
+// A stored vector as it is encoded: itself, or rotated into `buffer` (`padded` floats).
+const float* as_encoded(const Grid& grid, const float* vector, std::size_t padded, float* buffer);
+
+// How many components of a vector, as it is encoded, lie outside by more than a fifth of the range: what is held nearer
+// to the edge costs no more than rounding does, and with 4 bits that is up to one in a hundred by intent.
 std::size_t count_outside(const Grid& grid, const float* vector, std::size_t dimensions);
 
 }  // namespace nearfield

@@ -120,7 +120,8 @@ void check_vectors(const State& state, std::size_t count, const Places& places) 
   }
 }
 
-// A code of differences is at most 127, one of products at least -127; kernels of different levels agree on those alone.
+// A code of differences is at most 127, one of products at least -127; kernels of different levels agree on those
+// alone.
 void check_codes(const State& state, std::size_t count, const Places& places) {
   const CodePlane* codes = state.code_plane.get();
   if (codes == nullptr || codes->grid.codes != Codes::Int8) return;

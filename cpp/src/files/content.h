@@ -24,8 +24,8 @@ struct Places {
 
 // Throws CorruptIndexFile unless: levels fit the entry point and the upper rows, flags are known and as
 // many as counted, ids are no kNoId and those of slots that are not superseded differ, vectors are
-// numbers (finite, not NaN) and 0 behind their last dimension, codes are values of their grid, and validate(graph) finds nothing.
-// O(rows), and 8 bytes a row of memory where ids are not ascending.
+// numbers (finite, not NaN) and 0 behind their last dimension, codes are values of their grid, and validate(graph)
+// finds nothing. O(rows), and 8 bytes a row of memory where ids are not ascending.
 void check_content(const State& state, const Places& places);
 
 }  // namespace nearfield

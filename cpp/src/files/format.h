@@ -82,12 +82,13 @@
 //
 //   OFFSET  SIZE  FIELD            MEANING, LEGAL VALUES
 //   0       4     codes            4 or 8 bits; 4 not for inner products
-//   4       4     step             float32: distance of neighbouring values, 2^-80 ... 2^80. 0 and nothing behind: no row
+//   4       4     step             float32: distance of neighbouring values, 2^-80 ... 2^80. 0 and nothing behind: no
+//   row
 //                                  has come yet
 //   8       8     num_fitted       slots that existed when the grid was fitted, at most count
-//   16      8     num_outside      components that were held at its edge
+//   16      8     num_outside      components outside it (codes/grid.h)
 //   24      4     share_outside    float32: share of components outside when it was fitted, 0 ... 1
-//   28      4     zero
+//   28      4     rotated          0 or 1: vectors are rotated before they are encoded (codes/rotation.h)
 //   32      4 * d origin           float32 per dimension, padded to 16: what code 0 stands for; 0 for inner products
 //
 // What is promised between versions: a file of version v is read by every later nearfield (golden files in
@@ -171,7 +172,7 @@ struct GridHead {
   std::uint64_t num_fitted = 0;
   std::uint64_t num_outside = 0;
   float share_outside = 0;
-  std::uint32_t zero = 0;
+  std::uint32_t rotated = 0;
 };
 static_assert(sizeof(GridHead) == 32 && std::is_trivially_copyable_v<GridHead>);
 

@@ -99,10 +99,10 @@ Places places_of(const ByteSource& source, const BodyKind& kind, const HnswHeade
   const std::uint64_t begin = kind.offset + kHnswHeaderBytes;
   const std::uint64_t upper = begin + header.count * header.bytes_per_element;
   const std::uint64_t stride = header.bytes_per_element;
-  return {source.name(),      {begin + header.data_offset, stride},
-          {begin, stride},    {begin + header.label_offset, stride},
-          {upper, 0},         {upper, 0},
-          {begin + 2, stride}};
+  return {source.name(),       {begin + header.data_offset, stride},
+          {begin, stride},     {begin + header.label_offset, stride},
+          {upper, 0},          {upper, 0},
+          {begin + 2, stride}, {}};
 }
 
 }  // namespace

@@ -149,18 +149,20 @@ std::unique_ptr<CodePlane> read_grid(const ByteSource& source, const Table& tabl
           "at most count");
   require(head.share_outside >= 0 && head.share_outside <= 1, file, section.offset + 24, "grid.share_outside",
           __builtin_bit_cast(std::uint32_t, head.share_outside), "a float32 from 0 to 1");
-  require(head.zero == 0, file, section.offset + 28, "grid.zero", head.zero, "0");
+  require(head.rotated <= (config.space == Space::InnerProduct ? 0u : 1u), file, section.offset + 28, "grid.rotated",
+          head.rotated, "0, or 1 where the space is no inner product");
   if (!fitted) return nullptr;
   require(bytes.size() == sizeof head + padded * sizeof(float), file, section.offset, "grid", bytes.size(),
           std::to_string(sizeof head + padded * sizeof(float)).c_str());
   Grid grid = empty_grid(config.codes, config.space, padded);
   grid.step = head.step;
   grid.share_outside = head.share_outside;
+  grid.rotated = head.rotated != 0;
   std::memcpy(grid.origin.data(), bytes.data() + sizeof head, padded * sizeof(float));
   for (std::size_t d = 0; d < padded; ++d) {
     const float origin = grid.origin[d];
-    const bool good = config.space == Space::InnerProduct || d >= config.dimensions ? origin == 0
-                                                                                     : std::fabs(origin) <= 0x1p127f;
+    const bool none = config.space == Space::InnerProduct || (d >= config.dimensions && head.rotated == 0);
+    const bool good = none ? origin == 0 : std::fabs(origin) <= 0x1p127f;
     require(good, file, section.offset + sizeof head + d * sizeof(float), "grid.origin",
             __builtin_bit_cast(std::uint32_t, origin), "a finite float32; 0 for inner products and behind the end");
   }
@@ -168,8 +170,8 @@ std::unique_ptr<CodePlane> read_grid(const ByteSource& source, const Table& tabl
   codes->num_fitted = head.num_fitted;
   codes->num_outside = head.num_outside;
   const Section& rows = *sections.codes;
-  require(rows.row_bytes == codes->rows.row_bytes() && rows.rows == table.header.count, file, rows.offset,
-          "codes", rows.rows, "a row of codes for each slot");
+  require(rows.row_bytes == codes->rows.row_bytes() && rows.rows == table.header.count, file, rows.offset, "codes",
+          rows.rows, "a row of codes for each slot");
   return codes;
 }
 

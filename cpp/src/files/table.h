@@ -12,7 +12,7 @@ namespace nearfield {
 
 struct Table {
   format::Header header;
-  IndexConfig config;  // without the codes, which the grid says
+  IndexConfig config;                            // without the codes, which the grid says
   std::vector<format::Section> sections;         // [0] to [6] are the planes, in the order of format.h
   std::vector<std::vector<std::uint64_t>> sums;  // per section, of its blocks
 };

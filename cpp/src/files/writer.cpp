@@ -54,6 +54,7 @@ std::vector<std::byte> grid_bytes(const State& state) {
     head.num_fitted = codes->num_fitted;
     head.num_outside = codes->num_outside;
     head.share_outside = codes->grid.share_outside;
+    head.rotated = codes->grid.rotated ? 1 : 0;
   }
   std::vector<std::byte> bytes(sizeof head + (codes != nullptr ? codes->grid.origin.size() * sizeof(float) : 0));
   std::memcpy(bytes.data(), &head, sizeof head);

@@ -35,8 +35,7 @@ struct Avx512Bytes {
   static void totals(const Sum* sums, std::uint32_t* out) {
     __m128i fours[4];
     for (int r = 0; r < N; ++r) {
-      const __m256i eights =
-          _mm256_add_epi32(_mm512_castsi512_si256(sums[r]), _mm512_extracti64x4_epi64(sums[r], 1));
+      const __m256i eights = _mm256_add_epi32(_mm512_castsi512_si256(sums[r]), _mm512_extracti64x4_epi64(sums[r], 1));
       fours[r] = _mm_add_epi32(_mm256_castsi256_si128(eights), _mm256_extracti128_si256(eights, 1));
     }
     if constexpr (N == 4) {

@@ -28,8 +28,7 @@ struct FloatKernel {
   static constexpr bool kAskRest = true;
 
   template <int N>
-  static void compare(const void* query, const unsigned char* const* rows, std::size_t row_bytes,
-                      std::uint32_t* keys) {
+  static void compare(const void* query, const unsigned char* const* rows, std::size_t row_bytes, std::uint32_t* keys) {
     float distances[N];
     reduce<Lanes, Op, Rows, N>(static_cast<const float*>(query), rows, row_bytes / Rows::kElementBytes, distances);
     for (int r = 0; r < N; ++r) keys[r] = key_of(distances[r]);
@@ -66,8 +65,7 @@ struct DifferenceKernel {
   static constexpr bool kAskRest = false;
 
   template <int N>
-  static void compare(const void* query, const unsigned char* const* rows, std::size_t row_bytes,
-                      std::uint32_t* keys) {
+  static void compare(const void* query, const unsigned char* const* rows, std::size_t row_bytes, std::uint32_t* keys) {
     const auto* q = static_cast<const unsigned char*>(query);
     typename Bytes::Sum sums[N];
     for (int r = 0; r < N; ++r) sums[r] = Bytes::zero();
@@ -86,16 +84,15 @@ struct DifferenceKernel {
 };
 
 // Codes of 4 bits a dimension, compared with a query of 7: half the rounding of 4 bits against 4, for nothing. Nibble n
-// stands for 8 n on the query's grid. In each 64 bytes of a row the low nibbles are 64 dimensions, the high ones the next
-// 64; so a query is twice as long.
+// stands for 8 n on the query's grid. In each 64 bytes of a row the low nibbles are 64 dimensions, the high ones the
+// next 64; so a query is twice as long.
 template <class Bytes>
 struct NibbleKernel {
   static constexpr std::size_t kAskBytes = 2048;
   static constexpr bool kAskRest = false;
 
   template <int N>
-  static void compare(const void* query, const unsigned char* const* rows, std::size_t row_bytes,
-                      std::uint32_t* keys) {
+  static void compare(const void* query, const unsigned char* const* rows, std::size_t row_bytes, std::uint32_t* keys) {
     const auto* q = static_cast<const unsigned char*>(query);
     typename Bytes::Sum sums[N];
     for (int r = 0; r < N; ++r) sums[r] = Bytes::zero();
@@ -134,8 +131,7 @@ struct ProductKernel {
   static constexpr bool kAskRest = false;
 
   template <int N>
-  static void compare(const void* query, const unsigned char* const* rows, std::size_t row_bytes,
-                      std::uint32_t* keys) {
+  static void compare(const void* query, const unsigned char* const* rows, std::size_t row_bytes, std::uint32_t* keys) {
     const auto* q = static_cast<const unsigned char*>(query);
     typename Bytes::Sum sums[N];
     for (int r = 0; r < N; ++r) sums[r] = Bytes::zero();

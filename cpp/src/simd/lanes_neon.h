@@ -52,8 +52,10 @@ struct NeonLanes {
     return a;
   }
   static void store_low_bytes(std::uint8_t* p, Vec a) {
-    const uint16x8_t low = vcombine_u16(vmovn_u32(vreinterpretq_u32_f32(a.v[0])), vmovn_u32(vreinterpretq_u32_f32(a.v[1])));
-    const uint16x8_t high = vcombine_u16(vmovn_u32(vreinterpretq_u32_f32(a.v[2])), vmovn_u32(vreinterpretq_u32_f32(a.v[3])));
+    const uint16x8_t low =
+        vcombine_u16(vmovn_u32(vreinterpretq_u32_f32(a.v[0])), vmovn_u32(vreinterpretq_u32_f32(a.v[1])));
+    const uint16x8_t high =
+        vcombine_u16(vmovn_u32(vreinterpretq_u32_f32(a.v[2])), vmovn_u32(vreinterpretq_u32_f32(a.v[3])));
     vst1q_u8(p, vcombine_u8(vmovn_u16(low), vmovn_u16(high)));
   }
   static void store(float* p, Vec a) {

@@ -20,22 +20,22 @@ struct Metric {
   std::size_t dimensions;  // as the user gives them
   std::size_t padded;      // as kept
   const Level* level;
-  const Walks* walks;       // of the stored vectors
-  const Walks* code_walks;  // of their codes; null where there are none
+  const Walks* walks;           // of the stored vectors
+  const Walks* code_walks;      // of their codes; null where there are none
   std::uint32_t alpha_percent;  // of pruning, by space (walk/prune.h)
 
   // Write `vector` as a query: at unit length in cosine space, zeros behind the last dimension. `query` has room for
   // `padded` floats. encode_query wants it so; walks of the stored vectors after scale_query.
   void prepare(const float* vector, float* query) const;
   void scale_query(float* query) const;  // times 127 for Float8
-  // A prepared query as codes: query_code_bytes(dimensions) and 4 more.
+  // A prepared query, as_encoded (codes/grid.h), as codes: query_code_bytes(dimensions) and 4 more.
   void encode_query(const Grid& grid, const float* query, unsigned char* codes) const;
 
   // Encode a user's vector into a stored row, at unit length in cosine space. `unit` has room for `padded` floats.
   void encode(const float* vector, float* unit, std::byte* row) const;
   // What a stored row holds, `padded` floats; may be the row itself, else `buffer`.
   const float* held(const std::byte* row, float* buffer) const;
-  // The codes of a stored row; `vector` as held() gives it.
+  // The codes of a stored row; `vector` is what held() gives, as_encoded.
   void encode_codes(const Grid& grid, const float* vector, unsigned char* codes) const;
   // What a stored row holds, `dimensions` floats.
   void decode(const std::byte* row, float* vector) const;

@@ -96,10 +96,10 @@ struct Turns {
 
 // What is searched for, the same for all queries on one view.
 struct Wanted {
-  std::size_t ef;      // of the walk
-  std::size_t nearest; // rows that a walk or a scan is to give
-  std::size_t beam;    // entries
-  bool scan;           // cheaper than a walk
+  std::size_t ef;       // of the walk
+  std::size_t nearest;  // rows that a walk or a scan is to give
+  std::size_t beam;     // entries
+  bool scan;            // cheaper than a walk
 };
 
 Wanted wanted_of(const Batch& batch, const Reading& reading) {
@@ -108,7 +108,8 @@ Wanted wanted_of(const Batch& batch, const Reading& reading) {
   const std::size_t hidden = view.hide != 0 ? batch.state.num_hidden.load(std::memory_order_relaxed) : 0;
   const std::size_t ef = std::max<std::size_t>(1, std::min(std::max(batch.options.ef, k), view.count));
   // Rows that are compared exactly in the end, at most; as many as are in doubt (num_in_doubt).
-  const std::size_t again = reading.codes != nullptr ? k + std::max(k, kLeastSpare) : k;
+  const std::size_t spare = std::max(batch.metric.space == Space::InnerProduct ? 3 * k : k, kLeastSpare);
+  const std::size_t again = reading.codes != nullptr ? k + spare : k;
   const std::size_t nearest = std::max(ef, std::min(again, view.count));
   return {ef, nearest, beam_for(nearest, hidden), view.count <= kScanShare * ef};
 }
@@ -117,7 +118,11 @@ void prepare(const Batch& batch, const Reading& reading, const Wanted& wanted, s
   const WalkView& view = reading.view;
   scratch.fit(view.count, wanted.beam, wanted.nearest, view.places0, batch.metric.padded);
   batch.metric.prepare(batch.queries + row * batch.metric.dimensions, scratch.query());
-  if (reading.codes != nullptr) batch.metric.encode_query(reading.codes->grid, scratch.query(), scratch.codes());
+  if (reading.codes != nullptr) {
+    const Grid& grid = reading.codes->grid;
+    const float* encoded = as_encoded(grid, scratch.query(), batch.metric.padded, scratch.decoded());
+    batch.metric.encode_query(grid, encoded, scratch.codes());
+  }
   batch.metric.scale_query(scratch.query());
 }
 
@@ -129,8 +134,14 @@ void walk(const Batch& batch, const Reading& reading, const Wanted& wanted, Turn
   for (std::size_t i = 0; i < n; ++i) {
     Scratch& scratch = **turns.leases[i];
     const void* query = reading.codes != nullptr ? static_cast<const void*>(scratch.codes()) : scratch.query();
-    turns.jobs[i] = {query, known ? entry.slot : 0, known ? entry.level : batch.state.graph.level_of(0), 0,
-                     wanted.ef, wanted.nearest, &scratch.walk(), {}};
+    turns.jobs[i] = {query,
+                     known ? entry.slot : 0,
+                     known ? entry.level : batch.state.graph.level_of(0),
+                     0,
+                     wanted.ef,
+                     wanted.nearest,
+                     &scratch.walk(),
+                     {}};
   }
   reading.walks->search(view, turns.jobs, n);
 }
@@ -222,12 +233,11 @@ QueryCounters query_rows(const State& state, const Metric& metric, ScratchPool& 
   if (rows == 1) {
     query_together(batch, 0, 1);
   } else {
-    parallel_for(
-        (rows + kTurns - 1) / kTurns, options.num_threads,
-        [&batch](std::size_t, std::size_t group) {
-          query_together(batch, group * kTurns, std::min(kTurns, batch.rows - group * kTurns));
-        },
-        options.poll);
+    parallel_for((rows + kTurns - 1) / kTurns, options.num_threads,
+                 [&batch](std::size_t, std::size_t group) {
+                   query_together(batch, group * kTurns, std::min(kTurns, batch.rows - group * kTurns));
+                 },
+                 options.poll);
   }
   return {batch.num_distances.load(), batch.num_hops.load()};
 }

@@ -14,8 +14,8 @@ namespace nearfield {
 // reach was written before that count was stored. The scratch memory of the walk must be borrowed before, since the
 // codes live as long as somebody announces that they may be read.
 struct Reading {
-  WalkView view;        // its rows are codes where there are any
-  const Walks* walks;   // of those rows
+  WalkView view;           // its rows are codes where there are any
+  const Walks* walks;      // of those rows
   const CodePlane* codes;  // null: the rows are the stored vectors
 
   // The row of a slot as a query; may be the row itself. `buffer` holds a query (Scratch::decoded).
