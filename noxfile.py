@@ -23,8 +23,8 @@ BUILD = ROOT / "build"
 TESTS = "nearfield_tests"
 # What is worth running where a run is slow: not the thousands of hostile files.
 EMULATED = (
-    "planes:", "graph:", "kernels:", "codes:", "grid:", "walk:", "recode:", "threads:", "index:",
-    "mapped:",
+    "planes:", "graph:", "kernels:", "codes:", "grid:", "walk:", "recode:", "scratch:",
+    "threads:", "index:", "mapped:",
 )  # fmt: skip
 ALL_BUT_HOSTILE = (*EMULATED, "fork:")
 ARM_CPUS = ("cortex-a53", "cortex-a76")  # without and with the dot product instructions

@@ -48,6 +48,7 @@ struct IndexConfig {
 };
 
 inline constexpr std::uint32_t kMaxDimensions = 1u << 20;
+inline constexpr std::uint32_t kMaxCodedDimensions = 1u << 17;  // times 127^2 is below 2^31: sums of codes fit
 inline constexpr std::uint32_t kMaxM = 1u << 12;
 
 // Called between steps of long work, always on the thread that called us: (rows done, rows in all).

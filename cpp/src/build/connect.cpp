@@ -23,12 +23,11 @@ void hang_on(Graph& graph, Slot slot, const WalkResult& near) {
   std::uint32_t* row = graph.row(entry_slot(near.entries[0]), 0);
   const Slot moved = row[places - 1];
   std::uint32_t* own = graph.row(slot, 0);
-  std::size_t links = degree(own, places);
-  for (std::size_t i = 0; i < links; ++i) {
-    if (own[i] == moved) links = places + 1;  // it is there already
+  const std::size_t links = degree(own, places);
+  if (std::find(own, own + links, moved) == own + links) {
+    const std::size_t place = links == places ? places - 1 : links;  // full: its furthest link gives way
+    __atomic_store_n(own + place, moved, __ATOMIC_RELAXED);
   }
-  if (links == places) links = places - 1;  // full: its furthest link gives way
-  if (links < places) __atomic_store_n(own + links, moved, __ATOMIC_RELAXED);
   __atomic_store_n(row + places - 1, slot, __ATOMIC_RELAXED);
 }
 
