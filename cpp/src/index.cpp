@@ -37,9 +37,6 @@ void require(bool good, const char* name, std::uint64_t value, const std::string
 IndexConfig checked(IndexConfig config) {
   require(config.dimensions >= 1 && config.dimensions <= kMaxDimensions, "num_dimensions", config.dimensions,
           "1 to " + std::to_string(kMaxDimensions));
-  require(
-      config.codes == Codes::None || config.dimensions <= kMaxCodedDimensions, "num_dimensions", config.dimensions,
-      "1 to " + std::to_string(kMaxCodedDimensions) + " where walks compare codes (without codes any number will do)");
   require(config.M >= 2 && config.M <= kMaxM, "M", config.M, "2 to " + std::to_string(kMaxM));
   if (config.ef_construction < config.M) config.ef_construction = config.M;  // as in Voyager
   config.codes = resolve_codes(config);

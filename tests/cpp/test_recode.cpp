@@ -76,7 +76,7 @@ void codes_of_too_many_dimensions_are_refused() {
     config.dimensions = kMaxCodedDimensions;
     const Index widest(config);
     ++config.dimensions;
-    check_throws<InvalidInput>([&config] { const Index index(config); }, "without codes");
+    check_throws<InvalidInput>([&config] { const Index index(config); }, "codes='none'");
     config.codes = Codes::None;
     const Index plain(config);
   }

@@ -22,7 +22,7 @@ constexpr std::uint32_t kFourBitsFrom = 192;  // dimensions
 
 Codes automatic(const IndexConfig& config) {
   // 8-bit storages are chosen for their size, which codes would raise by half or double.
-  if (config.storage != Storage::Float32 || config.dimensions > kMostCodedDimensions) return Codes::None;
+  if (config.storage != Storage::Float32 || config.dimensions > kMaxCodedDimensions) return Codes::None;
   return config.space != Space::InnerProduct && config.dimensions >= kFourBitsFrom ? Codes::Int4 : Codes::Int8;
 }
 
@@ -33,9 +33,10 @@ std::span<const Pair> legal_pairs() { return kPairs; }
 Codes resolve_codes(const IndexConfig& config) {
   if (config.codes == Codes::Auto) return automatic(config);
   if (config.codes == Codes::None) return Codes::None;
-  if (config.dimensions > kMostCodedDimensions) {
+  if (config.dimensions > kMaxCodedDimensions) {
     throw InvalidInput("codes are asked for with " + std::to_string(config.dimensions) +
-                       " dimensions; expected at most 65536, or codes='none'");
+                       " dimensions; expected at most " + std::to_string(kMaxCodedDimensions) +
+                       ", or codes='none'");
   }
   const bool legal = std::any_of(std::begin(kPairs), std::end(kPairs), [&config](const Pair& pair) {
     return pair.storage == config.storage && pair.codes == config.codes &&

@@ -16,9 +16,6 @@ struct Pair {
 
 std::span<const Pair> legal_pairs();
 
-// Codes beyond so many dimensions could overflow their sums of 32 bits.
-inline constexpr std::size_t kMostCodedDimensions = 65536;
-
 // Codes::Auto as what it stands for; anything else as it is. Throws InvalidInput for a pair that is not in the table.
 Codes resolve_codes(const IndexConfig& config);
 
