@@ -18,6 +18,7 @@ from typing import Any
 import data_files
 import numpy as np
 import synthetic
+from engines import unit
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
@@ -102,12 +103,6 @@ def exact_distances(data: DataSet, part: slice, rows: Ids) -> NDArray[np.float64
     if data.space == "cosine":
         products /= np.linalg.norm(vectors, axis=2) * np.linalg.norm(queries, axis=2)
     return np.asarray(1 - products)
-
-
-def unit(vectors: Floats) -> Floats:
-    """Scale rows to length 1."""
-    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
-    return (vectors / np.where(lengths == 0, 1, lengths)).astype(np.float32)
 
 
 def load(name: str, folder: Path = DATA_DIR, space: str = "euclidean") -> DataSet:
