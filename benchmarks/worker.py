@@ -80,14 +80,15 @@ class Worker:
         return {"wall_seconds": wall, "cpu_seconds": cpu, "resident_bytes": resident()}
 
     def time(self, mode: str, setting: dict[str, float], k: int, seconds: float) -> Json:
-        """Ask all queries as often as it takes to last this long; give the time of one pass."""
+        """Ask all queries as often as it takes to last this long; give the time of one pass.
+
+        One pass before tells how often that is, and brings the index back into the caches.
+        """
         self._engine.use(setting)
         call = self._pass(mode, k)
-        _, first, cpu = timed(call)
+        _, first, _ = timed(call)
         passes = min(_MOST_PASSES, math.ceil(seconds / first))
-        if passes == 1:
-            return {"wall_seconds": first, "cpu_seconds": cpu}
-        _, wall, cpu = timed(lambda: [call() for _ in range(passes)] and None)
+        _, wall, cpu = timed(lambda: [None for _ in range(passes) if call() is None])
         return {"wall_seconds": wall / passes, "cpu_seconds": cpu / passes}
 
     def _pass(self, mode: str, k: int) -> Callable[[], Any]:
