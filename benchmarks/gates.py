@@ -88,7 +88,8 @@ def _build(name: str, run: Json, clock: str) -> Verdict:
     if not {SUBJECT, _HNSW} <= builds.keys():
         return f"{text}: not measured", False
     ours, theirs = builds[SUBJECT], builds[_HNSW]
-    if ours["threads"] != theirs["threads"] or ours.get("earlier") or theirs.get("earlier"):
+    equal = ours.get("threads") == theirs.get("threads")
+    if not equal or ours.get("earlier") or theirs.get("earlier"):
         return f"{text}: not built in one run on equal threads", False
     seconds = f"{clock}_seconds"
     return _at_least(text, median(theirs[seconds]) / median(ours[seconds]), _BUILD[name])

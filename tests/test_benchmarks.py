@@ -266,6 +266,13 @@ def test_gates_fail_what_was_not_measured() -> None:
     assert not any(passed for _, passed in verdicts(result | {"runs": {}}))
 
 
+def test_old_results_can_still_be_read() -> None:
+    for path in (Path(data_sets.__file__).parent / "results").glob("*.json"):
+        result = json.loads(path.read_text())
+        assert "| nearfield |" in markdown_table(result)
+        assert verdicts(result)
+
+
 def test_gates_want_builds_of_one_hour() -> None:
     built = {"wall_seconds": [1.0], "threads": 2}
     slow = {"wall_seconds": [9.0], "threads": 2, "earlier": True}
