@@ -75,7 +75,7 @@ class Bench:
         """Start a worker for a variant."""
         python = self.pythons.get(library_of(variant), sys.executable)
         bounds = Bounds(self.settings.worker_bytes, self.settings.patience)
-        return Remote(variant, python, self.cache / "workers.log", bounds)
+        return Remote(variant, python, self.cache / f"{variant}.log", bounds)
 
     def open(self, variant: str, remote: Remote) -> Json:
         """Let a worker load its index."""

@@ -38,7 +38,7 @@ class Remote:
         # Libraries that take all cores unless told otherwise get the two that batches may have.
         threads = dict.fromkeys(("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"), "2")
         single = dict.fromkeys(("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-        with log.open("ab") as stderr:
+        with log.open("wb") as stderr:
             self._process = subprocess.Popen(
                 [python, str(_SCRIPT), variant],
                 stdin=subprocess.PIPE,
