@@ -58,7 +58,7 @@ class Engine:
         if self._variant != "faiss-ivfpq":
             return [{"ef": ef} for ef in widths(k, rows)]
         lists = int(4 * np.sqrt(rows))
-        probes = [n for n in widths(2, rows) if n <= lists]
+        probes = [n for n in widths(2, rows, lists) if n <= lists]
         return [{"nprobe": n, "refine": f} for n, f in product(probes, (4, 12))]
 
     def use(self, setting: Setting) -> None:

@@ -50,7 +50,7 @@ class Engine:
         )
 
     def grid(self, k: int, rows: int) -> list[Setting]:
-        leaves = [n for n in widths(2, rows) if n <= _leaves(rows)]
+        leaves = [n for n in widths(2, rows, _leaves(rows)) if n <= _leaves(rows)]
         return [{"leaves": n, "reorder": f * k} for n, f in product(leaves, (3, 6, 15))]
 
     def use(self, setting: Setting) -> None:
