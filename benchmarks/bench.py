@@ -111,8 +111,8 @@ def build(bench: Bench, variant: str, fresh: bool) -> Json:
     A fresh one is built whether or not there is an old one, so that builds that are to be compared
     are of the same hour.
     """
-    known = bench.journal.get("build", *bench.key, variant)
     path = bench.index(variant)
+    known = bench.journal.get("build", *bench.key, path.name)
     noted = path.with_suffix(".json")
     if known and path.exists():
         return dict(known)
@@ -121,7 +121,7 @@ def build(bench: Bench, variant: str, fresh: bool) -> Json:
     else:
         made = _build(bench, variant, path)
         noted.write_text(json.dumps(made))
-    bench.journal.put(made, "build", *bench.key, variant)
+    bench.journal.put(made, "build", *bench.key, path.name)
     return made
 
 

@@ -82,7 +82,8 @@ def _scout_mode(mode: str, scouted: tuple[str, ...]) -> str:
 
 def scout(bench: Bench, variant: str) -> Json:
     """Open an index and ask every setting once: recall, a first time, and what memory it takes."""
-    known = bench.journal.get("scout", *bench.key, variant)
+    key = ("scout", *bench.key, bench.index(variant).name)
+    known = bench.journal.get(*key)
     if known:
         return dict(known)
     data, k = bench.data, bench.settings.k
@@ -108,7 +109,7 @@ def scout(bench: Bench, variant: str) -> Json:
             best = max(look.recall for look in looks)
             say(f"    {mode:7} {len(looks):3} settings, recall up to {best:.4f}")
         seen["working_bytes"] = asked["resident_bytes"]
-    bench.journal.put(seen, "scout", *bench.key, variant)
+    bench.journal.put(seen, *key)
     return seen
 
 
@@ -121,7 +122,8 @@ def _race(bench: Bench, number: int, group: list[str], out: Run) -> None:
             for variant in group:
                 if variant in out.failures:
                     continue
-                key = ("turn", *bench.key, group, repetition, variant)
+                index = bench.index(variant).name
+                key = ("turn", *bench.key, group, repetition, index)
                 noted = bench.journal.get(*key)
                 if noted is None:
                     try:

@@ -1,6 +1,8 @@
 """RaBitQ: SymphonyQG graphs of degree 32 and 64 with raw rows, and inverted lists of 7-bit codes.
 
-Cosine is the inner product of unit rows and queries.
+Cosine is the squared distance of unit rows, whose order a query's length does not change: graph and
+lists come out better than those for their inner product (62,666 x 384 text, degree 32, recall@10 at
+ef 55: .978 and .966). So does an ef_construction of 400 in place of 200 (.980).
 """
 
 from __future__ import annotations
@@ -22,17 +24,17 @@ class Engine:
         kind = variant.partition("-")[2]
         self._lists = kind == "ivf"
         self._degree = int(kind or 32) if not self._lists else 0
-        self.note = f"SymqgIndex, degree {self._degree}, ef_construction 200, pipnn"
+        self.note = f"SymqgIndex, degree {self._degree}, ef_construction 400, pipnn"
         if self._lists:
-            self.note = f"IvfIndex, {_BITS} bits, 4 sqrt(rows) lists"
+            self.note = f"IvfIndex, {_BITS} bits, sqrt(rows) lists"
 
     def build(self, base: Floats, space: str, threads: int) -> None:
         rows = unit(base) if space == "cosine" else base
         width = rows.shape[1]
-        metric = "l2" if space == "euclidean" else "ip"
+        metric = "ip" if space == "inner_product" else "l2"
         if not self._lists:
             self._index = rabitqlib.SymqgIndex(width, self._degree, metric)
-            self._index.build(rows, 200, threads)
+            self._index.build(rows, 400, threads)
             return
         lists = _count(len(rows))
         means = rabitqlib.QGKMeans(width, lists, num_threads=threads)
@@ -42,7 +44,7 @@ class Engine:
 
     def grid(self, k: int, rows: int) -> list[Setting]:
         if self._lists:
-            return [{"nprobe": n} for n in widths(1, rows) if n <= _count(rows)]
+            return [{"nprobe": n} for n in widths(1, rows, _count(rows))]
         return [{"ef": ef} for ef in widths(k, rows)]
 
     def use(self, setting: Setting) -> None:
@@ -63,4 +65,4 @@ class Engine:
 
 
 def _count(rows: int) -> int:
-    return int(4 * np.sqrt(rows))
+    return int(np.sqrt(rows))
