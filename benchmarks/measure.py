@@ -100,7 +100,7 @@ def scout(bench: Bench, variant: str) -> Json:
             for place, setting in enumerate(seen["settings"]):
                 asked = remote.order("ask", setting=setting, **ask)
                 hits = data.recalls(np.load(out), k)
-                looks.append(Look(place, float(hits.mean()), asked["wall_seconds"]))
+                looks.append(Look(place, float(hits.mean()), asked[f"{bench.settings.clock}_seconds"]))
                 if mode == "single" and variant in REFERENCES:
                     seen["hits"].append([round(hit * k) for hit in hits])
                 if is_enough([look.recall for look in looks]) or looks[-1].seconds > _SLOWEST_PASS:
