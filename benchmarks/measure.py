@@ -88,7 +88,7 @@ def scout(bench: Bench, variant: str) -> Json:
         return dict(known)
     data, k = bench.data, bench.settings.k
     modes = dict.fromkeys("batch1" if mode == "batch2" else mode for mode in bench.settings.modes)
-    out = bench.cache / f"{data.digest}-found.npy"
+    out, clock = bench.cache / f"{data.digest}-found.npy", f"{bench.settings.clock}_seconds"
     with bench.start(variant) as remote:
         seen: Json = bench.open(variant, remote)
         seen["settings"] = remote.order("grid", k=k, rows=len(data.base))["settings"]
@@ -100,7 +100,7 @@ def scout(bench: Bench, variant: str) -> Json:
             for place, setting in enumerate(seen["settings"]):
                 asked = remote.order("ask", setting=setting, **ask)
                 hits = data.recalls(np.load(out), k)
-                looks.append(Look(place, float(hits.mean()), asked[f"{bench.settings.clock}_seconds"]))
+                looks.append(Look(place, float(hits.mean()), asked[clock]))
                 if mode == "single" and variant in REFERENCES:
                     seen["hits"].append([round(hit * k) for hit in hits])
                 if is_enough([look.recall for look in looks]) or looks[-1].seconds > _SLOWEST_PASS:
