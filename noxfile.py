@@ -203,7 +203,7 @@ def tidy(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Compare with the peers that are installed (pip install '.[bench]')."""
+    """Compare with the peers that are installed (pip install -r benchmarks/requirements.txt)."""
     session.run("python", "benchmarks/compare.py", *session.posargs)
 
 

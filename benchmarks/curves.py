@@ -1,4 +1,4 @@
-"""From measured points to statements: speed at a recall, ratios, recall at equal ef."""
+"""From measured points to statements: speed at a recall, best variants, ratios, equal ef."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from engines import library_of
 from numpy.typing import NDArray
 
 Json = dict[str, Any]
@@ -42,17 +43,46 @@ def qps_at(points: Sequence[tuple[float, float]], recall: float) -> tuple[float,
     raise AssertionError("the curve rises past the recall")
 
 
+def best_variant(
+    curves: dict[str, dict[str, list[Json]]], library: str, mode: str, recall: float
+) -> str | None:
+    """Give the library's variant that is fastest at a recall, None where none reaches it."""
+    speeds = {}
+    for variant, by_mode in curves.items():
+        if library_of(variant) == library:
+            at = qps_at(_points(by_mode.get(mode, [])), recall)
+            if at is not None:
+                speeds[variant] = at[0]
+    return max(speeds, key=speeds.__getitem__, default=None)
+
+
 def summarize(curves: dict[str, dict[str, list[Json]]], modes: Sequence[str]) -> Json:
-    """Give, per mode and recall: queries/s per engine, and how much faster the subject is."""
+    """Give, per mode and recall: the speed of each library's best variant, ratios, the best peer.
+
+    A ratio says how much faster the subject's best variant is.
+    """
+    libraries = list(dict.fromkeys(map(library_of, curves)))
     out: Json = {}
     for mode in modes:
         for recall in RECALLS:
-            row: Json = {"qps": {}, "ratio": {}}
-            for name, by_mode in curves.items():
-                at = qps_at(_points(by_mode[mode]), recall)
-                row["qps"][name] = None if at is None else {"value": at[0], "beyond": at[1]}
-                if name != SUBJECT and SUBJECT in curves:
-                    row["ratio"][name] = _ratio(curves[SUBJECT][mode], by_mode[mode], recall)
+            best = {name: best_variant(curves, name, mode, recall) for name in libraries}
+            row: Json = {"qps": {}, "ratio": {}, "variant": best, "best_peer": None}
+            for name, variant in best.items():
+                row["qps"][name] = None
+                if variant is not None:
+                    value, beyond = qps_at(_points(curves[variant][mode]), recall) or (0.0, False)
+                    row["qps"][name] = {"value": value, "beyond": beyond}
+            ours = best.get(SUBJECT)
+            peers = {n: at["value"] for n, at in row["qps"].items() if at and n != SUBJECT}
+            row["best_peer"] = max(peers, key=peers.__getitem__, default=None)
+            for name in libraries:
+                if name != SUBJECT and SUBJECT in libraries:
+                    theirs = best[name]
+                    row["ratio"][name] = (
+                        _ratio(curves[ours][mode], curves[theirs][mode], recall)
+                        if ours and theirs
+                        else None
+                    )
             out.setdefault(mode, {})[f"{recall:.2f}"] = row
     return out
 
@@ -78,7 +108,7 @@ def busyness(curves: dict[str, dict[str, list[Json]]]) -> float:
     shares = [
         wall / cpu
         for by_mode in curves.values()
-        for point in by_mode["single"]
+        for point in by_mode.get("single", [])
         for wall, cpu in zip(point["wall_seconds"], point["cpu_seconds"], strict=True)
         if cpu > 0
     ]
@@ -100,7 +130,7 @@ def _ratio(ours: list[Json], theirs: list[Json], recall: float) -> Json | None:
     if a is None or b is None:
         return None
     each = []
-    for repetition in range(len(ours[0]["qps_each"])):
+    for repetition in range(min(len(ours[0]["qps_each"]), len(theirs[0]["qps_each"]))):
         left, right = (qps_at(_points(points, repetition), recall) for points in (ours, theirs))
         if left and right:
             each.append(left[0] / right[0])

@@ -1,4 +1,4 @@
-"""The data that benchmarks run on: by name, or any .npy, .npz or .fvecs file.
+"""The data that benchmarks run on: by name, or any .npy, .npz, .fvecs or .hdf5 file.
 
 Named sets are read from a folder that is not part of the repository (``--data-dir``). Ground truth
 is brute force in float64, computed once and kept in a temporary folder under the hash of the data.
@@ -9,23 +9,27 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import data_files
 import numpy as np
+import synthetic
+from engines import unit
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 Ids = NDArray[np.int64]
 
+FILES = data_files.SUFFIXES
 SPACES = ("euclidean", "inner_product", "cosine")
 SEED = 20
 DATA_DIR = Path(__file__).resolve().parents[2] / "shared" / "data"
 CACHE = Path(tempfile.gettempdir()) / "nearfield-benchmarks"
-_CHUNK = 100  # queries compared at once: the score matrix stays at tens of megabytes
+_CHUNK = 8_000_000  # numbers in a matrix
 _SPARE = 50  # candidates beyond k that float64 puts in order: float32 sums may swap near ties
 
 
@@ -80,8 +84,7 @@ class DataSet:
         known = (found >= 0) & (found < len(self.base))
         border = self.truth(k)[:, np.newaxis]
         hits = np.empty(len(found))
-        for start in range(0, len(found), _CHUNK):
-            part = slice(start, start + _CHUNK)
+        for part in _parts(len(found), k * self.base.shape[1]):
             rows = np.where(known[part], found[part], 0)
             distances = exact_distances(self, part, rows)
             # Closer than float32, which every engine holds, can tell: equally near.
@@ -102,29 +105,32 @@ def exact_distances(data: DataSet, part: slice, rows: Ids) -> NDArray[np.float64
     return np.asarray(1 - products)
 
 
-def unit(vectors: Floats) -> Floats:
-    """Scale rows to length 1."""
-    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
-    return (vectors / np.where(lengths == 0, 1, lengths)).astype(np.float32)
-
-
 def load(name: str, folder: Path = DATA_DIR, space: str = "euclidean") -> DataSet:
-    """Give the data set of this name; a path is read as `space`."""
+    """Give the data set of this name; a path is read as `space`.
+
+    A file that names its own space is believed.
+    """
     if name in _NAMED:
         try:
             return _NAMED[name](folder)
         except FileNotFoundError as error:
             message = f"{name}: no file {error.filename}; name the folder with --data-dir"
             raise DataNotFound(message) from error
+    if rows := synthetic.rows_of(name):
+        made, asked = synthetic.load(rows, CACHE)
+        return DataSet(name, "euclidean", _floats(made), _floats(asked))
     path = Path(name)
-    if path.suffix not in (".npy", ".npz", ".fvecs"):
+    if path.suffix not in data_files.SUFFIXES:
         raise DataNotFound(
-            f"{name!r} is neither one of {', '.join(_NAMED)} nor a .npy, .npz or .fvecs file"
+            f"{name!r} is neither one of {', '.join(NAMES)} nor a file that ends in "
+            f"{', '.join(data_files.SUFFIXES)}"
         )
     if not path.exists():
         raise DataNotFound(f"no file {name}")
-    base, queries = _read(path)
-    return DataSet(path.stem, space, _floats(base), _floats(queries))
+    base, queries, own_space = data_files.read(path)
+    if queries is None:
+        base, queries = _held_out(base)
+    return DataSet(path.stem, own_space or space, _floats(base), _floats(queries))
 
 
 def _debian_minilm(folder: Path) -> DataSet:
@@ -164,26 +170,7 @@ _NAMED: dict[str, Callable[[Path], DataSet]] = {
     "lastfm": _lastfm,
     "gaussian-small": _gaussian_small,
 }
-NAMES = tuple(_NAMED)
-
-
-def _read(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Give (base, queries); where a file holds no queries, rows are held out."""
-    if path.suffix == ".npz":
-        with np.load(path) as arrays:
-            base = arrays["base"] if "base" in arrays else arrays[arrays.files[0]]
-            return (base, arrays["queries"]) if "queries" in arrays else _held_out(base)
-    if path.suffix == ".npy":
-        return _held_out(np.load(path, mmap_mode="r"))
-    base = _fvecs(path)
-    asked = path.with_name(path.name.replace("_base", "_query"))
-    return (base, _fvecs(asked)) if asked != path and asked.exists() else _held_out(base)
-
-
-def _fvecs(path: Path) -> NDArray[Any]:
-    """Read rows of (int32 width, width floats)."""
-    words = np.fromfile(path, dtype=np.int32)
-    return words.reshape(-1, int(words[0]) + 1)[:, 1:].view(np.float32)
+NAMES = (*_NAMED, "synthetic-1m", "synthetic-250k", "synthetic-100k")
 
 
 def _held_out(vectors: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -206,12 +193,20 @@ def _kth_distances(data: DataSet, k: int) -> NDArray[np.float64]:
         raise ValueError(f"k is {k}, but {data.name} has {len(data.base)} rows")
     cosine = data.space == "cosine"
     base, queries = (unit(data.base), unit(data.queries)) if cosine else (data.base, data.queries)
-    squares = (base.astype(np.float64) ** 2).sum(axis=1) if data.space == "euclidean" else 0.0
+    squares = np.float32(0)
+    if data.space == "euclidean":
+        squares = np.einsum("ij,ij->i", base, base, dtype=np.float64).astype(np.float32)
     wanted = min(k + _SPARE, len(base))
     border = np.empty(len(queries))
-    for start in range(0, len(queries), _CHUNK):
-        part = slice(start, start + _CHUNK)
-        scores = squares - 2.0 * (queries[part] @ base.T)
+    for part in _parts(len(queries), max(len(base), wanted * base.shape[1])):
+        scores = squares - 2 * (queries[part] @ base.T)
         rows = np.argpartition(scores, wanted - 1, axis=1)[:, :wanted]
         border[part] = np.sort(exact_distances(data, part, rows), axis=1)[:, k - 1]
     return border
+
+
+def _parts(rows: int, width: int) -> Iterator[slice]:
+    """Cut rows so that a matrix of this width stays at tens of megabytes."""
+    step = max(1, _CHUNK // width)
+    for start in range(0, rows, step):
+        yield slice(start, start + step)

@@ -1,55 +1,39 @@
-"""Build every engine, then ask all of them in turn: A B C A B C ... at every ef.
+"""Build every variant, look at its settings once, then time all of them in turns: A B C A B C ...
 
-Only what ran in turns is comparable: clocks, caches and neighbours change within minutes. Each
-timed pass keeps wall and CPU seconds; where wall exceeds CPU, another process had the core.
+Only what ran in turns is comparable: clocks, caches and neighbours change within minutes. One
+worker works at a time, the others wait. Each timed pass keeps wall and CPU seconds; where wall
+exceeds CPU, another process had the core. All figures go to the journal as they come.
 """
 
 from __future__ import annotations
 
-import gc
-import math
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import partial
-from hashlib import sha256
 from typing import Any
 
 import numpy as np
-from data_sets import CACHE, DataSet, Floats
-from engines import Engine
+from bench import REFERENCES, SUBJECT, Bench, build
 from numpy.typing import NDArray
+from remote import Remote, WorkerFailed
+from turns import Look, Turn, grouped, is_enough, worth_timing
 
 Json = dict[str, Any]
-MODES = ("single", "batch")
-_MAX_PASSES = 50
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What a run compares at. Equal for all engines."""
-
-    M: int = 16
-    ef_construction: int = 200
-    k: int = 10
-    threads: int = 1  # of builds and batches; a single query has one thread always
-    efs: tuple[int, ...] = (10, 15, 24, 36, 54, 80, 120, 200, 320, 500)
-    repetitions: int = 5
-    builds: int = 1
-    min_seconds: float = 0.1  # of one timed pass: shorter ones measure the scheduler
-    clock: str = "wall"
+_SLOWEST_PASS = 60.0  # seconds: a setting that takes longer ends the grid
+_PAIR_RECALL = 0.95
 
 
 @dataclass
 class Run:
     """The measurements on one data set."""
 
-    builds: dict[str, dict[str, list[float]]] = field(default_factory=dict)
-    curves: dict[str, dict[str, list[Json]]] = field(default_factory=dict)
+    builds: dict[str, Json] = field(default_factory=dict)
+    scouted: dict[str, Json] = field(default_factory=dict)
+    turns: dict[str, list[Turn]] = field(default_factory=lambda: {"wall": [], "cpu": []})
+    pairs: list[float] = field(default_factory=list)  # speed on two threads by that on one
     failures: dict[str, str] = field(default_factory=dict)
-    # Recall of each query in single calls by engine and ef; kept out of the JSON for its size.
-    recalls: dict[str, dict[int, NDArray[np.float64]]] = field(default_factory=dict)
+    groups: list[list[str]] = field(default_factory=list)
 
 
 def say(text: str) -> None:
@@ -57,130 +41,151 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def timed(call: Callable[[], Any]) -> tuple[Any, float, float]:
-    """Give (result, wall seconds, CPU seconds of all threads), the garbage collector off."""
-    gc.collect()
-    gc.disable()
-    try:
-        wall, cpu = time.perf_counter(), time.process_time()
-        result = call()
-        return result, time.perf_counter() - wall, time.process_time() - cpu
-    finally:
-        gc.enable()
-
-
-def run(data: DataSet, kinds: dict[str, type[Engine]], settings: Settings, build: bool) -> Run:
-    """Measure all engines on one data set; one that fails is noted and left out."""
+def run(bench: Bench, variants: Sequence[str], fresh: bool) -> Run:
+    """Measure all variants on one data set; one that fails is noted and left out."""
     out = Run()
+    data = bench.data
     say(f"{data.name}: {len(data.base):,} x {data.base.shape[1]} {data.space}; ground truth ...")
-    data.truth(settings.k)
-    engines: dict[str, Engine] = {}
-    for _ in range(settings.builds if build else 1):
-        for name, kind in kinds.items():
-            if name in out.failures:
-                continue
-            engines.pop(name, None)  # the index of the round before
-            try:
-                engines[name] = _build(kind, data, settings, out, build)
-            except Exception as error:  # a peer's failure is a result, not the end of the run
-                out.failures[name] = f"build: {error}"
-                say(f"  {name}: build failed: {error}")
-    for mode in MODES:
-        for name in engines:
-            out.curves.setdefault(name, {})[mode] = []
-        for ef in settings.efs:
-            _sweep(data, engines, settings, mode, ef, out)
+    data.truth(bench.settings.k)
+    for variant in variants:
+        try:
+            made = build(bench, variant, fresh and variant in REFERENCES)
+            out.builds[variant] = made
+            when = " (an earlier run)" if made.get("earlier") else ""
+            say(f"  {variant:15} built in {made['wall_seconds'][-1]:7.1f} s{when}")
+            out.scouted[variant] = scout(bench, variant)
+        except WorkerFailed as error:
+            out.failures[variant] = str(error)
+            say(f"  {variant}: left out: {error}")
+    sizes = {name: int(seen["working_bytes"]) for name, seen in out.scouted.items()}
+    out.groups = grouped(sizes, REFERENCES, bench.settings.worker_bytes)
+    for number, group in enumerate(out.groups):
+        _race(bench, number, group, out)
+    out.pairs = _pairs(bench, out)
     return out
 
 
-def _build(kind: type[Engine], data: DataSet, settings: Settings, out: Run, build: bool) -> Engine:
-    engine = kind()
-    s = settings
-    if not build:
-        return _cached(engine, data, s)
-    _, wall, cpu = timed(
-        lambda: engine.build(data.base, data.space, s.M, s.ef_construction, s.threads)
-    )
-    times = out.builds.setdefault(engine.name, {"wall_seconds": [], "cpu_seconds": []})
-    times["wall_seconds"].append(wall)
-    times["cpu_seconds"].append(cpu)
-    say(f"  built {engine.name:10} {wall:7.1f} s wall {cpu:7.1f} s CPU")
-    return engine
+def places(seen: Json, mode: str) -> list[int]:
+    """Give the settings of a variant that are timed in a mode."""
+    looks = [Look(*look) for look in seen["looks"][_scout_mode(mode, tuple(seen["looks"]))]]
+    return worth_timing(looks)
 
 
-def _cached(engine: Engine, data: DataSet, settings: Settings) -> Engine:
-    """Load the index of an earlier run of the very same library, or build and keep it, untimed."""
-    from machine import library_hash
-
-    s = settings
-    key = f"{library_hash(engine.name)} {engine.version} {data.digest} {s.M} {s.ef_construction}"
-    path = CACHE / f"{engine.name}-{sha256(key.encode()).hexdigest()[:16]}.index"
-    if path.exists():
-        say(f"  loading {engine.name}")
-        engine.load(str(path), data.space, data.base.shape[1])
-        return engine
-    say(f"  building {engine.name} (not timed, kept)")
-    engine.build(data.base, data.space, s.M, s.ef_construction, 2)
-    CACHE.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    engine.save(str(part))
-    part.replace(path)
-    return engine
+def look_of(seen: Json, mode: str, place: int) -> Look:
+    """Give what was seen of a setting."""
+    return Look(*seen["looks"][_scout_mode(mode, tuple(seen["looks"]))][place])
 
 
-def _sweep(
-    data: DataSet, engines: dict[str, Engine], settings: Settings, mode: str, ef: int, out: Run
-) -> None:
-    """Add one point to every engine's curve."""
-    asks: dict[str, Callable[[], Any]] = {}
-    points: dict[str, Json] = {}
-    for name, engine in engines.items():
-        ask = _ask(engine, data.queries, settings, mode)
-        engine.set_ef(ef)
-        try:
-            ids, wall, _ = timed(ask)  # warms caches and tells how many passes make one measurement
-        except Exception as error:  # e.g. fewer than k results at a small ef
-            out.failures[f"{name} {mode} ef={ef}"] = str(error)
-            say(f"  {name} {mode} ef={ef}: left out: {error}")
-            continue
-        asks[name] = ask
-        recalls = data.recalls(np.asarray(ids), settings.k)
-        if mode == "single":
-            out.recalls.setdefault(name, {})[ef] = recalls
-        points[name] = {
-            "ef": ef,
-            "recall": float(recalls.mean()),
-            "passes": min(_MAX_PASSES, max(1, math.ceil(settings.min_seconds / wall))),
-            "wall_seconds": [],
-            "cpu_seconds": [],
-        }
-    for _ in range(settings.repetitions):
-        for name, ask in asks.items():
-            engines[name].set_ef(ef)
-            point = points[name]
-            _, wall, cpu = timed(partial(_repeat, ask, point["passes"]))
-            point["wall_seconds"].append(wall / point["passes"])
-            point["cpu_seconds"].append(cpu / point["passes"])
-    shown = []
-    for name, point in points.items():
-        per_repetition = [len(data.queries) / t for t in point[f"{settings.clock}_seconds"]]
-        point["qps"] = float(np.median(per_repetition))
-        point["qps_each"] = per_repetition
-        out.curves[name][mode].append(point)
-        shown.append(f"{name} {point['qps']:,.0f}/s {point['recall']:.4f}")
-    say(f"  {mode:6} ef={ef:<4} " + "  ".join(shown))
+def _scout_mode(mode: str, scouted: tuple[str, ...]) -> str:
+    return mode if mode in scouted else "batch1"  # threads do not change what a batch finds
 
 
-def _repeat(ask: Callable[[], Any], passes: int) -> None:
-    for _ in range(passes):
-        ask()
+def scout(bench: Bench, variant: str) -> Json:
+    """Open an index and ask every setting once: recall, a first time, and what memory it takes."""
+    key = ("scout", *bench.key, bench.index(variant).name)
+    known = bench.journal.get(*key)
+    if known:
+        return dict(known)
+    data, k = bench.data, bench.settings.k
+    modes = dict.fromkeys("batch1" if mode == "batch2" else mode for mode in bench.settings.modes)
+    out, clock = bench.cache / f"{data.digest}-found.npy", f"{bench.settings.clock}_seconds"
+    with bench.start(variant) as remote:
+        seen: Json = bench.open(variant, remote)
+        seen["settings"] = remote.order("grid", k=k, rows=len(data.base))["settings"]
+        seen["looks"], seen["hits"] = {}, []
+        for mode in modes:
+            looks: list[Look] = []
+            ask = {"mode": mode, "k": k, "out": str(out)}
+            remote.order("ask", setting=seen["settings"][0], **ask)  # the first finds all cold
+            for place, setting in enumerate(seen["settings"]):
+                asked = remote.order("ask", setting=setting, **ask)
+                hits = data.recalls(np.load(out), k)
+                looks.append(Look(place, float(hits.mean()), asked[clock]))
+                if mode == "single" and variant in REFERENCES:
+                    seen["hits"].append([round(hit * k) for hit in hits])
+                if is_enough([look.recall for look in looks]) or looks[-1].seconds > _SLOWEST_PASS:
+                    break
+            seen["looks"][mode] = [[look.place, look.recall, look.seconds] for look in looks]
+            best = max(look.recall for look in looks)
+            say(f"    {mode:7} {len(looks):3} settings, recall up to {best:.4f}")
+        seen["working_bytes"] = asked["resident_bytes"]
+    bench.journal.put(seen, *key)
+    return seen
 
 
-def _ask(engine: Engine, queries: Floats, settings: Settings, mode: str) -> Callable[[], Any]:
-    """Give a function that asks all queries once: one Python call each, or one call for all."""
-    k, threads = settings.k, settings.threads
-    if mode == "batch":
-        return lambda: engine.query_batch(queries, k, threads)
-    rows = list(queries)  # slicing rows off the array is not the engine's work
-    query_one = engine.query_one
-    return lambda: [query_one(row, k) for row in rows]
+def _race(bench: Bench, number: int, group: list[str], out: Run) -> None:
+    """Time a group in turns, one variant's whole curve a turn."""
+    say(f"  group {number + 1} of {len(out.groups)}: {', '.join(group)}")
+    with ExitStack() as stack:
+        remotes: dict[str, Remote] = {}
+        for repetition in range(bench.settings.repetitions):
+            for variant in group:
+                if variant in out.failures:
+                    continue
+                index = bench.index(variant).name
+                key = ("turn", *bench.key, group, repetition, index)
+                noted = bench.journal.get(*key)
+                if noted is None:
+                    try:
+                        if variant not in remotes:
+                            remotes[variant] = stack.enter_context(bench.start(variant))
+                            bench.open(variant, remotes[variant])
+                        noted = _turn(bench, remotes[variant], out.scouted[variant])
+                    except WorkerFailed as error:
+                        out.failures[variant] = str(error)
+                        say(f"  {variant}: left out: {error}")
+                        continue
+                    bench.journal.put(noted, *key)
+                for mode, place, wall, cpu in noted:
+                    for clock, seconds in (("wall", wall), ("cpu", cpu)):
+                        turn = Turn(number, repetition, variant, mode, place, seconds)
+                        out.turns[clock].append(turn)
+            say(f"    repetition {repetition + 1} of {bench.settings.repetitions} done")
+
+
+def _turn(bench: Bench, remote: Remote, seen: Json) -> list[tuple[str, int, float, float]]:
+    """Time all settings of a variant that are worth it."""
+    noted = []
+    for mode in bench.settings.modes:
+        for place in places(seen, mode):
+            took = _time(bench, remote, mode, seen["settings"][place])
+            noted.append((mode, place, took["wall_seconds"], took["cpu_seconds"]))
+    return noted
+
+
+def _time(bench: Bench, remote: Remote, mode: str, setting: Json) -> Json:
+    s = bench.settings
+    return remote.order("time", mode=mode, setting=setting, k=s.k, seconds=s.min_seconds)
+
+
+def _pairs(bench: Bench, out: Run) -> list[float]:
+    """Ask batches on one and on two threads, back to back, at the first setting past .95."""
+    modes = ("batch1", "batch2")
+    if SUBJECT not in out.scouted or not set(modes) <= set(bench.settings.modes):
+        return []
+    known = bench.journal.get("pairs", *bench.key)
+    if known is not None:
+        return list(known)
+    seen = out.scouted[SUBJECT]
+    right = [p for p in places(seen, "batch1") if look_of(seen, "batch1", p).recall >= _PAIR_RECALL]
+    if not right:
+        return []
+    setting = seen["settings"][right[0]]
+    pairs = []
+    with bench.start(SUBJECT) as remote:
+        bench.open(SUBJECT, remote)
+        for _ in range(bench.settings.pairs):
+            one, two = (_time(bench, remote, mode, setting)["wall_seconds"] for mode in modes)
+            pairs.append(one / two)
+    bench.journal.put(pairs, "pairs", *bench.key)
+    return pairs
+
+
+def hits_at_equal_ef(out: Run, k: int) -> dict[str, dict[int, NDArray[np.float64]]]:
+    """Give the recall of each query in single calls by reference and ef."""
+    found: dict[str, dict[int, NDArray[np.float64]]] = {}
+    for name in REFERENCES:
+        seen = out.scouted.get(name, {"hits": [], "settings": []})
+        for setting, hits in zip(seen["settings"], seen["hits"], strict=False):
+            found.setdefault(name, {})[int(setting["ef"])] = np.asarray(hits) / k
+    return found

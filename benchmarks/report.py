@@ -1,51 +1,43 @@
-"""A result as tables for people, a drawing, and the verdict of the gates."""
+"""A result as tables for people."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterator
+from statistics import median
 from typing import Any
 
-from curves import SUBJECT
+from curves import RECALLS, SUBJECT, qps_at
 
 Json = dict[str, Any]
 
-# What a release must show at recall .95, single thread, float32, equal M and ef_construction.
-GATE_RECALL = "0.95"
-GATE_RATIOS = {"hnswlib": 1.3, "voyager": 2.0}
-GATE_RECALL_DIFFERENCE = -0.002  # at every ef, to hnswlib
-GATE_BUILD = 1.0  # of hnswlib's time
-
 
 def markdown_table(result: Json) -> str:
-    """Give README's result table: queries/s at a recall, ratios, builds, and the conditions."""
-    peers = [name for name in result["engines"] if name != SUBJECT]
-    ours = [SUBJECT] if SUBJECT in result["engines"] else []
-    head = ["data", "calls", "recall@" + str(result["settings"]["k"]), *ours, *peers]
-    head += [f"/ {peer}" for peer in peers if ours]
-    rows = []
+    """Give all tables of a result: speeds, ratios, builds, memory, and the conditions."""
+    parts: list[str] = []
     for name, run in result["runs"].items():
-        for mode, by_recall in run["at_recall"].items():
-            for recall, row in by_recall.items():
-                cells = [_speed(row["qps"].get(engine)) for engine in [*ours, *peers]]
-                ratios = [_ratio(row["ratio"].get(peer)) for peer in peers if ours]
-                rows.append([name, mode, recall.lstrip("0"), *cells, *ratios])
-    return "\n".join(
-        [_markdown(head, rows), "", *_builds(result), "", _footer(result), "", _legend(result)]
-    )
+        for mode in run["at_recall"]:
+            parts += [f"### {name}, {mode}: queries/s", _speeds(run, mode), ""]
+        parts += [f"### {name}: {SUBJECT}'s speed by each library's best", _ratios(run), ""]
+        parts += [f"### {name}: builds, memory, files", _builds(run, result["data"][name]), ""]
+    return "\n".join([*parts, _footer(result), "", _legend(result)])
 
 
 def readme_table(result: Json) -> str:
-    """Give README's table: nearfield's speed by each peer's, single calls, and the builds."""
-    peers = [name for name in result["engines"] if name != SUBJECT]
+    """Give README's table: nearfield's speed by each library's, single calls, and the builds."""
+    engines = result["engines"].items()
+    peers = list(dict.fromkeys(about.get("library", name) for name, about in engines))
+    peers = [name for name in peers if name != SUBJECT]
     rows = []
     for name, run in result["runs"].items():
         for recall, row in run["at_recall"]["single"].items():
             ratios = [_ratio(row["ratio"].get(peer)) for peer in peers]
-            rows.append([name, f"queries/s at recall@10 {recall.lstrip('0')}", *ratios])
+            label = f"queries/s at recall@{result['settings']['k']} {recall.lstrip('0')}"
+            rows.append([name, label, *ratios])
         clock = f"{result['settings']['clock']}_seconds"
-        ours = _median(run["builds"][SUBJECT][clock])
-        theirs = [_median(run["builds"][peer][clock]) / ours for peer in peers]
-        rows.append([name, "speed of building", *(f"{ratio:.2f}x" for ratio in theirs)])
+        ours = run["builds"].get(SUBJECT, {}).get(clock)
+        theirs = [run["builds"].get(peer, {}).get(clock) for peer in peers]
+        shares = [f"{median(t) / median(ours):.2f}x" if t and ours else "-" for t in theirs]
+        rows.append([name, "speed of building", *shares])
     head = ["data", "nearfield's", *(f"by {peer}'s" for peer in peers)]
     legend = "One query a call, median (range); `*`: beyond that recall at the cheapest setting."
     pictures = [
@@ -67,67 +59,60 @@ def picture_name(result: Json, data: str) -> str:
     return f"{stem(result)}-{data.split()[0]}.png"
 
 
-def verdicts(result: Json) -> list[tuple[str, bool]]:
-    """Judge a result by the gates; what was not measured has failed."""
-    out = []
-    for name, run in result["runs"].items():
-        for mode, by_recall in run["at_recall"].items():
-            for peer, least in GATE_RATIOS.items():
-                ratio = by_recall[GATE_RECALL]["ratio"].get(peer)
-                value = ratio["value"] if ratio else 0.0
-                text = f"{name}, {mode}, recall {GATE_RECALL}: {value:.2f}x {peer}, least {least}x"
-                out.append((text, value >= least))
-        differences = run["recall_difference"]
-        for ef, difference in differences.items():
-            text = f"{name}: recall at ef={ef} minus hnswlib's: {_difference(difference)}"
-            passed = difference["value"] >= GATE_RECALL_DIFFERENCE
-            out.append((f"{text}, least {GATE_RECALL_DIFFERENCE}", passed))
-        if not differences:
-            out.append((f"{name}: recall was not compared with hnswlib's", False))
-        share = _build_share(run, result["settings"]["clock"])
-        text = f"{name}: build takes {share:.2f} of hnswlib's time, most {GATE_BUILD}"
-        out.append((text, share <= GATE_BUILD))
-    return out
+def _speeds(run: Json, mode: str) -> str:
+    """Table every variant, the fastest at .95 first."""
+    rows = []
+    for variant, by_mode in run["curves"].items():
+        points = [(point["recall"], point["qps"]) for point in by_mode.get(mode, [])]
+        found = [qps_at(points, recall) for recall in RECALLS]
+        most = max((recall for recall, _ in points), default=0.0)
+        cells = ["-" if at is None else f"{at[0]:,.0f}{'*' * at[1]}" for at in found]
+        rows.append((found[1][0] if found[1] else 0.0, [variant, *cells, f"{most:.4f}"]))
+    rows.sort(key=lambda row: -row[0])
+    head = ["variant", *(f"{recall:.2f}".lstrip("0") for recall in RECALLS), "highest recall"]
+    return _markdown(head, [row for _, row in rows], texts=1)
 
 
-def draw(name: str, run: Json, result: Json, path: Path) -> None:
-    """Draw queries/s against recall, one line an engine, single calls beside batches."""
-    import matplotlib as mpl
+def _ratios(run: Json) -> str:
+    head = ["calls", "recall", "variant", "best peer", "by it"]
+    peers = [name for name in _libraries(run) if name != SUBJECT]
+    rows = []
+    for mode, by_recall in run["at_recall"].items():
+        for recall, row in by_recall.items():
+            best = row.get("best_peer")
+            mine = row.get("variant", {}).get(SUBJECT) or "-"
+            cells = [_ratio(row["ratio"].get(peer)) for peer in peers]
+            rows.append([mode, recall, mine, best or "-", _ratio(row["ratio"].get(best)), *cells])
+    return _markdown([*head, *(f"/ {peer}" for peer in peers)], rows, texts=4)
 
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
 
-    figure, panels = plt.subplots(1, 2, figsize=(11, 4.5), sharey=True, layout="constrained")
-    for panel, mode in zip(panels, ("single", "batch"), strict=True):
-        for number, (engine, by_mode) in enumerate(run["curves"].items()):
-            points = by_mode[mode]
-            panel.plot(
-                [point["recall"] for point in points],
-                [point["qps"] for point in points],
-                marker="os^Dv"[number % 5],
-                markersize=4,
-                linewidth=2.2 if engine == SUBJECT else 1.3,
-                label=f"{engine} {result['engines'][engine]['version']}",
+def _libraries(run: Json) -> list[str]:
+    row: Json = next(iter(next(iter(run["at_recall"].values())).values()))
+    return list(row["qps"])
+
+
+def _builds(run: Json, data: Json) -> str:
+    """Table what an index costs; memory and file are parts of the raw vectors' size."""
+    head = ["variant", "build, s", "CPU, s", "threads", "peak / raw", "resident / raw"]
+    head += ["file / raw", "open, s"]
+    raw = data["raw_bytes"] if "raw_bytes" in data else data["rows"] * data["dimensions"] * 4
+    rows = []
+    for variant, made in run["builds"].items():
+        seen = run.get("memory", {}).get(variant, {})
+        shares = [
+            f"{part / raw:.2f}" if part is not None else "-"
+            for part in (
+                made.get("peak_bytes"),
+                seen.get("resident_bytes"),
+                made.get("file_bytes"),
             )
-        panel.set_yscale("log")
-        panel.set_xlim(0.75, 1.005)  # nobody chooses between engines further left
-        panel.set_title("one query a call" if mode == "single" else "all queries in one call")
-        panel.set_xlabel(f"recall@{result['settings']['k']}")
-        panel.grid(which="both", alpha=0.25)
-    panels[0].set_ylabel("queries per second")
-    panels[1].legend()
-    settings, machine = result["settings"], result["machine"]
-    figure.suptitle(
-        f"{name}: M={settings['M']}, ef_construction={settings['ef_construction']}, "
-        f"{settings['threads']} thread(s), {machine['cpu']}, {machine['simd']}",
-        fontsize=10,
-    )
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
-
-
-def _speed(at: Json | None) -> str:
-    return "-" if at is None else f"{at['value']:,.0f}{'*' if at['beyond'] else ''}"
+        ]
+        seconds = [f"{median(made[clock]):.1f}" for clock in ("wall_seconds", "cpu_seconds")]
+        opened = f"{seen['open_seconds']:.3f}" if seen else "-"
+        earlier = " (earlier)" if made.get("earlier") else ""
+        row = [variant + earlier, *seconds, str(made.get("threads", "-")), *shares, opened]
+        rows.append(row)
+    return _markdown(head, rows, texts=1)
 
 
 def _ratio(ratio: Json | None) -> str:
@@ -137,36 +122,13 @@ def _ratio(ratio: Json | None) -> str:
     return f"{ratio['value']:.2f}x{star} ({ratio['lowest']:.2f}-{ratio['highest']:.2f})"
 
 
-def _difference(difference: Json) -> str:
-    return f"{difference['value']:+.4f} (s.e. {difference['standard_error']:.4f})"
-
-
-def _builds(result: Json) -> list[str]:
-    """Table build times and recall at the default beam, where they were measured."""
-    head = ["data", "engine", "build, s", "of them CPU, s", "recall at the smallest ef"]
-    head += ["minus hnswlib's", "worst of all ef"]
-    rows = []
-    for name, run in result["runs"].items():
-        for engine, by_mode in run["curves"].items():
-            times = run["builds"].get(engine)
-            wall, cpu = (
-                (f"{_median(times[key]):.1f}" if times else "-")
-                for key in ("wall_seconds", "cpu_seconds")
-            )
-            first = by_mode["single"][0] if by_mode["single"] else None
-            recall = f"{first['recall']:.4f} (ef={first['ef']})" if first else "-"
-            row = [name, engine, wall, cpu, recall, "-", "-"]
-            differences = list(run["recall_difference"].values())
-            if engine == SUBJECT and differences:
-                worst = min(differences, key=lambda difference: float(difference["value"]))
-                row[-2:] = _difference(differences[0]), _difference(worst)
-            rows.append(row)
-    return [_markdown(head, rows)]
-
-
 def _footer(result: Json) -> str:
-    machine, settings = result["machine"], result["settings"]
-    engines = ", ".join(f"{name} {about['version']}" for name, about in result["engines"].items())
+    machine = result["machine"]
+    engines = ", ".join(
+        f"{about.get('library', name)} {about['version']}"
+        for name, about in result["engines"].items()
+        if about.get("library", name) == name
+    )
     data = ", ".join(
         f"{name} {about['rows']:,} x {about['dimensions']} {about['space']}, "
         f"{about['queries']:,} queries"
@@ -174,36 +136,34 @@ def _footer(result: Json) -> str:
     )
     busy = max((run["busyness"] for run in result["runs"].values()), default=1.0)
     return (
-        f"{data}. M={settings['M']}, ef_construction={settings['ef_construction']}, "
-        f"{settings['threads']} thread(s), medians of {settings['repetitions']} interleaved "
-        f"repetitions, {settings['clock']} clock. {engines}. {machine['cpu']}, "
+        f"{data}. {', '.join(_conditions(result['settings']))}. {engines}. {machine['cpu']}, "
         f"SIMD level {machine['simd']}, {machine['compiler'] or 'compiler unknown'}, Python "
         f"{machine['python']}, commit {machine['git']}, {machine['date'][:10]}. Wall / CPU time: "
         f"{busy:.2f}{' (the machine was not idle)' if busy > 1.05 else ''}."
     )
 
 
+def _conditions(settings: Json) -> Iterator[str]:
+    if "M" in settings:  # of results that compared at equal parameters
+        yield f"M={settings['M']}, ef_construction={settings['ef_construction']}"
+        yield f"{settings['threads']} thread(s)"
+    else:
+        yield "Each library's best variant"
+        yield f"builds on {settings['build_threads']} thread(s)"
+    yield f"medians of {settings['repetitions']} interleaved repetitions"
+    yield f"{settings['clock']} clock"
+
+
 def _legend(result: Json) -> str:
-    text = "Engine columns: queries/s. Ratios: nearfield's speed by the peer's, median (range)."
-    text += " `*`: beyond that recall at the cheapest setting. `-`: not reached or not measured."
+    text = f"Ratios: {SUBJECT}'s speed by the other's, median (range). `*`: beyond that recall at"
+    text += " the cheapest setting. `-`: not reached or not measured."
+    notes = [f"{name}: {about['note']}" for name, about in result["engines"].items()]
     failures = [f"{k}: {v}" for run in result["runs"].values() for k, v in run["failures"].items()]
     gone = [f"{name}: {why}" for name, why in result["missing"].items()]
-    return " ".join([text, *(f"Left out: {why}." for why in [*gone, *failures])])
+    left_out = (f"Left out: {why}." for why in dict.fromkeys([*gone, *failures]))
+    return " ".join([text, "; ".join(notes) + ".", *left_out])
 
 
-def _build_share(run: Json, clock: str) -> float:
-    if SUBJECT not in run["builds"] or "hnswlib" not in run["builds"]:
-        return float("inf")
-    ours, theirs = (_median(run["builds"][e][f"{clock}_seconds"]) for e in (SUBJECT, "hnswlib"))
-    return ours / theirs
-
-
-def _median(values: list[float]) -> float:
-    ordered = sorted(values)
-    middle = len(ordered) // 2
-    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
-
-
-def _markdown(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] * 2 + ["---:"] * (len(head) - 2), *rows]
+def _markdown(head: list[str], rows: list[list[str]], texts: int = 2) -> str:
+    lines = [head, ["---"] * texts + ["---:"] * (len(head) - texts), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from importlib.metadata import version
-from typing import Any
 
-import numpy as np
 import voyager
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from engines import Floats, Ids, Setting, widths
+
 _SPACES = {
     "euclidean": voyager.Space.Euclidean,
     "inner_product": voyager.Space.InnerProduct,
@@ -18,28 +16,33 @@ _SPACES = {
 
 
 class Engine:
-    name = "voyager"
     version = version("voyager")
-    note = "float32"
+    note = "float32, M=16, ef_construction=200"
 
-    def build(self, base: Floats, space: str, M: int, ef_construction: int, threads: int) -> None:
+    def __init__(self, variant: str) -> None:
+        pass
+
+    def build(self, base: Floats, space: str, threads: int) -> None:
         self._index = voyager.Index(
             _SPACES[space],
             base.shape[1],
-            M=M,
-            ef_construction=ef_construction,
+            M=16,
+            ef_construction=200,
             random_seed=1,
             max_elements=len(base),
         )
         self._index.add_items(base, num_threads=threads)
 
-    def set_ef(self, ef: int) -> None:
-        self._index.ef = ef
+    def grid(self, k: int, rows: int) -> list[Setting]:
+        return [{"ef": ef} for ef in widths(k, rows)]
 
-    def query_one(self, vector: Floats, k: int) -> NDArray[Any]:
+    def use(self, setting: Setting) -> None:
+        self._index.ef = int(setting["ef"])
+
+    def query_one(self, vector: Floats, k: int) -> Ids:
         return self._index.query(vector, k, 1)[0]
 
-    def query_batch(self, vectors: Floats, k: int, threads: int) -> NDArray[Any]:
+    def query_batch(self, vectors: Floats, k: int, threads: int) -> Ids:
         return self._index.query(vectors, k, threads)[0]
 
     def save(self, path: str) -> None:

@@ -1,0 +1,63 @@
+"""A picture of a run: queries/s against recall, one line a library, one panel a mode."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from curves import SUBJECT, frontier
+from engines import library_of
+
+mpl.use("Agg")
+import matplotlib.pyplot as plt  # after the backend is chosen
+
+Json = dict[str, Any]
+_TITLES = {
+    "single": "one query a call, one thread",
+    "batch1": "all queries in one call, one thread",
+    "batch2": "all queries in one call, two threads",
+}
+
+
+def draw(name: str, run: Json, result: Json, path: Path) -> None:
+    """Draw the front of each library's variants, the subject's line thicker."""
+    modes = list(run["at_recall"])
+    width = 5.5 * len(modes)
+    figure, panels = plt.subplots(
+        1, len(modes), figsize=(width, 4.8), sharey=True, layout="constrained", squeeze=False
+    )
+    for panel, mode in zip(panels[0], modes, strict=True):
+        for number, (library, points) in enumerate(fronts(run["curves"], mode).items()):
+            panel.plot(
+                [recall for recall, _ in points],
+                [qps for _, qps in points],
+                marker="os^DvPX<>*"[number % 10],
+                markersize=4,
+                linewidth=2.4 if library == SUBJECT else 1.2,
+                label=library,
+            )
+        panel.set_yscale("log")
+        panel.set_xlim(0.8, 1.003)
+        panel.set_title(_TITLES.get(mode, mode), fontsize=10)
+        panel.set_xlabel(f"recall@{result['settings']['k']}")
+        panel.grid(which="both", alpha=0.25)
+    panels[0][0].set_ylabel("queries per second")
+    panels[0][-1].legend(fontsize=8)
+    machine, data = result["machine"], result["data"][name]
+    figure.suptitle(
+        f"{name}: {data['rows']:,} x {data['dimensions']}, {data['space']}; each library's best "
+        f"variant; {machine['cpu']}",
+        fontsize=10,
+    )
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
+def fronts(curves: dict[str, dict[str, list[Json]]], mode: str) -> dict[str, list[Any]]:
+    """Give, by library, the points that no other of its variants beats."""
+    points: dict[str, list[tuple[float, float]]] = {}
+    for variant, by_mode in curves.items():
+        mine = points.setdefault(library_of(variant), [])
+        mine += [(point["recall"], point["qps"]) for point in by_mode.get(mode, [])]
+    return {library: frontier(each) for library, each in points.items() if each}
