@@ -102,7 +102,8 @@ struct Index::Impl {
   void make_codes() {
     const std::size_t count = state->count.load();
     if (state->config.codes == Codes::None || state->code_plane || count == 0) return;
-    state->code_plane->num_outside += keep_codes(*state, metric, pool, 0, count, 0);
+    const std::uint64_t outside = keep_codes(*state, metric, pool, 0, count, 0);
+    state->code_plane->num_outside += outside;
   }
 
   // Before the first change of a mapped file: all of it is checked, and its pages become ours as written.

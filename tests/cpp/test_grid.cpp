@@ -213,7 +213,8 @@ void spikes_stay_inside() {
     for (std::size_t row = 0; row < kRows; ++row) vectors[row * kDimensions + mix64(row) % kDimensions] = 1.0f;
     const Grid grid = fit(kind, vectors, kDimensions);
     const std::size_t outside = count_all_outside(grid, vectors, kDimensions);
-    check(outside < (grid.rotated ? kRows * kDimensions / 1000 : kRows / 10), name_of(kind) + ": outside are " + std::to_string(outside));
+    check(outside < (grid.rotated ? kRows * kDimensions / 1000 : kRows / 10),
+          name_of(kind) + ": outside are " + std::to_string(outside));
   }
 }
 

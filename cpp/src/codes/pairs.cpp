@@ -35,8 +35,7 @@ Codes resolve_codes(const IndexConfig& config) {
   if (config.codes == Codes::None) return Codes::None;
   if (config.dimensions > kMaxCodedDimensions) {
     throw InvalidInput("codes are asked for with " + std::to_string(config.dimensions) +
-                       " dimensions; expected at most " + std::to_string(kMaxCodedDimensions) +
-                       ", or codes='none'");
+                       " dimensions; expected at most " + std::to_string(kMaxCodedDimensions) + ", or codes='none'");
   }
   const bool legal = std::any_of(std::begin(kPairs), std::end(kPairs), [&config](const Pair& pair) {
     return pair.storage == config.storage && pair.codes == config.codes &&
