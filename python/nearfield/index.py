@@ -84,10 +84,10 @@ class Index:
     codes : {"auto", "none", "int8", "int4"}, default "auto"
         What queries compare on their way through the graph, kept beside the vectors: ``"int8"``, a
         byte a dimension; ``"int4"``, half a byte, not for inner products; ``"none"``, the vectors
-        themselves. What they find nearest is then compared by the vectors, so distances are exact.
-        Codes make queries and building two to four times as fast at equal recall. ``"auto"`` takes
-        int4 from 192 dimensions on and int8 below and for inner products, and none for 8-bit
-        storages.
+        themselves, which is all that 8-bit storages take in cosine space. What is found nearest is
+        then compared by the vectors, so distances are exact. Codes make queries and building two to
+        four times as fast at equal recall. ``"auto"`` takes int4 from 192 dimensions on, int8 below
+        and for inner products, and none for 8-bit storages.
 
     Raises
     ------

@@ -46,7 +46,7 @@ void coded_indexes_are_equal_on_every_level_and_thread_count() {
   const std::vector<float> queries = clustered(40, kDimensions, 104);
   for (const Kind& kind : kKinds) {
     for (const Storage storage : {Storage::Float32, Storage::E4M3}) {
-      if (storage != Storage::Float32 && kind.space != Space::Cosine) continue;
+      if (storage != Storage::Float32 && kind.space != Space::Euclidean) continue;
       std::vector<std::byte> bytes;
       Answers answers;
       for_each_level([&](const std::string& level) {

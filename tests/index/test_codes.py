@@ -1,0 +1,192 @@
+"""What queries compare on their way: 4 or 8 bits a dimension beside the vectors."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import nearfield as nf
+import numpy as np
+import pytest
+from nearfield import errors
+
+SPACES = ("euclidean", "cosine", "innerproduct")
+KINDS = [
+    (space, codes)
+    for space in SPACES
+    for codes in ("none", "int8", "int4")
+    if (space, codes) != ("innerproduct", "int4")
+]
+# Rows of unit length, rounded to 8 bits, are of unit length no more.
+LEGAL = [
+    (storage, space, codes)
+    for storage in ("float32", "float8", "e4m3")
+    for space, codes in KINDS
+    if storage == "float32" or space != "cosine" or codes == "none"
+]
+
+
+def rows(count: int, dimensions: int, seed: int = 0) -> Any:
+    rng = np.random.default_rng(seed)
+    centres = np.random.default_rng(99).standard_normal((30, dimensions))
+    spread = rng.standard_normal((count, dimensions)) * 0.5
+    return (centres[rng.integers(30, size=count)] + spread).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("space", "dimensions", "storage", "codes"),
+    [
+        ("euclidean", 191, "float32", "int8"),
+        ("cosine", 192, "float32", "int4"),
+        ("euclidean", 1536, "float32", "int4"),
+        ("innerproduct", 1536, "float32", "int8"),
+        ("cosine", 384, "float8", "none"),
+        ("cosine", 384, "e4m3", "none"),
+        ("cosine", 200_000, "float32", "none"),
+    ],
+)
+def test_automatic_choice(space, dimensions, storage, codes):
+    index = nf.Index(space, dimensions, storage_data_type=storage)
+    assert index.codes == codes
+    assert nf.StringIndex(space, dimensions, storage_data_type=storage).codes == codes
+
+
+@pytest.mark.parametrize(("storage", "space", "codes"), LEGAL)
+def test_every_legal_pair_finds_and_gives_exact_distances(storage, space, codes):
+    scale = 0.1 if storage != "float32" else 1
+    vectors, queries = rows(2000, 40) * scale, rows(100, 40, 1) * scale
+    index = nf.Index(space, 40, M=16, storage_data_type=storage, codes=codes)
+    index.add_items(vectors)
+    assert index.codes == codes
+    found = index.query(queries, k=10, query_ef=100)
+    held = index.get_vectors(index.ids).astype(np.float64)
+    asked = queries.astype(np.float64)
+    if space == "cosine":
+        asked /= np.linalg.norm(asked, axis=1, keepdims=True)
+    if space == "euclidean":
+        exact = ((asked[:, None] - held[None]) ** 2).sum(axis=2)
+    else:
+        exact = 1 - asked @ held.T
+    own = np.take_along_axis(exact, found.ids.astype(np.int64), axis=1)
+    np.testing.assert_allclose(found.distances, own, rtol=1e-4, atol=1e-5)
+    kth = np.sort(exact, axis=1)[:, 9:10]
+    assert (own <= kth + 1e-5 * (1 + abs(kth))).mean() > 0.97
+
+
+def test_what_does_not_go_together_is_refused():
+    with pytest.raises(errors.InvalidInput, match=r"codes is 'int4'.*one of 'none', 'int8'$"):
+        nf.Index("innerproduct", 8, codes="int4")
+    with pytest.raises(errors.InvalidInput, match=r"codes is 'int4'"):
+        nf.estimate_memory(10, 8, space="innerproduct", codes="int4")
+    for codes in ("int4", "int8"):
+        with pytest.raises(errors.InvalidInput, match=r"one of 'none'$"):
+            nf.Float8Index("cosine", 8, codes=codes)
+    with pytest.raises(errors.InvalidInput, match="131073 dimensions"):
+        nf.Index("euclidean", 2**17 + 1, codes="int8")
+    with pytest.raises(errors.InvalidInput, match="'int16'; expected one of 'none', 'int4'"):
+        nf.Index("euclidean", 8, codes="int16")
+    with pytest.raises(TypeError, match=r"codes is 8"):
+        nf.Index("euclidean", 8, codes=8)
+
+
+@pytest.mark.parametrize(("space", "codes"), KINDS)
+def test_one_query_finds_what_a_batch_finds(space, codes):
+    index = nf.Index(space, 24, codes=codes)
+    index.add_items(rows(1500, 24))
+    queries = rows(37, 24, 1)
+    batch = index.query(queries, k=5, query_ef=7, num_threads=2)
+    alone = [index.query(query, k=5, query_ef=7) for query in queries]
+    assert np.array_equal(batch.ids, [found.ids for found in alone])
+    assert np.array_equal(batch.distances, [found.distances for found in alone])
+    assert batch.num_distances == sum(found.num_distances for found in alone)
+    assert batch.num_hops == sum(found.num_hops for found in alone)
+
+
+@pytest.mark.parametrize(("space", "codes"), KINDS)
+def test_files_keep_codes(tmp_path: Path, space, codes):
+    index = nf.Index(space, 70, M=8, codes=codes)
+    index.add_items(rows(1100, 70))
+    index.add_items(rows(30, 70, 2) * 3, ids=range(30))
+    index.mark_deleted(40)
+    index.save(tmp_path / "a.nf")
+    queries = rows(20, 70, 1)
+    expected = index.query(queries, k=5)
+    data = (tmp_path / "a.nf").read_bytes()
+    for loaded in (
+        nf.Index.load(tmp_path / "a.nf"),
+        nf.Index.load(data),
+        nf.Index.load(tmp_path / "a.nf", mmap=True),
+        nf.Index.load(tmp_path / "a.nf", mmap=True, verify=True),
+        pickle.loads(pickle.dumps(index)),
+    ):
+        assert loaded.codes == codes
+        found = loaded.query(queries, k=5)
+        assert np.array_equal(found.ids, expected.ids)
+        assert np.array_equal(found.distances, expected.distances)
+        assert bytes(loaded) == data
+    grown, mapped = nf.Index.load(data), nf.Index.load(tmp_path / "a.nf", mmap=True)
+    for loaded in (index, grown, mapped):
+        loaded.add_items(rows(600, 70, 3))
+    assert bytes(index) == bytes(grown) == bytes(mapped)
+
+
+@pytest.mark.parametrize("codes", ["none", "int8", "int4"])
+def test_an_empty_index_keeps_its_choice(codes):
+    index = nf.Index.load(bytes(nf.Index("cosine", 5, codes=codes)))
+    assert index.codes == codes
+    index.add_items(np.eye(5))
+    assert index.query(np.eye(5), k=1).ids.ravel().tolist() == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("codes", ["int8", "int4"])
+def test_bytes_do_not_depend_on_threads_or_chunks(codes):
+    vectors = rows(3000, 48)
+    vectors[2000:] *= 4  # the grid is fitted anew on the way
+    whole = nf.Index("euclidean", 48, M=6, codes=codes)
+    whole.add_items(vectors, num_threads=1)
+    for size in (700, 4096):
+        chunked = nf.Index("euclidean", 48, M=6, codes=codes)
+        chunked.add_items(
+            ((None, vectors[i : i + size]) for i in range(0, 3000, size)), num_threads=3
+        )
+        assert bytes(chunked) == bytes(whole)
+
+
+def test_what_the_codes_take_is_counted():
+    index = nf.Index("euclidean", 300, codes="int4")
+    index.add_items(rows(500, 300))
+    stats = index.stats()
+    assert stats.code_bytes == 500 * 192  # 300 nibbles, padded to three cache lines
+    assert 0 <= stats.clamped < 0.01
+    without = nf.Index("euclidean", 300, codes="none")
+    without.add_items(rows(500, 300))
+    assert without.stats().code_bytes == 0
+    assert without.stats().clamped == 0
+    estimate = nf.estimate_memory(500, 300, codes="int4")
+    assert estimate.code_bytes == stats.code_bytes
+    assert nf.estimate_memory(500, 300, codes="none").code_bytes == 0
+
+
+def test_files_of_other_libraries_get_codes(tmp_path: Path):
+    index = nf.Index("euclidean", 32, M=12)
+    index.add_items(rows(900, 32))
+    index.save(tmp_path / "a.voy")
+    loaded = nf.Index.load(tmp_path / "a.voy")
+    assert loaded.codes == "int8"
+    assert loaded.stats().code_bytes == 900 * 64
+    queries = rows(50, 32, 1)
+    expected = index.query(queries, k=5, query_ef=200)
+    assert np.array_equal(loaded.query(queries, k=5, query_ef=200).ids, expected.ids)
+
+
+def test_a_file_with_impossible_codes_is_refused():
+    index = nf.Index("euclidean", 40, codes="int8")
+    index.add_items(rows(300, 40))
+    data = bytes(index)
+    at = data.find(np.float32(index.stats().norm_max).tobytes())  # anywhere else is fine as well
+    for place in (len(data) // 2, len(data) - 100, max(at, 5000)):
+        damaged = bytearray(data)
+        damaged[place] ^= 0x40
+        with pytest.raises(errors.CorruptIndexFile):
+            nf.Index.load(bytes(damaged))
