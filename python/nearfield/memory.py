@@ -17,6 +17,9 @@ __all__ = ["MemoryEstimate", "estimate_memory"]
 _ROW_BYTES = 8 + 1 + 1 + 4
 _ID_TABLE_BYTES = 8
 _VECTOR_PADDING = 16  # numbers; the kernels read whole blocks
+# How planes grow: cpp/src/planes/rows.h and plane.cpp.
+_FIRST_SEGMENT = 16  # rows
+_SYSTEM_BYTES, _PAGE, _HUGE_PAGE = 2**20, 2**12, 2**21
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +36,27 @@ class MemoryEstimate:
         The graph.
     other_bytes : int
         Ids, flags and the table that finds an id.
+    spare_bytes : int
+        What lies ready for more rows: small steps of memory are taken whole, the ends of large ones
+        by huge pages of 2 MiB. Where the system gives none, less is taken.
     """
 
     vector_bytes: int
     code_bytes: int
     link_bytes: int
     other_bytes: int
+    spare_bytes: int
 
     @property
     def total_bytes(self) -> int:
-        """The sum of the four."""
-        return self.vector_bytes + self.code_bytes + self.link_bytes + self.other_bytes
+        """The sum of the five."""
+        return (
+            self.vector_bytes
+            + self.code_bytes
+            + self.link_bytes
+            + self.other_bytes
+            + self.spare_bytes
+        )
 
 
 def estimate_memory(
@@ -76,7 +89,7 @@ def estimate_memory(
     Returns
     -------
     MemoryEstimate
-        Vector, code, link, other and total bytes.
+        Vector, code, link, other, spare and total bytes.
 
     Raises
     ------
@@ -87,15 +100,13 @@ def estimate_memory(
 
     Notes
     -----
-    Memory grows in steps that double: up to 1 MiB for each kind of data lies ready, and larger
-    steps are taken from the system page by page, as rows come (with huge pages, 2 MiB at a time). A
-    query needs one bit a row and thread in addition; a Python array that is being added is not
-    counted.
+    Memory grows in steps that double. A query needs one bit a row and thread in addition; a Python
+    array that is being added is not counted.
 
     Examples
     --------
     >>> estimate_memory(1_000_000, 128, M=16).total_bytes // 10**6
-    794
+    802
     """
     rows = as_count(rows, "rows")
     dimensions = as_count(dimensions, "dimensions")
@@ -108,9 +119,27 @@ def estimate_memory(
     code_bytes = _core.code_bytes(as_space(space).value, kept.value, dimensions, as_codes(codes))
     padded = -(-dimensions // _VECTOR_PADDING) * _VECTOR_PADDING
     upper_rows = round(rows / (links - 1))
+    planes = [
+        (rows, size) for size in (padded * element, code_bytes, 8 * links, 8, 1, 1, 4) if size
+    ]
+    planes.append((upper_rows, 4 * links))
     return MemoryEstimate(
         vector_bytes=rows * padded * element,
         code_bytes=rows * code_bytes,
         link_bytes=rows * 4 * 2 * links + upper_rows * 4 * links,
         other_bytes=rows * (_ROW_BYTES + _ID_TABLE_BYTES),
+        spare_bytes=sum(_spare(*plane) for plane in planes),
     )
+
+
+def _spare(rows: int, row_bytes: int) -> int:
+    """Bytes behind the last row of a plane that are taken with it (cpp/src/planes)."""
+    end = _FIRST_SEGMENT
+    while end < rows:
+        end *= 2
+    begin = 0 if end == _FIRST_SEGMENT else end // 2
+    segment, used = (end - begin) * row_bytes, (rows - begin) * row_bytes
+    if rows == 0:
+        return 0
+    page = segment if segment < _SYSTEM_BYTES else _PAGE if segment < _HUGE_PAGE else _HUGE_PAGE
+    return min(-(-used // page) * page, segment) - used

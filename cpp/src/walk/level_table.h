@@ -12,14 +12,19 @@ namespace {
 
 template <class Kernel>
 void keys_of(const WalkView& view, const void* query, const std::uint32_t* slots, std::size_t n, std::uint32_t* out) {
-  for (std::size_t i = 0; i < n; i += 8) {
-    const unsigned char* rows[8];
-    const std::size_t batch = n - i < 8 ? n - i : 8;
-    for (std::size_t r = 0; r < batch; ++r) {
-      rows[r] = view.rows.row(slots[i + r]);
-      prefetch(rows[r], view.rows.stride < 256 ? view.rows.stride : 256);
+  const std::size_t bytes = view.rows.stride;
+  const auto row = [&](std::size_t i) { return view.rows.row(slots[i < n ? i : n - 1]); };
+  for (std::size_t i = 0; i < n && i < 4; ++i) prefetch(row(i), bytes);
+  for (std::size_t i = 0; i < n; i += 4) {
+    const unsigned char* rows[4] = {row(i), row(i + 1), row(i + 2), row(i + 3)};
+    const unsigned char* next[4] = {row(i + 4), row(i + 5), row(i + 6), row(i + 7)};
+    if (n - i < 4) return compare_all<Kernel>(query, rows, n - i, bytes, out + i);
+    if constexpr (Kernel::kAskRest) {
+      Kernel::compare_ahead(query, rows, next, bytes, out + i);
+    } else {
+      for (const unsigned char* ahead : next) prefetch(ahead, bytes);
+      Kernel::template compare<4>(query, rows, bytes, out + i);
     }
-    compare_all<Kernel>(query, rows, batch, view.rows.stride, out + i);
   }
 }
 
