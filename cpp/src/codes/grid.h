@@ -38,8 +38,8 @@ struct Grid {
 };
 
 // Fit a grid to `rows` vectors of `dimensions` floats (row(i) gives the i-th, padded; valid until the next call).
-// Up to 4,096 of them are looked at, evenly spread. The range is the one that leaves the least squared error, of rounding
-// inside and of holding outside, where no row counts for more than two ordinary rows lie apart.
+// Up to 4,096 of them are looked at, evenly spread. The range is the one that leaves the least squared error, of
+// rounding inside and of holding outside, where no row counts for more than two ordinary rows lie apart.
 Grid fit_grid(Codes codes, Space space, std::size_t dimensions, std::size_t padded, std::size_t rows,
               const std::function<const float*(std::size_t)>& row);
 
