@@ -176,7 +176,7 @@ void rows_of_one_kind_seldom_fit_anew() {
     OpenIndex index(config_of(kind));
     std::size_t fits = 0;
     const CodePlane* before = nullptr;
-    for (std::uint64_t round = 0; round < 60; ++round) {
+    for (std::uint64_t round = 0; round < 30; ++round) {
       index.add(clustered(100, kDimensions, 20 + round), 1);
       fits += index.state.codes.load() != before;
       before = index.state.codes.load();
