@@ -85,9 +85,9 @@ class Index:
         What queries compare on their way through the graph, kept beside the vectors: ``"int8"``, a
         byte a dimension; ``"int4"``, half a byte, not for inner products; ``"none"``, the vectors
         themselves, which is all that 8-bit storages take in cosine space. What is found nearest is
-        then compared by the vectors, so distances are exact. Codes make queries and building two to
-        four times as fast at equal recall. ``"auto"`` takes int4 from 192 dimensions on, int8 below
-        and for inner products, and none for 8-bit storages.
+        then compared by the vectors, so distances are exact. Codes make queries and building faster
+        at equal recall. ``"auto"`` takes int4 from 192 dimensions on, int8 below and for inner
+        products, and none for 8-bit storages.
 
     Raises
     ------
