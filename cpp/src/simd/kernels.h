@@ -57,6 +57,24 @@ struct FloatKernel {
   }
 };
 
+// A byte a dimension in query and rows: N sums at once over blocks of 64 bytes.
+template <class Bytes, auto kAdd, int N>
+inline void sum_blocks(const unsigned char* query, const unsigned char* const* rows, std::size_t row_bytes,
+                       std::uint32_t* totals) {
+  typename Bytes::Sum sums[N];
+  for (int r = 0; r < N; ++r) sums[r] = Bytes::zero();
+  for (std::size_t i = 0; i < row_bytes; i += 64) {
+    const typename Bytes::Block block = Bytes::load(query + i);
+    for (int r = 0; r < N; ++r) sums[r] = kAdd(sums[r], block, Bytes::load(rows[r] + i));
+  }
+  Bytes::template totals<N>(sums, totals);
+}
+
+// clearly_nearer of squared distances in whole steps.
+inline bool whole_times_alpha_below(std::uint32_t between, std::uint32_t to_row, std::uint32_t alpha_percent) {
+  return std::uint64_t{between} * alpha_percent < std::uint64_t{to_row} * 100;
+}
+
 // Codes of 7 bits a dimension on one grid for rows and query: the sum of squared differences. No difference
 // needs more than 8 bits, so no level saturates, and integers are the same at all of them.
 template <class Bytes>
@@ -66,21 +84,12 @@ struct DifferenceKernel {
 
   template <int N>
   static void compare(const void* query, const unsigned char* const* rows, std::size_t row_bytes, std::uint32_t* keys) {
-    const auto* q = static_cast<const unsigned char*>(query);
-    typename Bytes::Sum sums[N];
-    for (int r = 0; r < N; ++r) sums[r] = Bytes::zero();
-    for (std::size_t i = 0; i < row_bytes; i += 64) {
-      const typename Bytes::Block block = Bytes::load(q + i);
-      for (int r = 0; r < N; ++r) sums[r] = Bytes::add_squares(sums[r], block, Bytes::load(rows[r] + i));
-    }
-    Bytes::template totals<N>(sums, keys);
+    sum_blocks<Bytes, Bytes::add_squares, N>(static_cast<const unsigned char*>(query), rows, row_bytes, keys);
   }
 
   static const void* query_of(const unsigned char* row, std::size_t, void*) { return row; }
 
-  static bool clearly_nearer(std::uint32_t between, std::uint32_t to_row, std::uint32_t alpha_percent) {
-    return std::uint64_t{between} * alpha_percent < std::uint64_t{to_row} * 100;
-  }
+  static constexpr auto clearly_nearer = whole_times_alpha_below;
 };
 
 // Codes of 4 bits a dimension, compared with a query of 7: half the rounding of 4 bits against 4, for nothing. Nibble n
@@ -118,9 +127,7 @@ struct NibbleKernel {
     return out;
   }
 
-  static bool clearly_nearer(std::uint32_t between, std::uint32_t to_row, std::uint32_t alpha_percent) {
-    return std::uint64_t{between} * alpha_percent < std::uint64_t{to_row} * 100;
-  }
+  static constexpr auto clearly_nearer = whole_times_alpha_below;
 };
 
 // Signed codes of 8 bits, -127 to 127: the dot product, for inner products. Behind the codes of a query stands
@@ -133,14 +140,8 @@ struct ProductKernel {
   template <int N>
   static void compare(const void* query, const unsigned char* const* rows, std::size_t row_bytes, std::uint32_t* keys) {
     const auto* q = static_cast<const unsigned char*>(query);
-    typename Bytes::Sum sums[N];
-    for (int r = 0; r < N; ++r) sums[r] = Bytes::zero();
-    for (std::size_t i = 0; i < row_bytes; i += 64) {
-      const typename Bytes::Block block = Bytes::load(q + i);
-      for (int r = 0; r < N; ++r) sums[r] = Bytes::add_products(sums[r], block, Bytes::load(rows[r] + i));
-    }
     std::uint32_t dots[N];
-    Bytes::template totals<N>(sums, dots);
+    sum_blocks<Bytes, Bytes::add_products, N>(q, rows, row_bytes, dots);
     std::uint32_t sum_of_query = 0;
     __builtin_memcpy(&sum_of_query, q + row_bytes, sizeof sum_of_query);
     const std::uint32_t middle = 0x80000000u + Bytes::kRowBias * sum_of_query;

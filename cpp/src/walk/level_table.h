@@ -51,8 +51,8 @@ void encode(const float* vector, const float* origin, float inverse_step, float 
 
 template <class Kernel>
 constexpr Walks make_walks() {
-  return {&search<Kernel>,   &descend<Kernel>, &scan<Kernel>,          &keys_of<Kernel>,
-          &Kernel::query_of, &prune<Kernel>,   &Kernel::clearly_nearer};
+  return {&search<Kernel>,   &descend<Kernel>, &scan<Kernel>,         &keys_of<Kernel>,
+          &Kernel::query_of, &prune<Kernel>,   Kernel::clearly_nearer};
 }
 
 template <class Lanes>
