@@ -5,10 +5,11 @@
 // in steps; the origin falls out of a difference, so each dimension has its own.
 // Inner product: 8 bits, signed, -127 to 127. Byte b stands for b * step.
 //
-// Where some dimensions vary much more than others, vectors are rotated first: the one step would have to serve the
-// widest. Which is better is seen when the grid is fitted.
 // 4 bits, for squared L2 and cosine: nibble n stands for origin[d] + 8 n * step, on a grid of 121 steps; queries are
 // encoded with 7 bits on the same grid.
+//
+// Where some dimensions vary much more than others, vectors are rotated first: the one step would have to serve the
+// widest. Which is better is seen when the grid is fitted.
 //
 // Vectors outside the grid are held at its edge. That is counted, and where it becomes common the grid is fitted
 // anew (build/recode.h).
@@ -33,10 +34,10 @@ constexpr std::size_t query_code_bytes(std::size_t dimensions) { return (dimensi
 struct Grid {
   bool rotated = false;  // whether vectors are rotated before they are encoded (codes/rotation.h)
   Codes codes = Codes::Int8;
-  std::vector<float> origin;  // per padded dimension; all 0 for an inner product
-  float step = 1;             // above 0
-  float lowest = 0, highest = 127;
-  float share_outside = 0;  // of the components that it was fitted to
+  std::vector<float> origin;        // per padded dimension; all 0 for an inner product
+  float step = 1;                   // above 0
+  float lowest = 0, highest = 127;  // of a query's codes; -127 for inner products
+  float share_outside = 0;          // of the components that it was fitted to (count_outside)
 
   float inverse_step() const { return 1.0f / step; }
 };

@@ -4,13 +4,12 @@
 // kept one then leads to it. Departures from the paper:
 // 1. Ties. Copies of one vector are at distance 0 from each other, so the strict rule keeps them all and a
 //    group of copies fills its rows with itself. A candidate as far from the row as a kept one, and no nearer to the
-//    row than to that, is therefore pruned; but it takes a place that is left free in the end, so that a
-//    group of copies is well linked in itself too.
+//    row than to that, is therefore pruned.
 // 2. alpha (Vamana, section 2.3): a candidate is pruned only where a kept one is nearer to it by that factor. With
 //    1.1 rows keep a few more, longer links, and fewer vectors are compared at the same recall.
-// 3. fill: where the geometry is an inner product, "nearer to a kept one" is true of nearly all (the rows of
-//    great norm are near to everything) and 2 links of 24 remain. The nearest pruned candidates then take the
-//    free places.
+// 3. Full rows: the nearest pruned candidates take the places that are left free. With inner products "nearer to a kept
+//    one" is true of nearly all (the rows of great norm are near to everything), and 2 links of 24 would remain; and a
+//    group of copies is well linked in itself.
 #pragma once
 
 #include <cstddef>
@@ -25,12 +24,10 @@ namespace {
 
 // Whether a candidate is kept, given those that are: no, where one of them is clearly nearer to it than the row is;
 // nor where it is as far from the row as one of them and no nearer to the row than to that.
-enum class Verdict { kKept, kPruned, kTied };
-
 // Keys to the kept ones, four at a time.
 template <class Kernel>
-inline Verdict judge(const WalkView& view, const void* candidate, std::uint32_t key, const std::uint64_t* candidates,
-                     const std::uint32_t* kept, std::size_t num_kept, std::uint32_t alpha_percent) {
+inline bool is_kept(const WalkView& view, const void* candidate, std::uint32_t key, const std::uint64_t* candidates,
+                    const std::uint32_t* kept, std::size_t num_kept, std::uint32_t alpha_percent) {
   for (std::size_t i = 0; i < num_kept; i += 4) {
     const unsigned char* rows[4];
     std::uint32_t between[4];
@@ -38,11 +35,11 @@ inline Verdict judge(const WalkView& view, const void* candidate, std::uint32_t 
     for (std::size_t r = 0; r < n; ++r) rows[r] = view.rows.row(entry_slot(candidates[kept[i + r]]));
     compare_all<Kernel>(candidate, rows, n, view.rows.stride, between);
     for (std::size_t r = 0; r < n; ++r) {
-      if (entry_key(candidates[kept[i + r]]) == key && between[r] <= key) return Verdict::kTied;
-      if (Kernel::clearly_nearer(between[r], key, alpha_percent)) return Verdict::kPruned;
+      if (entry_key(candidates[kept[i + r]]) == key && between[r] <= key) return false;
+      if (Kernel::clearly_nearer(between[r], key, alpha_percent)) return false;
     }
   }
-  return Verdict::kKept;
+  return true;
 }
 
 template <class Kernel>
@@ -54,10 +51,10 @@ std::size_t prune(const WalkView& view, const std::uint64_t* candidates, std::si
     const unsigned char* row = view.rows.row(entry_slot(candidates[i]));
     if (i + 1 < n) __builtin_prefetch(view.rows.row(entry_slot(candidates[i + 1])));
     const void* query = Kernel::query_of(row, view.rows.stride, buffer);
-    const Verdict verdict =
-        judge<Kernel>(view, query, entry_key(candidates[i]), candidates, chosen, num_kept, alpha_percent);
+    const bool kept =
+        is_kept<Kernel>(view, query, entry_key(candidates[i]), candidates, chosen, num_kept, alpha_percent);
     const auto position = static_cast<std::uint32_t>(i);
-    if (verdict == Verdict::kKept) {
+    if (kept) {
       chosen[num_kept++] = position;  // over the furthest spare one, where there is no other place
       if (num_kept + num_spare > places) --num_spare;
     } else if (num_kept + num_spare < places) {

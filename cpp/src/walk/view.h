@@ -40,8 +40,8 @@ struct Hop {
 
 // Memory of one walk, lent by the caller, reused from walk to walk. All bits of visited are 0 between walks.
 struct WalkScratch {
-  std::uint64_t* beam = nullptr;     // beam_capacity + 1 entries (beam.h)
-  std::uint64_t* found = nullptr;    // as many as are asked for, and 1; used where view.hide
+  std::uint64_t* beam = nullptr;     // beam_capacity entries and kBeamMargin on both sides (beam.h)
+  std::uint64_t* found = nullptr;    // as many as are asked for, and the same; used where view.hide
   std::uint64_t* visited = nullptr;  // one bit per slot
   std::uint32_t* touched = nullptr;  // words of visited that are not 0; as many places as words
   Hop hops[2];                       // what is being compared, and what comes next
