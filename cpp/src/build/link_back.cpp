@@ -21,37 +21,60 @@ struct Row {
   Scratch& scratch;
   Slot slot;
   std::size_t places;
-  // As prune() leaves them: the kept ones, ascending, then those that fill free places, ascending.
-  std::vector<std::uint64_t> links;
   std::size_t num_kept;
+  // As prune() leaves them: the kept ones, ascending, then those that fill free places, ascending.
+  std::vector<std::uint64_t>& links;
+  // Memory for the work below, used again for the next row.
+  std::vector<std::uint64_t>& more;
+  std::vector<std::uint64_t>& spare;
+  std::vector<std::uint32_t>& keys;
+  std::vector<Slot>& slots;
+};
+
+// What a row works in, one for each thread.
+struct Workspace {
+  std::vector<std::uint64_t> links, more, spare;
+  std::vector<std::uint32_t> keys;
+  std::vector<Slot> slots;
 };
 
 // Choose anew among all that the row has and is offered.
 void choose_anew(Row& row, const LinkBack* begin, const LinkBack* end) {
-  std::vector<std::uint64_t> candidates = std::move(row.links);
+  std::vector<std::uint64_t>& candidates = row.more;
+  candidates = row.links;
   for (const LinkBack* link = begin; link != end; ++link) candidates.push_back(link->entry);
   std::sort(candidates.begin(), candidates.end());
   shuffle_ties(candidates.data(), candidates.size(), row.slot);
-  std::vector<std::uint32_t> chosen(row.places);
+  std::vector<std::uint32_t>& chosen = row.keys;
+  chosen.resize(row.places);
   const std::size_t n = row.with.walks->prune(row.with.view, candidates.data(), candidates.size(), row.places,
                                               row.metric.alpha_percent, row.scratch.decoded(), chosen.data());
   row.links.clear();
   for (std::size_t i = 0; i < n; ++i) row.links.push_back(candidates[chosen[i]]);
 }
 
+// Whether one of the links is just as far as an entry: then choosing must weigh all of them (shuffle_ties).
+bool is_tied(const std::vector<std::uint64_t>& links, std::uint64_t entry) {
+  return std::any_of(links.begin(), links.end(),
+                     [entry](std::uint64_t link) { return entry_key(link) == entry_key(entry); });
+}
+
 // One more for a full row whose links are in the order of prune(): a tenth of the work of choosing anew, which comes to
 // the same but for links that had been pruned only by one that is pruned now.
 void admit(Row& row, std::uint64_t entry) {
   std::vector<std::uint64_t>& links = row.links;
-  const auto kept_end = links.begin() + static_cast<std::ptrdiff_t>(row.num_kept);
-  std::vector<Slot> slots(row.num_kept);
-  std::vector<std::uint32_t> between(row.num_kept);
-  std::transform(links.begin(), kept_end, slots.begin(), [](std::uint64_t link) { return entry_slot(link); });
+  std::vector<std::uint64_t>& kept = row.more;
+  std::vector<std::uint64_t>& spare = row.spare;
+  const std::vector<std::uint32_t>& between = row.keys;
+  row.slots.resize(row.num_kept);
+  row.keys.resize(row.num_kept);
+  for (std::size_t i = 0; i < row.num_kept; ++i) row.slots[i] = entry_slot(links[i]);
   const void* query = row.with.query_of(entry_slot(entry), row.scratch.decoded());
-  row.with.walks->keys(row.with.view, query, slots.data(), row.num_kept, between.data());
+  row.with.walks->keys(row.with.view, query, row.slots.data(), row.num_kept, row.keys.data());
   const std::uint32_t key = entry_key(entry);
   const std::uint32_t alpha = row.metric.alpha_percent;
-  std::vector<std::uint64_t> kept, spare(kept_end, links.end());
+  kept.clear();
+  spare.assign(links.begin() + static_cast<std::ptrdiff_t>(row.num_kept), links.end());
   bool is_kept = true;
   std::size_t i = 0;
   for (; i < row.num_kept && entry_key(links[i]) <= key; ++i) {
@@ -66,7 +89,8 @@ void admit(Row& row, std::uint64_t entry) {
   }
   if (!is_kept) spare.push_back(entry);
   std::sort(spare.begin(), spare.end());
-  links = std::move(kept);
+  shuffle_ties(spare.data(), spare.size(), row.slot);
+  links.swap(kept);
   row.num_kept = std::min(links.size(), row.places);
   links.insert(links.end(), spare.begin(), spare.end());
   links.resize(row.places);
@@ -86,7 +110,7 @@ std::size_t end_of_kept(const std::vector<std::uint64_t>& links) {
 
 // Put the sources of one target into its row: appended where they fit.
 void link_back_to(State& state, const Metric& metric, ScratchPool& pool, const Reading& with, std::uint8_t gone,
-                  const LinkBack* begin, const LinkBack* end) {
+                  const LinkBack* begin, const LinkBack* end, Workspace& space) {
   Graph& graph = state.graph;
   const Slot target = begin->target;
   const std::size_t places = graph.places(begin->level);
@@ -101,24 +125,31 @@ void link_back_to(State& state, const Metric& metric, ScratchPool& pool, const R
   }
   const ScratchPool::Lease scratch = pool.lend();
   scratch->fit(0, 1, 1, places, metric.padded);
-  Row row{metric, with, *scratch, target, places, {}, 0};
+  Row row{metric, with, *scratch, target, places, 0, space.links, space.more, space.spare, space.keys, space.slots};
+  row.links.clear();
   void* buffer = with.codes != nullptr ? static_cast<void*>(scratch->codes()) : scratch->query();
-  std::vector<std::uint32_t> keys(old_links);
-  with.walks->keys(with.view, with.query_of(target, buffer), stored, old_links, keys.data());
+  row.keys.resize(old_links);
+  with.walks->keys(with.view, with.query_of(target, buffer), stored, old_links, row.keys.data());
   for (std::size_t i = 0; i < old_links; ++i) {
     const std::uint8_t flags = __atomic_load_n(state.flags.at<std::uint8_t>(stored[i]), __ATOMIC_ACQUIRE);
-    if ((flags & gone) == 0) row.links.push_back(make_entry(keys[i], stored[i]));
+    if ((flags & gone) == 0) row.links.push_back(make_entry(row.keys[i], stored[i]));
   }
   row.num_kept = end_of_kept(row.links);
   if (row.links.size() == places && row.num_kept <= places) {
-    for (const LinkBack* link = begin; link != end; ++link) admit(row, link->entry);
+    for (const LinkBack* link = begin; link != end; ++link) {
+      if (is_tied(row.links, link->entry)) {
+        choose_anew(row, link, link + 1);
+        row.num_kept = end_of_kept(row.links);
+      } else {
+        admit(row, link->entry);
+      }
+    }
   } else {
     choose_anew(row, begin, end);
   }
-  std::vector<Slot> slots(row.links.size());
-  std::transform(row.links.begin(), row.links.end(), slots.begin(),
-                 [](std::uint64_t link) { return entry_slot(link); });
-  store_row(stored, places, slots.data(), slots.size());
+  row.slots.resize(row.links.size());
+  for (std::size_t i = 0; i < row.links.size(); ++i) row.slots[i] = entry_slot(row.links[i]);
+  store_row(stored, places, row.slots.data(), row.slots.size());
 }
 
 }  // namespace
@@ -132,8 +163,10 @@ void link_back(State& state, const Metric& metric, ScratchPool& pool, const Read
   }
   const std::size_t num_groups = groups.size();
   groups.push_back(all.size());
-  parallel_for(num_groups, num_threads, [&](std::size_t, std::size_t group) {
-    link_back_to(state, metric, pool, with, gone, all.data() + groups[group], all.data() + groups[group + 1]);
+  std::vector<Workspace> spaces(resolve_threads(num_threads, num_groups));
+  parallel_for(num_groups, num_threads, [&](std::size_t worker, std::size_t group) {
+    link_back_to(state, metric, pool, with, gone, all.data() + groups[group], all.data() + groups[group + 1],
+                 spaces[worker]);
   });
 }
 
