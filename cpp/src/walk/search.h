@@ -3,8 +3,8 @@
 //
 // A walk waits for memory twice a hop: for a link row, and for the rows that it names. Two things hide it. The
 // neighbours of the next slot are gathered and asked for before those of the present one are compared; so the next slot
-// is chosen one hop early, which costs 2 to 6 % more distances and saves a fifth of the time. And several walks take
-// turns, a hop each. Neither depends on the other: a walk finds the same, alone or among others.
+// is chosen one hop early, which costs 2 to 6 % more distances (384-d text, recall .95 and .90, 2026-11). And several
+// walks take turns, a hop each. Neither depends on the other: a walk finds the same, alone or among others.
 #pragma once
 
 #include <cstddef>
