@@ -166,7 +166,7 @@ void ordinary_data_lies_inside() {
   constexpr std::size_t kDimensions = 40;
   for (const Kind& kind : kKinds) {
     for (const float scale : {1e-3f, 1.0f, 1e3f}) {
-      std::vector<float> vectors = clustered(5000, kDimensions, 8);  // more than are looked at
+      std::vector<float> vectors = clustered(2500, kDimensions, 8);  // more than are looked at
       for (float& x : vectors) x *= scale;
       const Grid grid = fit(kind, vectors, kDimensions);
       const std::size_t outside = check_grid(kind, grid, vectors, kDimensions, "clusters");

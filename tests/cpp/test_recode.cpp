@@ -50,7 +50,7 @@ void coded_indexes_are_equal_on_every_level_and_thread_count() {
       std::vector<std::byte> bytes;
       Answers answers;
       for_each_level([&](const std::string& level) {
-        for (const std::size_t threads : {1u, 2u, 8u}) {
+        for (const std::size_t threads : {1u, 8u}) {
           const std::string what = name_of(kind) + ", " + level + ", threads " + std::to_string(threads);
           Index index(config_of(kind, storage));
           index.add(vectors.data(), kRows, nullptr, nullptr, {threads, {}});
