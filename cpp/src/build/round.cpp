@@ -1,7 +1,6 @@
 #include "build/round.h"
 
 #include <algorithm>
-#include <optional>
 #include <utility>
 #include <vector>
 
@@ -64,7 +63,7 @@ constexpr std::size_t kTurns = 4;
 
 // A row of the round while it is linked.
 struct NewRow {
-  std::optional<ScratchPool::Lease> lease;
+  ScratchPool::Lease lease;
   std::size_t row = 0;  // of the round
   Slot slot = 0;
   const void* query = nullptr;
@@ -73,13 +72,13 @@ struct NewRow {
 };
 
 WalkJob job_of(const Round& round, NewRow& row, int level) {
-  return {row.query, row.nearest, row.from, level, round.ef, {}, &(*row.lease)->walk(), {}};
+  return {row.query, row.nearest, row.from, level, round.ef, {}, &row.lease->walk(), {}};
 }
 
 // Choose the links of one level among what the search has found and the rows of the round.
 void choose_links(Round& round, NewRow& row, int level, Beam beam) {
   Graph& graph = round.state.graph;
-  Scratch& scratch = **row.lease;
+  Scratch& scratch = *row.lease;
   compare_round(round, row.query, row.slot, level, beam, scratch);
   shuffle_ties(beam.entries, beam.size, row.slot);
   std::vector<std::uint32_t> chosen(round.before.view.places0);
@@ -99,10 +98,10 @@ void link_rows(Round& round, std::size_t first, std::size_t n) {
   WalkJob jobs[kTurns];
   for (std::size_t i = 0; i < n; ++i) {
     NewRow& row = rows[i];
-    row.lease.emplace(round.pool.lend());
+    row.lease = round.pool.lend();
     row.row = first + i;
     row.slot = static_cast<Slot>(round.first + row.row);
-    Scratch& scratch = **row.lease;
+    Scratch& scratch = *row.lease;
     scratch.fit(round.first, beam_for(round.ef, round.passed_through), round.ef, round.before.view.places0,
                 round.metric.padded);
     // The beam is pruned with `decoded` as its buffer, so the query lies in another.
@@ -126,7 +125,7 @@ void link_rows(Round& round, std::size_t first, std::size_t n) {
   }
   if (round.first > 0) round.before.walks->search(round.before.view, jobs, n);
   for (std::size_t i = 0; i < n; ++i) {
-    Beam beam{(*rows[i].lease)->walk().beam, round.ef};
+    Beam beam{rows[i].lease->walk().beam, round.ef};
     if (round.first > 0) {
       beam = take_result(round, jobs[i]);
     } else {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <atomic>
 #include <limits>
-#include <optional>
 
 #include "files/block_guard.h"
 #include "nearfield/error.h"
@@ -76,7 +75,7 @@ void write_row(const Batch& batch, const WalkView& view, WalkResult result, std:
 
 // Memory and job of each of the queries that take turns.
 struct Turns {
-  std::optional<ScratchPool::Lease> leases[kTurns];
+  ScratchPool::Lease leases[kTurns];
   WalkJob jobs[kTurns];
 };
 
@@ -119,7 +118,7 @@ void walk(const Batch& batch, const Reading& reading, const Wanted& wanted, Turn
   // The entry point may be newer than the count of this view; its row is then not ours to read.
   const bool known = entry.slot < view.count;
   for (std::size_t i = 0; i < n; ++i) {
-    Scratch& scratch = **turns.leases[i];
+    Scratch& scratch = *turns.leases[i];
     const void* query = reading.codes != nullptr ? static_cast<const void*>(scratch.codes()) : scratch.query();
     turns.jobs[i] = {query,
                      known ? entry.slot : 0,
@@ -142,7 +141,7 @@ WalkResult scan(const Batch& batch, const Reading& reading, Scratch& scratch) {
 // Rows [first, first + n), n at most kTurns, on one view of the state.
 void query_together(Batch& batch, std::size_t first, std::size_t n) {
   Turns turns;
-  for (std::size_t i = 0; i < n; ++i) turns.leases[i].emplace(batch.pool.lend());
+  for (std::size_t i = 0; i < n; ++i) turns.leases[i] = batch.pool.lend();
   const Reading reading = read_state(batch.state, batch.metric);
   if (reading.view.count == 0) {
     for (std::size_t i = 0; i < n; ++i) write_row(batch, reading.view, {nullptr, 0}, first + i);
@@ -151,14 +150,14 @@ void query_together(Batch& batch, std::size_t first, std::size_t n) {
   const Wanted wanted = wanted_of(batch, reading);
   std::uint64_t distances = 0, hops = 0;
   for (std::size_t i = 0; i < n; ++i) {
-    Scratch& scratch = **turns.leases[i];
+    Scratch& scratch = *turns.leases[i];
     prepare(batch, reading, wanted, first + i, scratch);
     distances -= scratch.walk().num_distances;
     hops -= scratch.walk().num_hops;
   }
   if (!wanted.scan) walk(batch, reading, wanted, turns, n);
   for (std::size_t i = 0; i < n; ++i) {
-    Scratch& scratch = **turns.leases[i];
+    Scratch& scratch = *turns.leases[i];
     WalkResult result = turns.jobs[i].result;
     if (wanted.scan) {
       result = scan(batch, reading, scratch);

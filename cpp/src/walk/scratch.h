@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "walk/view.h"
@@ -66,8 +67,13 @@ class ScratchPool {
  public:
   class Lease {
    public:
+    Lease() = default;  // of nothing
     explicit Lease(Place& place) : place_(&place) {}
-    Lease(Lease&& other) noexcept : place_(other.place_) { other.place_ = nullptr; }
+    Lease(Lease&& other) noexcept : place_(std::exchange(other.place_, nullptr)) {}
+    Lease& operator=(Lease&& other) noexcept {
+      std::swap(place_, other.place_);
+      return *this;
+    }
     Lease(const Lease&) = delete;
     Lease& operator=(const Lease&) = delete;
     ~Lease();
@@ -75,7 +81,7 @@ class ScratchPool {
     Scratch* operator->() const { return &place_->scratch; }
 
    private:
-    Place* place_;
+    Place* place_ = nullptr;
   };
 
   Lease lend();
