@@ -266,13 +266,14 @@ void doubt_grows_with_the_distance() {
   for (const Kind& kind : kKinds) {
     const Grid grid = fit(kind, scattered(100, 64, 11), 64);
     std::vector<unsigned char> query(query_code_bytes(64), 100);
-    std::uint32_t before = 0;
-    for (const std::uint32_t key : {0u, 1u, 1000u, 1u << 20, 1u << 30, 0x80000000u, 0xFFFFFFF0u, 0xFFFFFFFFu}) {
-      const std::uint32_t limit = doubtful_until(grid, key, query.data(), 64);
-      check(limit >= key, name_of(kind) + ": those as near as the k-th are in doubt");
-      check(limit >= before, name_of(kind) + ": the limit ascends");
-      before = limit;
-    }
+    const Rounding rounding = rounding_of(grid, query.data(), 64);
+    const bool products = kind.space == Space::InnerProduct;
+    check((rounding.flat > 0) == products && (rounding.rising > 0) == !products, name_of(kind) + ": how doubt rises");
+    // A squared distance of 64 differences of 50 steps, each a step too long or too short, at 3.5 deviations.
+    const double key = 64.0 * 50 * 50;
+    const double doubt = rounding.flat + rounding.rising * std::sqrt(key);
+    check(doubt > 100 && doubt < (products || kind.codes == Codes::Int8 ? 0.05 : 0.2) * key + 9000,
+          name_of(kind) + ": doubt " + std::to_string(doubt));
   }
 }
 

@@ -54,7 +54,7 @@ std::size_t connect(State& state, const Metric& metric, ScratchPool& pool, const
     job.query = query;
     // The walk begins at the entry point's side unless the descent ended on a slot that is itself cut off.
     job.start = reach.has(nearest) ? nearest : entry.slot;
-    job.ef = job.wanted = ef;
+    job.ef = ef;
     job.scratch = &scratch->walk();
     reading.walks->search(reading.view, &job, 1);
     hang_on(state.graph, slot, job.result);

@@ -72,7 +72,7 @@ struct NewRow {
 };
 
 WalkJob job_of(const Round& round, NewRow& row, int level) {
-  return {row.query, row.nearest, row.from, level, round.ef, round.ef, &row.lease->walk(), {}};
+  return {row.query, row.nearest, row.from, level, round.ef, {}, &row.lease->walk(), {}};
 }
 
 // Choose the links of one level among what the search has found and the rows of the round.

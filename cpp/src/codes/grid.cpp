@@ -166,24 +166,20 @@ const float* as_encoded(const Grid& grid, const float* vector, std::size_t padde
   return buffer;
 }
 
-std::uint32_t doubtful_until(const Grid& grid, std::uint32_t key, const unsigned char* query, std::size_t dimensions) {
+Rounding rounding_of(const Grid& grid, const unsigned char* query, std::size_t dimensions) {
   // Rounding over w steps has variance w^2 / 12. It moves a squared distance D by 2 sqrt(D) times the deviation, a
   // product by the length of the other factor times it. Two rows differ by sqrt(2) of that.
-  double variance = 0;
   if (grid.lowest == 0) {
     const double width = grid.codes == Codes::Int4 ? 8 : 1;
-    variance = 4.0 * key * (width * width + 1) / 12;
-  } else {
-    double squares = 0;
-    for (std::size_t d = 0; d < dimensions; ++d) {
-      const auto q = static_cast<std::int8_t>(query[d]);
-      squares += q * q;
-    }
-    const double dot = 0x1p31 - key;
-    variance = (squares + (squares > 0 ? dot * dot / squares : 0)) / 12;  // the row is at least dot / |query| long
+    return {0, kDoubt * std::sqrt(2 * 4 * (width * width + 1) / 12)};
   }
-  const double limit = key + kDoubt * std::sqrt(2 * variance);
-  return limit < 0xFFFFFFFFu ? static_cast<std::uint32_t>(limit) : 0xFFFFFFFFu;
+  double squares = 0;
+  for (std::size_t d = 0; d < dimensions; ++d) {
+    const auto q = static_cast<std::int8_t>(query[d]);
+    squares += q * q;
+  }
+  // The near rows are about as long as the query, in steps of their own grids.
+  return {kDoubt * std::sqrt(2 * 2 * squares / 12), 0};
 }
 
 std::size_t count_outside(const Grid& grid, const float* vector, std::size_t dimensions) {

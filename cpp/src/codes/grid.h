@@ -51,10 +51,13 @@ Grid empty_grid(Codes codes, Space space, std::size_t padded);
 Grid fit_grid(Codes codes, Space space, std::size_t dimensions, std::size_t padded, std::size_t rows,
               const std::function<const float*(std::size_t)>& row);
 
-// Up to which key a row may be among the nearest `k`, where by codes the k-th has this key: 3.5 standard deviations of
-// what rounding does to the difference of two distances. Keys are those of the kernels (simd/kernels.h). For inner
-// products `query` are the codes of the query.
-std::uint32_t doubtful_until(const Grid& grid, std::uint32_t key, const unsigned char* query, std::size_t dimensions);
+// What rounding does to the keys of the kernels (simd/kernels.h): where the k-th nearest by codes has a key, rows up to
+// key + flat + rising * sqrt(key) may be among the k nearest. 3.5 standard deviations of the difference of two
+// distances. For inner products `query` are the codes of the query.
+struct Rounding {
+  double flat, rising;
+};
+Rounding rounding_of(const Grid& grid, const unsigned char* query, std::size_t dimensions);
 
 // A stored vector as it is encoded: itself, or rotated into `buffer` (`padded` floats).
 const float* as_encoded(const Grid& grid, const float* vector, std::size_t padded, float* buffer);

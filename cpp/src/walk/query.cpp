@@ -15,8 +15,6 @@ namespace {
 
 // Below this share of the index in the beam a walk pays; above, reading all rows in sequence is cheaper.
 constexpr std::size_t kScanShare = 4;
-// A walk on codes finds as many again as are asked for, and so many at least.
-constexpr std::size_t kLeastSpare = 30;
 // Queries of a batch that take turns on one thread.
 constexpr std::size_t kTurns = 4;
 
@@ -41,23 +39,12 @@ Id id_of(const State& state, const WalkView& view, Slot slot) {
   return *id;
 }
 
-// How many of the nearest by codes may be among the k nearest.
-std::size_t num_in_doubt(const Batch& batch, const Reading& reading, WalkResult found, const unsigned char* query) {
-  const std::size_t k = batch.options.k;
-  if (found.size <= k) return found.size;
-  const std::uint32_t limit =
-      doubtful_until(reading.codes->grid, entry_key(found.entries[k - 1]), query, batch.metric.dimensions);
-  std::size_t n = k;
-  while (n < found.size && entry_key(found.entries[n]) <= limit) ++n;
-  return n;
-}
-
-// What the walk on codes found nearest, by exact distance.
-WalkResult compare_again(const Batch& batch, const Reading& reading, WalkResult found, Scratch& scratch) {
+// What the walk on codes leaves in doubt, by exact distance.
+WalkResult compare_again(const Batch& batch, const Reading& reading, Scratch& scratch) {
   WalkView vectors = vectors_of(reading.view, batch.state);
-  const std::size_t n = num_in_doubt(batch, reading, found, scratch.codes());
+  const std::size_t n = scratch.walk().num_logged;
   for (std::size_t i = 0; i < n; ++i) {
-    scratch.slots()[i] = entry_slot(found.entries[i]);
+    scratch.slots()[i] = entry_slot(scratch.walk().log[i]);
     if (vectors.touch != nullptr &&
         !vectors.touch(vectors.guard, vectors.rows.row(scratch.slots()[i]), vectors.rows.stride)) {
       batch.state.guard->throw_corrupt();
@@ -65,7 +52,6 @@ WalkResult compare_again(const Batch& batch, const Reading& reading, WalkResult 
   }
   batch.metric.walks->keys(vectors, scratch.query(), scratch.slots(), n, scratch.keys());
   Beam sorted{scratch.sorted(), std::min(n, batch.options.k)};
-  if (n == 0) return found;
   sorted.clear();
   for (std::size_t i = 0; i < n; ++i) sorted.insert(make_entry(scratch.keys()[i], scratch.slots()[i]));
   return {sorted.entries, sorted.size};
@@ -95,10 +81,9 @@ struct Turns {
 
 // What is searched for, the same for all queries on one view.
 struct Wanted {
-  std::size_t ef;       // of the walk
-  std::size_t nearest;  // rows that a walk or a scan is to give
-  std::size_t beam;     // entries
-  bool scan;            // cheaper than a walk
+  std::size_t ef;    // of the walk
+  std::size_t beam;  // entries
+  bool scan;         // cheaper than a walk
 };
 
 Wanted wanted_of(const Batch& batch, const Reading& reading) {
@@ -106,16 +91,12 @@ Wanted wanted_of(const Batch& batch, const Reading& reading) {
   const std::size_t k = batch.options.k;
   const std::size_t hidden = view.hide != 0 ? batch.state.num_hidden.load(std::memory_order_relaxed) : 0;
   const std::size_t ef = std::max<std::size_t>(1, std::min(std::max(batch.options.ef, k), view.count));
-  // Rows that are compared exactly in the end, at most; as many as are in doubt (num_in_doubt).
-  const std::size_t spare = std::max(batch.metric.space == Space::InnerProduct ? 3 * k : k, kLeastSpare);
-  const std::size_t again = reading.codes != nullptr ? k + spare : k;
-  const std::size_t nearest = std::max(ef, std::min(again, view.count));
-  return {ef, nearest, beam_for(nearest, hidden), view.count <= kScanShare * ef};
+  return {ef, beam_for(ef, hidden), view.count <= kScanShare * ef};
 }
 
 void prepare(const Batch& batch, const Reading& reading, const Wanted& wanted, std::size_t row, Scratch& scratch) {
   const WalkView& view = reading.view;
-  scratch.fit(view.count, wanted.beam, wanted.nearest, view.places0, batch.metric.padded);
+  scratch.fit(view.count, wanted.beam, wanted.ef, view.places0, batch.metric.padded);
   batch.metric.prepare(batch.queries + row * batch.metric.dimensions, scratch.query());
   if (reading.codes != nullptr) {
     const Grid& grid = reading.codes->grid;
@@ -123,6 +104,12 @@ void prepare(const Batch& batch, const Reading& reading, const Wanted& wanted, s
     batch.metric.encode_query(grid, encoded, scratch.codes());
   }
   batch.metric.scale_query(scratch.query());
+}
+
+Doubt doubt_of(const Batch& batch, const Reading& reading, const unsigned char* query) {
+  if (reading.codes == nullptr) return {};
+  const Rounding rounding = rounding_of(reading.codes->grid, query, batch.metric.dimensions);
+  return {std::min(batch.options.k, reading.view.count), rounding.flat, rounding.rising};
 }
 
 void walk(const Batch& batch, const Reading& reading, const Wanted& wanted, Turns& turns, std::size_t n) {
@@ -138,7 +125,7 @@ void walk(const Batch& batch, const Reading& reading, const Wanted& wanted, Turn
                      known ? entry.level : batch.state.graph.level_of(0),
                      0,
                      wanted.ef,
-                     wanted.nearest,
+                     doubt_of(batch, reading, scratch.codes()),
                      &scratch.walk(),
                      {}};
   }
@@ -178,7 +165,7 @@ void query_together(Batch& batch, std::size_t first, std::size_t n) {
       // How many could be found is known only to a scan: others may hide and bring back rows meanwhile.
       result = scan(batch, reading, scratch);
     } else if (reading.codes != nullptr && !scratch.walk().damaged) {
-      result = compare_again(batch, reading, result, scratch);
+      result = compare_again(batch, reading, scratch);
     }
     if (scratch.walk().damaged) batch.state.guard->throw_corrupt();
     write_row(batch, reading.view, result, first + i);

@@ -34,8 +34,10 @@ void Scratch::fit(std::size_t slots, std::size_t beam, std::size_t wanted, std::
   }
   walk_.keys = fit_vector(hop_keys_, places + kSpare);
   walk_.picked = fit_vector(picked_, places + kSpare);
-  fit_vector(slots_, wanted);
-  fit_vector(keys_, wanted);
+  walk_.log_capacity = std::max<std::size_t>(256, 4 * wanted);
+  walk_.log = fit_vector(log_, walk_.log_capacity + places + kSpare);
+  fit_vector(slots_, walk_.log_capacity);
+  fit_vector(keys_, walk_.log_capacity);
   sorted_begin_ = fit_vector(sorted_, wanted + 2 * kBeamMargin) + kBeamMargin;
   fit_vector(query_, padded);
   fit_vector(decoded_, std::max(padded, query_code_bytes(padded) / sizeof(float) + 1));
@@ -46,7 +48,7 @@ void Scratch::fit(std::size_t slots, std::size_t beam, std::size_t wanted, std::
 
 void Scratch::trim() {
   constexpr std::size_t kMostEntries = std::size_t{1} << 20;
-  for (std::vector<std::uint64_t>* entries : {&beam_, &found_, &sorted_}) {
+  for (std::vector<std::uint64_t>* entries : {&beam_, &found_, &sorted_, &log_}) {
     if (entries->size() > kMostEntries) *entries = std::vector<std::uint64_t>();
   }
   for (std::vector<std::uint32_t>* entries : {&slots_, &keys_}) {

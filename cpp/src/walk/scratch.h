@@ -28,13 +28,13 @@ class Scratch {
   float* query() { return query_.data(); }           // `padded` floats, for the prepared query
   unsigned char* codes() { return codes_.data(); }   // its codes, and 4 bytes behind them
   float* decoded() { return decoded_.data(); }       // `padded` floats or codes and 4 bytes, for a row as a query
-  std::uint32_t* slots() { return slots_.data(); }   // `wanted` places, for results that are compared again
+  std::uint32_t* slots() { return slots_.data(); }   // kLogged places, for rows that are compared again
   std::uint32_t* keys() { return keys_.data(); }     // the same
   std::uint64_t* sorted() { return sorted_begin_; }  // a beam for `wanted`
 
  private:
   WalkScratch walk_;
-  std::vector<std::uint64_t> beam_, found_, visited_, sorted_, picked_;
+  std::vector<std::uint64_t> beam_, found_, visited_, sorted_, picked_, log_;
   std::vector<std::uint32_t> touched_, hop_slots_[2], hop_keys_, slots_, keys_;
   std::vector<const unsigned char*> hop_rows_[2];
   std::vector<float> query_, decoded_;

@@ -18,7 +18,7 @@ namespace {
 // What a walk is doing.
 struct Walk {
   WalkJob* job;
-  Beam beam;            // what was met, hidden ones included; ends at scratch.beam_capacity or at job.wanted
+  Beam beam;            // what was met, hidden ones included; ends at scratch.beam_capacity or at job.ef
   Beam found;           // where slots are hidden: the nearest that may be returned
   std::uint64_t entry;  // the slot whose neighbours were gathered last; on the way down the nearest so far
   int level;            // of their links
@@ -47,6 +47,29 @@ inline bool choose(const WalkView& view, Walk& walk) {
   return walk.beam.pop(walk.beam.capacity, walk.entry);
 }
 
+// The key up to which a row may be among the nearest, as far as the walk knows now: it only falls.
+inline std::uint64_t doubtful_until(const Doubt& doubt, std::uint32_t key) {
+  const double limit = key + doubt.flat + doubt.rising * __builtin_sqrt(static_cast<double>(key));
+  return limit < 4294967295.0 ? std::uint64_t{static_cast<std::uint32_t>(limit)} << 32 | 0xFFFFFFFFu
+                              : ~std::uint64_t{0};
+}
+
+inline std::uint64_t doubtful_until(const WalkView& view, const Walk& walk) {
+  const Doubt& doubt = walk.job->doubt;
+  const Beam& beam = view.hide != 0 ? walk.found : walk.beam;
+  return beam.size < doubt.k ? ~std::uint64_t{0} : doubtful_until(doubt, entry_key(beam.entries[doubt.k - 1]));
+}
+
+// Keep the log within its bounds: what is in doubt no more goes, and where that does not help, the last.
+inline void shorten_log(const WalkView& view, WalkScratch& scratch, std::uint64_t limit) {
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < scratch.num_logged; ++i) {
+    scratch.log[kept] = scratch.log[i];
+    kept += scratch.log[kept] <= limit && (view.hide == 0 || !is_hidden(view, entry_slot(scratch.log[kept])));
+  }
+  scratch.num_logged = kept < scratch.log_capacity ? kept : scratch.log_capacity;
+}
+
 // Compare what was gathered and keep what is near.
 template <class Kernel>
 inline void take(const WalkView& view, Walk& walk, const Hop& hop, const Hop* ahead) {
@@ -61,6 +84,16 @@ inline void take(const WalkView& view, Walk& walk, const Hop& hop, const Hop* ah
     num_picked += picked[num_picked] < bound;
   }
   for (std::size_t i = 0; i < num_picked; ++i) keep(view, walk, picked[i]);
+  if (walk.job->doubt.k == 0) return;
+  const std::uint64_t limit = doubtful_until(view, walk);
+  std::uint64_t* log = scratch.log + scratch.num_logged;
+  std::size_t num_logged = 0;
+  for (std::size_t i = 0; i < hop.n; ++i) {
+    log[num_logged] = make_entry(scratch.keys[i], hop.slots[i]);
+    num_logged += log[num_logged] <= limit;
+  }
+  scratch.num_logged += num_logged;
+  if (scratch.num_logged > scratch.log_capacity) shorten_log(view, scratch, limit);
 }
 
 // The nearest of the gathered ones, if nearer than `entry`.
@@ -129,11 +162,13 @@ inline void begin_beam(const WalkView& view, Walk& walk) {
   clear_visited(scratch);
   mark_visited(scratch, entry_slot(walk.entry));
   walk.level = walk.job->to;
-  walk.beam = {scratch.beam, view.hide != 0 ? scratch.beam_capacity : walk.job->wanted};
-  walk.found = {scratch.found, walk.job->wanted};
+  walk.beam = {scratch.beam, view.hide != 0 ? scratch.beam_capacity : walk.job->ef};
+  walk.found = {scratch.found, walk.job->ef};
   walk.beam.clear();
   walk.found.clear();
   keep(view, walk, walk.entry);
+  scratch.num_logged = walk.job->doubt.k > 0 ? 1 : 0;
+  if (scratch.num_logged > 0) scratch.log[0] = walk.entry;
   choose(view, walk);
   follow<Kernel>(view, walk, scratch.hops[walk.now], true);
 }
@@ -192,6 +227,8 @@ inline void finish(const WalkView& view, Walk& walk) {
   clear_visited(*walk.job->scratch);
   const Beam& beam = view.hide != 0 ? walk.found : walk.beam;
   walk.job->result = {beam.entries, beam.size};
+  WalkScratch& scratch = *walk.job->scratch;
+  if (scratch.num_logged > 0) shorten_log(view, scratch, doubtful_until(view, walk));
 }
 
 inline constexpr std::size_t kMostTurns = 8;  // walks that take turns

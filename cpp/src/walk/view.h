@@ -47,6 +47,9 @@ struct WalkScratch {
   Hop hops[2];                       // what is being compared, and what comes next
   std::uint32_t* keys = nullptr;     // places0 + 8
   std::uint64_t* picked = nullptr;   // places0 + 8: entries of the hop that are near enough
+  std::uint64_t* log = nullptr;      // log_capacity + places0 + 8 entries: what may be among the nearest, by its codes
+  std::size_t log_capacity = 0;
+  std::size_t num_logged = 0;
   std::size_t beam_capacity = 0;
   std::size_t num_touched = 0;
   std::uint64_t num_distances = 0;  // counters, only ever increased
@@ -60,16 +63,23 @@ struct WalkResult {
   std::size_t size;
 };
 
+// Up to which key a row may be among the k nearest, where the k-th has this key: codes round (codes/grid.h).
+struct Doubt {
+  std::size_t k = 0;  // 0: nothing is in doubt, and nothing is logged
+  double flat = 0;    // key + flat + rising * sqrt(key)
+  double rising = 0;
+};
+
 // One walk: from `start` on level `from` to the nearest neighbour until none is nearer, level by level, down to the one
 // above `to` (HNSW paper, algorithm 2 with ef = 1); then the beam search of level `to` (algorithm 2).
 struct WalkJob {
   const void* query = nullptr;  // as the kernel wants it
   std::uint32_t start = 0;
   int from = 0, to = 0;
-  std::size_t ef = 1;      // how many of the nearest are expanded at most before the walk ends
-  std::size_t wanted = 1;  // how many are returned at most, at least ef; those beyond ef were met on the way
-  WalkScratch* scratch = nullptr;
-  WalkResult result{};  // not hidden ones; hidden ones are walked through
+  std::size_t ef = 1;              // how many of the nearest are kept, and expanded, before the walk ends
+  Doubt doubt;                     // k at most ef
+  WalkScratch* scratch = nullptr;  // its log holds, among others, all not hidden that are in doubt in the end
+  WalkResult result{};             // not hidden ones; hidden ones are walked through
 };
 
 // The walks of one kind of rows and one metric. A query is prepared: padded with zeros, normalised or scaled or
