@@ -45,10 +45,12 @@ bool has_dot_product() { return false; }  // no one way to ask
 std::vector<const Level*> runnable_levels() {
   std::vector<const Level*> levels{&level_scalar};
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx2")) levels.push_back(&level_avx2);
-  if (__builtin_cpu_supports("avx2") && has_avxvnni()) levels.push_back(&level_avxvnni);
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-      __builtin_cpu_supports("avx512vnni")) {
+  const bool has_avx2 =
+      __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+  if (has_avx2) levels.push_back(&level_avx2);
+  if (has_avx2 && has_avxvnni()) levels.push_back(&level_avxvnni);
+  if (has_avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni")) {
     levels.push_back(&level_avx512);
   }
 #elif defined(__aarch64__)

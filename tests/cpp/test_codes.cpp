@@ -46,20 +46,25 @@ unsigned char code(Fill fill, std::uint64_t stream, std::size_t i, bool is_query
 }
 
 std::size_t query_bytes(Kind kind, std::size_t row_bytes) {
-  return kind == Kind::kNibbles ? 2 * row_bytes : kind == Kind::kProducts ? row_bytes + 4 : row_bytes;
+  return kind == Kind::kNibbles ? 2 * row_bytes + 4 : kind == Kind::kProducts ? row_bytes + 4 : row_bytes;
 }
 
-void add_sum(unsigned char* query, std::size_t row_bytes) {
+// What stands behind the codes of a query: their sum, or that of their squares.
+void add_sum(Kind kind, unsigned char* query, std::size_t row_bytes) {
+  if (kind == Kind::kDifferences) return;
+  const std::size_t bytes = query_bytes(kind, row_bytes) - sizeof(std::int32_t);
   std::int32_t sum = 0;
-  for (std::size_t i = 0; i < row_bytes; ++i) sum += static_cast<std::int8_t>(query[i]);
-  std::memcpy(query + row_bytes, &sum, sizeof sum);
+  for (std::size_t i = 0; i < bytes; ++i) {
+    sum += kind == Kind::kNibbles ? query[i] * query[i] : static_cast<std::int8_t>(query[i]);
+  }
+  std::memcpy(query + bytes, &sum, sizeof sum);
 }
 
 void fill_query(Kind kind, Fill fill, std::uint64_t stream, std::size_t row_bytes, unsigned char* query) {
   const std::size_t dimensions = kind == Kind::kNibbles ? 2 * row_bytes : row_bytes;
   const int least = kind == Kind::kProducts ? -127 : 0;
   for (std::size_t i = 0; i < dimensions; ++i) query[i] = code(fill, stream, i, true, least, 127);
-  if (kind == Kind::kProducts) add_sum(query, row_bytes);
+  add_sum(kind, query, row_bytes);
 }
 
 void fill_row(Kind kind, Fill fill, std::uint64_t stream, std::size_t row_bytes, unsigned char* row) {
@@ -150,7 +155,7 @@ void a_row_becomes_a_query_alike_at_every_level() {
         for (std::size_t i = 0; i < (kind == Kind::kNibbles ? 2 * row_bytes : row_bytes); ++i) {
           expected[i] = static_cast<unsigned char>(value_at(kind, row, i));
         }
-        if (kind == Kind::kProducts) add_sum(expected.data(), row_bytes);
+        add_sum(kind, expected.data(), row_bytes);
         check(std::memcmp(query, expected.data(), expected.size()) == 0,
               level + ", " + kNames[static_cast<int>(kind)] + ", " + std::to_string(row_bytes) + " bytes");
       }
@@ -257,11 +262,11 @@ void vectors_become_codes() {
           const float x = i < vector.size() ? vector[i] : 0.0f;
           const int q = kind == Kind::kProducts ? true_code(x, 0, own) : expected[i];
           check_equal(int{query.bytes()[i]}, q, what + ", query at " + std::to_string(i));
-          sum += static_cast<std::int8_t>(q);
+          sum += kind == Kind::kNibbles ? q * q : static_cast<std::int8_t>(q);
         }
         std::int32_t behind = 0;
-        std::memcpy(&behind, query.bytes() + row_bytes, sizeof behind);
-        if (kind == Kind::kProducts) check_equal(behind, sum, what + ": the sum behind a query");
+        std::memcpy(&behind, query.bytes() + (kind == Kind::kNibbles ? 2 * row_bytes : row_bytes), sizeof behind);
+        if (kind != Kind::kDifferences) check_equal(behind, sum, what + ": the sum behind a query");
       });
     }
   }

@@ -28,7 +28,7 @@ namespace nearfield {
 constexpr std::size_t code_bytes(Codes codes, std::size_t dimensions) {
   return codes == Codes::Int4 ? (dimensions + 127) / 128 * 64 : (dimensions + 63) / 64 * 64;
 }
-// Of a query, which has a byte a dimension; a sum of 4 bytes may stand behind.
+// Of a query, which has a byte a dimension; 4 bytes more may stand behind (simd/kernels.h).
 constexpr std::size_t query_code_bytes(std::size_t dimensions) { return (dimensions + 127) / 128 * 128; }
 
 struct Grid {

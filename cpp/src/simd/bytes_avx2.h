@@ -19,6 +19,19 @@ struct Avx2Dots {
     const __m256i hi = _mm256_madd_epi16(_mm256_maddubs_epi16(a_hi, b_hi), ones);
     return _mm256_add_epi32(sum, _mm256_add_epi32(lo, hi));
   }
+
+  // The sum of n (4 n - q), n being four registers of nibbles: a pair of terms is within 2 * 15 * 127, so eight of them
+  // fit 16 bits.
+  using NibbleSum = __m256i;
+  static __m256i term(__m256i n, __m256i q) {
+    return _mm256_maddubs_epi16(n, _mm256_sub_epi8(_mm256_slli_epi16(n, 2), q));
+  }
+  static NibbleSum add_nibbles(NibbleSum sum, const __m256i* n, const __m256i* q) {
+    const __m256i low = _mm256_add_epi16(term(n[0], q[0]), term(n[1], q[1]));
+    const __m256i high = _mm256_add_epi16(term(n[2], q[2]), term(n[3], q[3]));
+    return _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_add_epi16(low, high), _mm256_set1_epi16(1)));
+  }
+  static __m256i total(NibbleSum sum) { return sum; }
 };
 
 template <class Dots>
@@ -49,16 +62,27 @@ struct Bytes256 {
     _mm256_storeu_si256(blocks, b.lo);
     _mm256_storeu_si256(blocks + 1, b.hi);
   }
-  static Block low_nibbles_times_8(Block b) {
+  static Block low_nibbles(Block b) {
     const __m256i nibbles = _mm256_set1_epi8(0x0F);
-    return {_mm256_slli_epi16(_mm256_and_si256(b.lo, nibbles), 3),
-            _mm256_slli_epi16(_mm256_and_si256(b.hi, nibbles), 3)};
+    return {_mm256_and_si256(b.lo, nibbles), _mm256_and_si256(b.hi, nibbles)};
   }
-  static Block high_nibbles_times_8(Block b) {
-    const __m256i nibbles = _mm256_set1_epi8(static_cast<char>(0xF0));
-    return {_mm256_srli_epi16(_mm256_and_si256(b.lo, nibbles), 1),
-            _mm256_srli_epi16(_mm256_and_si256(b.hi, nibbles), 1)};
+  static Block high_nibbles(Block b) { return low_nibbles({_mm256_srli_epi16(b.lo, 4), _mm256_srli_epi16(b.hi, 4)}); }
+  static Block times_8(Block nibbles) { return {_mm256_slli_epi16(nibbles.lo, 3), _mm256_slli_epi16(nibbles.hi, 3)}; }
+
+  using NibbleSum = typename Dots::NibbleSum;
+  static NibbleSum add_nibbles(NibbleSum sum, Block q_low, Block q_high, Block row) {
+    const Block low = low_nibbles(row), high = high_nibbles(row);
+    const __m256i n[4] = {low.lo, low.hi, high.lo, high.hi};
+    const __m256i q[4] = {q_low.lo, q_low.hi, q_high.lo, q_high.hi};
+    return Dots::add_nibbles(sum, n, q);
   }
+  template <int N>
+  static void nibble_totals(const NibbleSum* sums, std::uint32_t* out) {
+    Sum all[N];
+    for (int r = 0; r < N; ++r) all[r] = Dots::total(sums[r]);
+    totals<N>(all, out);
+  }
+
   template <int N>
   static void totals(const Sum* sums, std::uint32_t* out) {
     if constexpr (N == 4) {

@@ -7,7 +7,7 @@ namespace nearfield {
 namespace {
 
 struct NeonDotDots {
-  static uint32x4_t add_squares(uint32x4_t sum, uint8x16_t a) { return vdotq_u32(sum, a, a); }
+  static uint32x4_t add(uint32x4_t sum, uint8x16_t a, uint8x16_t b) { return vdotq_u32(sum, a, b); }
   static int32x4_t add(int32x4_t sum, int8x16_t a, int8x16_t b) { return vdotq_s32(sum, a, b); }
 };
 

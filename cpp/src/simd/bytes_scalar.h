@@ -36,14 +36,34 @@ struct ScalarBytes {
     return sum;
   }
   static void store(unsigned char* p, const Block& b) { __builtin_memcpy(p, b.v, sizeof b.v); }
-  static Block low_nibbles_times_8(Block b) {
-    for (unsigned char& x : b.v) x = static_cast<unsigned char>((x & 15u) << 3);
+  static Block low_nibbles(Block b) {
+    for (unsigned char& x : b.v) x = static_cast<unsigned char>(x & 15u);
     return b;
   }
-  static Block high_nibbles_times_8(Block b) {
-    for (unsigned char& x : b.v) x = static_cast<unsigned char>(x >> 4 << 3);
+  static Block high_nibbles(Block b) {
+    for (unsigned char& x : b.v) x = static_cast<unsigned char>(x >> 4);
     return b;
   }
+  static Block times_8(Block nibbles) {
+    for (unsigned char& x : nibbles.v) x = static_cast<unsigned char>(x << 3);
+    return nibbles;
+  }
+
+  // Plus the sum of n (4 n - q), which may be negative: modulo 2^32.
+  using NibbleSum = std::uint32_t;
+  static NibbleSum add_nibbles(NibbleSum sum, const Block& q_low, const Block& q_high, const Block& row) {
+    int terms = 0;
+    for (int i = 0; i < 64; ++i) {
+      const int low = row.v[i] & 15, high = row.v[i] >> 4;
+      terms += low * (4 * low - q_low.v[i]) + high * (4 * high - q_high.v[i]);
+    }
+    return sum + static_cast<std::uint32_t>(terms);
+  }
+  template <int N>
+  static void nibble_totals(const NibbleSum* sums, std::uint32_t* out) {
+    totals<N>(sums, out);
+  }
+
   template <int N>
   static void totals(const Sum* sums, std::uint32_t* out) {
     for (int r = 0; r < N; ++r) out[r] = sums[r];

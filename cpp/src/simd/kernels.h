@@ -70,6 +70,8 @@ inline void sum_blocks(const unsigned char* query, const unsigned char* const* r
   Bytes::template totals<N>(sums, totals);
 }
 
+inline constexpr unsigned char kZeroBytes[64] = {};
+
 // clearly_nearer of squared distances in whole steps.
 inline bool whole_times_alpha_below(std::uint32_t between, std::uint32_t to_row, std::uint32_t alpha_percent) {
   return std::uint64_t{between} * alpha_percent < std::uint64_t{to_row} * 100;
@@ -94,7 +96,8 @@ struct DifferenceKernel {
 
 // Codes of 4 bits a dimension, compared with a query of 7: half the rounding of 4 bits against 4, for nothing. Nibble n
 // stands for 8 n on the query's grid. In each 64 bytes of a row the low nibbles are 64 dimensions, the high ones the
-// next 64; so a query is twice as long.
+// next 64; so a query is twice as long. Behind its codes stands the sum of their squares as a 32-bit number:
+// (8 n - q)^2 = q^2 + 16 n (4 n - q), and only the last has to be summed for every row.
 template <class Bytes>
 struct NibbleKernel {
   static constexpr std::size_t kAskBytes = 2048;
@@ -103,27 +106,34 @@ struct NibbleKernel {
   template <int N>
   static void compare(const void* query, const unsigned char* const* rows, std::size_t row_bytes, std::uint32_t* keys) {
     const auto* q = static_cast<const unsigned char*>(query);
-    typename Bytes::Sum sums[N];
-    for (int r = 0; r < N; ++r) sums[r] = Bytes::zero();
+    typename Bytes::NibbleSum sums[N];
+    for (int r = 0; r < N; ++r) sums[r] = typename Bytes::NibbleSum{};
     for (std::size_t i = 0; i < row_bytes; i += 64) {
       const typename Bytes::Block low = Bytes::load(q + 2 * i);
       const typename Bytes::Block high = Bytes::load(q + 2 * i + 64);
-      for (int r = 0; r < N; ++r) {
-        const typename Bytes::Block row = Bytes::load(rows[r] + i);
-        sums[r] = Bytes::add_squares(sums[r], low, Bytes::low_nibbles_times_8(row));
-        sums[r] = Bytes::add_squares(sums[r], high, Bytes::high_nibbles_times_8(row));
-      }
+      for (int r = 0; r < N; ++r) sums[r] = Bytes::add_nibbles(sums[r], low, high, Bytes::load(rows[r] + i));
     }
-    Bytes::template totals<N>(sums, keys);
+    std::uint32_t totals[N];
+    Bytes::template nibble_totals<N>(sums, totals);
+    std::uint32_t squares = 0;
+    __builtin_memcpy(&squares, q + 2 * row_bytes, sizeof squares);
+    for (int r = 0; r < N; ++r) keys[r] = squares + 16 * totals[r];  // modulo 2^32, as the totals are
   }
 
   static const void* query_of(const unsigned char* row, std::size_t row_bytes, void* buffer) {
     auto* out = static_cast<unsigned char*>(buffer);
+    const typename Bytes::Block zeros = Bytes::load(kZeroBytes);
+    typename Bytes::NibbleSum sum[1] = {};
     for (std::size_t i = 0; i < row_bytes; i += 64) {
       const typename Bytes::Block block = Bytes::load(row + i);
-      Bytes::store(out + 2 * i, Bytes::low_nibbles_times_8(block));
-      Bytes::store(out + 2 * i + 64, Bytes::high_nibbles_times_8(block));
+      Bytes::store(out + 2 * i, Bytes::times_8(Bytes::low_nibbles(block)));
+      Bytes::store(out + 2 * i + 64, Bytes::times_8(Bytes::high_nibbles(block)));
+      sum[0] = Bytes::add_nibbles(sum[0], zeros, zeros, block);
     }
+    std::uint32_t squares = 0;
+    Bytes::template nibble_totals<1>(sum, &squares);
+    squares *= 16;
+    __builtin_memcpy(out + 2 * row_bytes, &squares, sizeof squares);
     return out;
   }
 

@@ -25,11 +25,34 @@ inline std::uint32_t entry_key(std::uint64_t entry) { return static_cast<std::ui
 
 inline std::uint32_t entry_slot(std::uint64_t entry) { return static_cast<std::uint32_t>(entry) >> 1; }
 
-// Eight entries or masks: one register, or two, or four, as the level has them.
-typedef std::uint64_t Eight __attribute__((vector_size(64), aligned(8)));
-typedef std::int64_t EightMasks __attribute__((vector_size(64), aligned(8)));
+// As many entries or masks as a register of this level holds: compilers take wider vectors apart into single numbers.
+#if defined(__AVX512F__)
+inline constexpr std::size_t kBlock = 8;
+#elif defined(__AVX2__)
+inline constexpr std::size_t kBlock = 4;
+#else
+inline constexpr std::size_t kBlock = 2;
+#endif
+typedef std::uint64_t Entries __attribute__((vector_size(8 * kBlock), aligned(8)));
+typedef std::int64_t Masks __attribute__((vector_size(8 * kBlock), aligned(8)));
 
-inline constexpr std::size_t kShortBeam = 64;  // entries; longer ones are searched
+// The entries one place before those of `here`, which follow on `before`.
+inline Entries one_before(Entries before, Entries here) {
+#if defined(__AVX512F__)
+  return __builtin_shufflevector(before, here, 7, 8, 9, 10, 11, 12, 13, 14);
+#elif defined(__AVX2__)
+  return __builtin_shufflevector(before, here, 3, 4, 5, 6);
+#else
+  return __builtin_shufflevector(before, here, 1, 2);
+#endif
+}
+
+// Entries; longer beams are searched. x86-64 without AVX2 compares no 64-bit numbers by registers.
+#if defined(__SSE2__) && !defined(__AVX2__)
+inline constexpr std::size_t kShortBeam = 0;
+#else
+inline constexpr std::size_t kShortBeam = 64;
+#endif
 inline constexpr std::size_t kBeamMargin = 8;  // places before and behind a beam that insert reads and writes
 
 struct Beam {
@@ -50,29 +73,29 @@ struct Beam {
   std::uint64_t bound() const { return full() ? entries[size - 1] : ~std::uint64_t{0}; }
 
   // Insert an entry; one at or above bound() is left out. The furthest one leaves a full beam. Where an entry goes is a
-  // coin toss, which a branch would lose, so a short beam is moved by eights without asking: each place keeps its
+  // coin toss, which a branch would lose, so a short beam is moved by blocks without asking: each place keeps its
   // entry, or takes the new one, or the entry before it.
   void insert(std::uint64_t entry) {
     if (size >= kShortBeam) return insert_long(entry);
-    EightMasks smaller = {};
-    std::size_t block = size / 8 * 8;
-    Eight here;
+    Masks smaller = {};
+    std::size_t block = size / kBlock * kBlock;
+    Entries here;
     __builtin_memcpy(&here, entries + block, sizeof here);
     while (true) {
-      Eight before;  // loaded as it was stored, and shifted: a load across two stores would wait for both
-      __builtin_memcpy(&before, entries + block - 8, sizeof before);
-      const Eight left = __builtin_shufflevector(before, here, 7, 8, 9, 10, 11, 12, 13, 14);
-      const EightMasks stays = here < entry;
+      Entries before;  // loaded as it was stored, and shifted: a load across two stores would wait for both
+      __builtin_memcpy(&before, entries + block - kBlock, sizeof before);
+      const Entries left = one_before(before, here);
+      const Masks stays = here < entry;
       smaller += stays;
-      const Eight moved = left < entry ? Eight{} + entry : left;
+      const Entries moved = left < entry ? Entries{} + entry : left;
       here = stays ? here : moved;
       __builtin_memcpy(entries + block, &here, sizeof here);
       if (block == 0) break;
-      block -= 8;
+      block -= kBlock;
       here = before;
     }
     std::size_t position = 0;
-    for (int i = 0; i < 8; ++i) position -= static_cast<std::size_t>(smaller[i]);
+    for (std::size_t i = 0; i < kBlock; ++i) position -= static_cast<std::size_t>(smaller[i]);
     size += size < capacity;
     next = position < next ? position : next;
   }

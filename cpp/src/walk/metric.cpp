@@ -123,20 +123,25 @@ void Metric::encode_codes(const Grid& grid, const float* vector, unsigned char* 
 }
 
 void Metric::encode_query(const Grid& grid, const float* query, unsigned char* codes) const {
-  const std::size_t bytes = code_bytes(Codes::Int8, dimensions);
-  std::memset(codes + padded, 0, query_code_bytes(dimensions) - padded);
+  const std::size_t bytes = query_code_bytes(dimensions);
+  std::memset(codes + padded, 0, bytes - padded);
   if (space != Space::InnerProduct) {
-    return level->floats->encode(query, grid.origin.data(), grid.inverse_step(), grid.lowest, grid.highest, padded,
-                                 codes);
+    level->floats->encode(query, grid.origin.data(), grid.inverse_step(), grid.lowest, grid.highest, padded, codes);
+    if (grid.codes == Codes::Int8) return;
+    std::uint32_t squares = 0;
+    for (std::size_t i = 0; i < bytes; ++i) squares += std::uint32_t{codes[i]} * codes[i];
+    std::memcpy(codes + bytes, &squares, sizeof squares);
+    return;
   }
   // A grid of its own: its length is no matter.
   float largest = 0;
   for (std::size_t d = 0; d < dimensions; ++d) largest = std::max(largest, std::fabs(query[d]));
   const float inverse_step = largest > 0x1p-100f ? 127.0f / largest : 0.0f;
   level->floats->encode(query, grid.origin.data(), inverse_step, grid.lowest, grid.highest, padded, codes);
+  const std::size_t row_bytes = code_bytes(Codes::Int8, dimensions);
   std::int32_t sum = 0;
-  for (std::size_t i = 0; i < bytes; ++i) sum += static_cast<std::int8_t>(codes[i]);
-  std::memcpy(codes + bytes, &sum, sizeof sum);
+  for (std::size_t i = 0; i < row_bytes; ++i) sum += static_cast<std::int8_t>(codes[i]);
+  std::memcpy(codes + row_bytes, &sum, sizeof sum);
 }
 
 void Metric::encode(const float* vector, float* unit, std::byte* row) const {
