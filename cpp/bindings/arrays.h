@@ -6,8 +6,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
-#include <vector>
 
 #include "nearfield/error.h"
 #include "nearfield/types.h"
@@ -41,8 +41,28 @@ inline Vectors vectors_of(const Array<float>& array, std::size_t dimensions, con
   return {array.data(), axes == 1 ? 1 : static_cast<std::size_t>(array.shape(0)), axes == 1};
 }
 
+// As it is where it is plain, without asking numpy for a conversion that it does not need.
+inline Array<float> plain_floats(const py::object& array) {
+  if (py::isinstance<Array<float>>(array)) return py::reinterpret_borrow<Array<float>>(array);
+  auto converted = Array<float>::ensure(array);
+  if (!converted) throw py::error_already_set();
+  return converted;
+}
+
+// A new array of one axis (rows = none) or two. By numpy's own function: pybind11's constructor makes lists of the
+// shape and the strides on the way, which a single query would notice.
 template <class T>
-py::array_t<T> array_of(const std::vector<T>& values) {
+py::array_t<T> new_array(bool one_axis, std::size_t rows, std::size_t columns) {
+  const auto& numpy = py::detail::npy_api::get();
+  const Py_intptr_t shape[2] = {static_cast<Py_intptr_t>(one_axis ? columns : rows), static_cast<Py_intptr_t>(columns)};
+  PyObject* array = numpy.PyArray_NewFromDescr_(numpy.PyArray_Type_, py::dtype::of<T>().release().ptr(),
+                                                one_axis ? 1 : 2, shape, nullptr, nullptr, 0, nullptr);
+  if (array == nullptr) throw py::error_already_set();
+  return py::reinterpret_steal<py::array_t<T>>(array);
+}
+
+template <class T>
+py::array_t<T> array_of(std::span<const T> values) {
   return py::array_t<T>(static_cast<py::ssize_t>(values.size()), values.data());
 }
 

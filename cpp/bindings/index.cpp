@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include "arrays.h"
@@ -65,20 +66,21 @@ py::array_t<Id> add(Index& index, const Array<float>& vectors, const std::option
 
 // The caller's array for results, or a new one.
 template <class T>
-py::array_t<T> output(const py::object& given, const std::vector<py::ssize_t>& shape) {
-  if (given.is_none()) return py::array_t<T>(shape);
+py::array_t<T> output(const py::object& given, const Vectors& in, std::size_t k) {
+  if (given.is_none()) return new_array<T>(in.single, in.rows, k);
   return py::reinterpret_borrow<py::array_t<T>>(given);  // as nearfield._arrays has checked it
 }
 
-py::tuple query(const Index& index, const Array<float>& vectors, std::size_t k, std::size_t ef,
-                std::int64_t num_threads, const py::object& ids_to, const py::object& distances_to) {
-  const Vectors in = vectors_of(vectors, index.config().dimensions, "vectors");
-  const auto rows = static_cast<py::ssize_t>(in.rows);
-  const auto columns = static_cast<py::ssize_t>(k);
-  const auto shape = in.single ? std::vector<py::ssize_t>{columns} : std::vector<py::ssize_t>{rows, columns};
-  py::array_t<Id> ids = output<Id>(ids_to, shape);
-  py::array_t<float> distances = output<float>(distances_to, shape);
-  std::vector<std::uint32_t> counts(in.rows, static_cast<std::uint32_t>(k));
+py::tuple query(const Index& index, const py::object& vectors, std::size_t k, std::size_t ef, std::int64_t num_threads,
+                const py::object& ids_to, const py::object& distances_to) {
+  const Array<float> floats = plain_floats(vectors);
+  const Vectors in = vectors_of(floats, index.config().dimensions, "vectors");
+  py::array_t<Id> ids = output<Id>(ids_to, in, k);
+  py::array_t<float> distances = output<float>(distances_to, in, k);
+  const auto full = static_cast<std::uint32_t>(k);
+  std::uint32_t count_of_one = full;
+  std::vector<std::uint32_t> counts_of_many(in.rows > 1 ? in.rows : 0, full);
+  const std::span<std::uint32_t> counts = in.rows == 1 ? std::span(&count_of_one, 1) : std::span(counts_of_many);
   QueryCounters counters;
   if (k > 0 && in.rows > 0) {
     Id* ids_out = ids.mutable_data();
@@ -88,9 +90,10 @@ py::tuple query(const Index& index, const Array<float>& vectors, std::size_t k, 
     const py::gil_scoped_release release;
     counters = index.query(in.data, in.rows, options, ids_out, distances_out, counts.data());
   }
-  const bool all = std::all_of(counts.begin(), counts.end(), [k](std::uint32_t count) { return count == k; });
-  return py::make_tuple(std::move(ids), std::move(distances), all ? py::object(py::none()) : array_of(counts),
-                        counters.distances, counters.hops);
+  const bool all = std::all_of(counts.begin(), counts.end(), [full](std::uint32_t count) { return count == full; });
+  return py::make_tuple(std::move(ids), std::move(distances),
+                        all ? py::object(py::none()) : array_of<std::uint32_t>(counts), counters.distances,
+                        counters.hops);
 }
 
 py::array_t<Id> ids(const Index& index, bool with_marked) {
@@ -99,7 +102,7 @@ py::array_t<Id> ids(const Index& index, bool with_marked) {
     const py::gil_scoped_release release;
     ids = index.ids(with_marked);
   }
-  return array_of(ids);
+  return array_of<Id>(ids);
 }
 
 py::array_t<float> get_vectors(const Index& index, const Array<Id>& ids) {

@@ -24,6 +24,9 @@ from nearfield.typing import Distances, Ids, IdsLike, Vectors, VectorsLike
 __all__ = ["as_count", "as_id", "as_ids", "as_threads", "as_vectors", "as_whole"]
 
 _FLOAT32 = np.dtype(np.float32)
+_UINT64 = np.dtype(np.uint64)
+# numpy's flags C_CONTIGUOUS, OWNDATA, ALIGNED and WRITEABLE. Two arrays that own their memory share none.
+_OWN_AND_PLAIN = 0x505
 _CPU_DEVICES = (1, 3, 13)  # DLPack's kDLCPU, kDLCUDAHost (pinned) and kDLCUDAManaged
 _WORD = 2**64
 
@@ -439,6 +442,18 @@ def as_outputs(given: object, queries: tuple[int, ...], k: int) -> tuple[Ids, Di
     TypeError
         Not a tuple of two arrays.
     """
+    if type(given) is tuple and len(given) == 2:  # the common case first: it is worth 2 us
+        ids, distances = given
+        if (
+            type(ids) is np.ndarray
+            and type(distances) is np.ndarray
+            and ids.dtype is _UINT64
+            and distances.dtype is _FLOAT32
+            and ids.flags.num & _OWN_AND_PLAIN == _OWN_AND_PLAIN
+            and distances.flags.num & _OWN_AND_PLAIN == _OWN_AND_PLAIN
+            and ids.shape == distances.shape == (*queries, k)
+        ):
+            return ids, distances
     if not isinstance(given, tuple | list) or len(given) != 2:
         message = f"out is {type(given).__name__}; expected a tuple of two arrays (ids, distances)"
         raise TypeError(message)
