@@ -55,14 +55,14 @@ def _speed(name: str, run: Json, mode: str, peer: float, hnsw: float | None) -> 
             continue
         best = row.get("best_peer")
         if best:
-            yield _at_least(f"{begin}by the best peer's ({best})", _value(row, best), peer)
+            yield at_least(f"{begin}by the best peer's ({best})", _value(row, best), peer)
         else:
             yield f"{begin}no peer was measured", False
         if hnsw is not None:
             if row["qps"].get(_HNSW, 0) is None:
                 yield f"{begin}hnswlib never reaches it", True
             else:
-                yield _at_least(f"{begin}by hnswlib's", _value(row, _HNSW), hnsw)
+                yield at_least(f"{begin}by hnswlib's", _value(row, _HNSW), hnsw)
 
 
 def _value(row: Json, peer: str) -> float:
@@ -73,7 +73,7 @@ def _value(row: Json, peer: str) -> float:
 def _threads(name: str, run: Json) -> Verdict:
     pairs: Sequence[float] = run.get("two_threads", [])
     text = f"{name}, batches on two threads by one, median of {len(pairs)} pairs"
-    return _at_least(text, median(pairs) if len(pairs) >= 5 else 0.0, _TWO_THREADS)
+    return at_least(text, median(pairs) if len(pairs) >= 5 else 0.0, _TWO_THREADS)
 
 
 def _reached(name: str, run: Json) -> Verdict:
@@ -92,7 +92,7 @@ def _build(name: str, run: Json, clock: str) -> Verdict:
     if not equal or ours.get("earlier") or theirs.get("earlier"):
         return f"{text}: not built in one run on equal threads", False
     seconds = f"{clock}_seconds"
-    return _at_least(text, median(theirs[seconds]) / median(ours[seconds]), _BUILD[name])
+    return at_least(text, median(theirs[seconds]) / median(ours[seconds]), _BUILD[name])
 
 
 def _recall(name: str, run: Json) -> Iterator[Verdict]:
@@ -105,5 +105,11 @@ def _recall(name: str, run: Json) -> Iterator[Verdict]:
     yield f"{text} (s.e. {worst['standard_error']:.4f}), least {_RECALL_DIFFERENCE}", passed
 
 
-def _at_least(text: str, value: float, least: float) -> Verdict:
+def at_least(text: str, value: float, least: float) -> Verdict:
+    """Judge a ratio that ought to be large."""
     return f"{text}: {value:.2f}x, least {least}x", value >= least
+
+
+def at_most(text: str, value: float, most: float, unit: str = "x") -> Verdict:
+    """Judge a figure that ought to be small."""
+    return f"{text}: {value:.3g}{unit}, most {most:g}{unit}", value <= most

@@ -44,7 +44,7 @@ def readme_table(result: Json) -> str:
         f"![{name}: queries/s at a recall](benchmarks/results/{picture_name(result, name)})"
         for name in result["runs"]
     ]
-    return "\n".join([_markdown(head, rows), "", f"{legend} {_footer(result)}", "", *pictures])
+    return "\n".join([markdown(head, rows), "", f"{legend} {_footer(result)}", "", *pictures])
 
 
 def stem(result: Json) -> str:
@@ -70,7 +70,7 @@ def _speeds(run: Json, mode: str) -> str:
         rows.append((found[1][0] if found[1] else 0.0, [variant, *cells, f"{most:.4f}"]))
     rows.sort(key=lambda row: -row[0])
     head = ["variant", *(f"{recall:.2f}".lstrip("0") for recall in RECALLS), "highest recall"]
-    return _markdown(head, [row for _, row in rows], texts=1)
+    return markdown(head, [row for _, row in rows], texts=1)
 
 
 def _ratios(run: Json) -> str:
@@ -83,7 +83,7 @@ def _ratios(run: Json) -> str:
             mine = row.get("variant", {}).get(SUBJECT) or "-"
             cells = [_ratio(row["ratio"].get(peer)) for peer in peers]
             rows.append([mode, recall, mine, best or "-", _ratio(row["ratio"].get(best)), *cells])
-    return _markdown([*head, *(f"/ {peer}" for peer in peers)], rows, texts=4)
+    return markdown([*head, *(f"/ {peer}" for peer in peers)], rows, texts=4)
 
 
 def _libraries(run: Json) -> list[str]:
@@ -112,7 +112,7 @@ def _builds(run: Json, data: Json) -> str:
         earlier = " (earlier)" if made.get("earlier") else ""
         row = [variant + earlier, *seconds, str(made.get("threads", "-")), *shares, opened]
         rows.append(row)
-    return _markdown(head, rows, texts=1)
+    return markdown(head, rows, texts=1)
 
 
 def _ratio(ratio: Json | None) -> str:
@@ -164,6 +164,7 @@ def _legend(result: Json) -> str:
     return " ".join([text, "; ".join(notes) + ".", *left_out])
 
 
-def _markdown(head: list[str], rows: list[list[str]], texts: int = 2) -> str:
+def markdown(head: list[str], rows: list[list[str]], texts: int = 2) -> str:
+    """Give a table, the first columns text, the others figures."""
     lines = [head, ["---"] * texts + ["---:"] * (len(head) - texts), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
