@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import data_sets
+import synthetic
 from bench import Bench, Settings
 from data_sets import DataSet
 from gates import Verdict
@@ -115,3 +116,17 @@ def bench(
 def pythons(given: Sequence[str]) -> dict[str, str]:
     """Read LIBRARY=PATH, where peers are in other environments."""
     return dict(each.split("=", 1) for each in given)
+
+
+def made_rows(text: str) -> int:
+    """Read --rows: the made set has names for whole thousands."""
+    rows = int(text)
+    if rows % 1000 or not 0 < rows <= synthetic.MOST_ROWS:
+        message = f"{rows}: expected thousands, at most {synthetic.MOST_ROWS}"
+        raise argparse.ArgumentTypeError(message)
+    return rows
+
+
+def made_set(rows: int) -> DataSet:
+    """Give the first rows of the made set."""
+    return data_sets.load(f"synthetic-{rows // 1000}k")
