@@ -37,6 +37,7 @@ class Claim:
     table: Callable[[Json], str]
     verdicts: Callable[[Json], list[Verdict]]
     peers: tuple[str, ...] = ()
+    draw: Callable[[Json, Path], None] | None = None
 
 
 def parser(doc: str | None) -> argparse.ArgumentParser:
@@ -60,7 +61,8 @@ def show(claim: Claim, options: argparse.Namespace) -> int:
         except data_sets.DataNotFound as error:
             say(str(error))
             return 2
-        say(f"wrote {write(claim, result, options.out)}")
+        for line in write(claim, result, options.out):
+            say(line)
     print(claim.table(result))
     print(f"\n{conditions(result)}\n")
     judged = claim.verdicts(result)
@@ -79,12 +81,20 @@ def begin(claim: Claim, options: argparse.Namespace) -> Json:
     }
 
 
-def write(claim: Claim, result: Json, folder: Path) -> Path:
-    """Write the JSON, named by date and commit."""
+def write(claim: Claim, result: Json, folder: Path) -> list[str]:
+    """Write the JSON, and a picture where there is one, named by date and commit."""
     path = folder / claim.name / f"{stem(result)}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(result, indent=1) + "\n")
-    return path
+    said = [f"wrote {path}"]
+    if claim.draw is not None:
+        picture = path.with_suffix(".png")
+        try:
+            claim.draw(result, picture)
+        except ImportError as error:
+            return [*said, f"no drawing: {error}; pip install 'nearfield[plot]'"]
+        said.append(f"wrote {picture}")
+    return said
 
 
 def conditions(result: Json) -> str:
