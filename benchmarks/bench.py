@@ -34,7 +34,7 @@ class Settings:
     build_threads: int = 2
     repetitions: int = 3
     builds: int = 1
-    pairs: int = 5  # of batches on one and on two threads
+    pairs: int = 5  # of single calls and batches on one and two threads
     min_seconds: float = 0.1  # of one timed pass: shorter ones measure the scheduler
     clock: str = "wall"
     gibibytes: float = 8.0  # of all processes together

@@ -18,6 +18,7 @@ def markdown_table(result: Json) -> str:
         for mode in run["at_recall"]:
             parts += [f"### {name}, {mode}: queries/s", _speeds(run, mode), ""]
         parts += [f"### {name}: {SUBJECT}'s speed by each library's best", _ratios(run), ""]
+        parts += _pairs(run)
         parts += [f"### {name}: builds, memory, files", _builds(run, result["data"][name]), ""]
     return "\n".join([*parts, _footer(result), "", _legend(result)])
 
@@ -84,6 +85,17 @@ def _ratios(run: Json) -> str:
             cells = [_ratio(row["ratio"].get(peer)) for peer in peers]
             rows.append([mode, recall, mine, best or "-", _ratio(row["ratio"].get(best)), *cells])
     return markdown([*head, *(f"/ {peer}" for peer in peers)], rows, texts=4)
+
+
+def _pairs(run: Json) -> Iterator[str]:
+    """Say what taking turns and a second thread are worth, where it was measured."""
+    for key, what in (
+        ("interleaving", "on one thread by single calls"),
+        ("two_threads", "on two threads by one"),
+    ):
+        if each := run.get(key):
+            spread = f"{median(each):.2f}x ({min(each):.2f}-{max(each):.2f})"
+            yield f"Batches {what}, median of {len(each)} pairs: {spread}\n"
 
 
 def _libraries(run: Json) -> list[str]:
