@@ -39,7 +39,7 @@ class Subject(Worker):
     def brute(self, base: str, space: str, k: int) -> Json:
         """Make brute force ready, on rows that it may prepare beforehand."""
         rows: Floats = np.load(base)
-        self._exact = nf.ExactIndex(getattr(nf.Space, _name(space)), rows.shape[1])
+        self._exact = nf.ExactIndex(space_of(space), rows.shape[1])
         self._exact.add_items(rows)
         self._space = space
         self._base = unit(rows) if space == "cosine" else rows
@@ -82,8 +82,9 @@ class Subject(Worker):
         return np.argpartition(scores, k - 1, axis=1)[:, :k]
 
 
-def _name(space: str) -> str:
-    return "".join(word.capitalize() for word in space.split("_"))
+def space_of(name: str) -> nf.Space:
+    """Give nearfield's word for a space of data_sets."""
+    return nf.Space["".join(word.capitalize() for word in name.split("_"))]
 
 
 if __name__ == "__main__":
