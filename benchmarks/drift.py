@@ -3,12 +3,13 @@
     python benchmarks/drift.py --gate
     python benchmarks/drift.py --rows 5000 --spaces euclidean
 
-Codes lie on a grid that is fitted to the first rows. Here a quarter of the rows keeps to the first
-law, and the rest drifts away from it, in chunks of several hundred: the mean moves by six standard
-deviations, the spread grows fourfold, or the subspace in which the rows lie turns by a right angle
-into dimensions that were nearly constant. The index built anew gets the same rows in one call and
-in random order, so that its first grid has seen the whole range. Its graph differs by that order
-as well; what that alone costs is shown by the pairs without codes.
+Codes lie on a grid that is fitted to the first rows, and anew where it is found not to serve any
+more; what is lost depends on how long ago that was, so several sizes are looked at. A quarter of
+the rows keeps to the first law, and the rest drifts away from it, in chunks of several hundred: the
+mean moves by six standard deviations, the spread grows fourfold, or the subspace in which the rows
+lie turns by a right angle into dimensions that were nearly constant. The index built anew gets the
+same rows in one call and in random order, so that its first grid has seen the whole range. Its
+graph differs by that order as well; what that alone costs is shown by the pairs without codes.
 """
 
 from __future__ import annotations
@@ -49,8 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command."""
     parser = claims.parser(__doc__)
     add = parser.add_argument
-    # Just below a power of two: there the grid is fitted anew by itself, so that is longest ago.
-    add("--rows", type=int, default=16_000)
+    add("--rows", type=int, nargs="+", default=[6_000, 10_000, 16_000])
     add("--dimensions", type=int, default=64)
     add("--queries", type=int, default=1000)
     add("--chunk", type=int, default=700, help="rows of a call that adds")
@@ -67,13 +67,15 @@ def measure(options: argparse.Namespace) -> Json:
     found: list[Json] = []
     for space in options.spaces:
         for kind in options.kinds:
-            base, queries = made(kind, options.rows, options.dimensions, options.queries)
-            data = DataSet(f"drift-{kind}", space, base, queries)
-            for pair in legal_pairs(space, options.dimensions):
-                found.append({"space": space, "kind": kind, **pair._asdict()})
-                found[-1] |= _lost(data, pair, options)
-                lost = found[-1]["lost"]
-                say(f"{space}, {kind}, {pair.storage}, codes {pair.codes}: {lost:+.4f} lost")
+            for rows in options.rows:
+                base, queries = made(kind, rows, options.dimensions, options.queries)
+                data = DataSet(f"drift-{kind}", space, base, queries)
+                for pair in legal_pairs(space, options.dimensions):
+                    lost = _lost(data, pair, options)
+                    key = {"space": space, "kind": kind, "rows": rows, **pair._asdict()}
+                    found.append(key | lost)
+                    what = f"{space}, {kind}, {rows:,} rows, {pair.storage}, codes {pair.codes}"
+                    say(f"{what}: {lost['lost']:+.4f} lost")
     return {"pairs": found}
 
 
@@ -155,33 +157,32 @@ def _lost(data: DataSet, pair: Pair, options: argparse.Namespace) -> Json:
 
 
 def table(result: Json) -> str:
-    """Table every pair, a line each, the kinds of drift beside each other."""
+    """Table every pair and size, a line each, the kinds of drift beside each other."""
     pairs = result["measured"]["pairs"]
     kinds = list(dict.fromkeys(each["kind"] for each in pairs))
     lines: dict[tuple[str, ...], dict[str, str]] = {}
     for each in pairs:
-        key = each["space"], each["storage"], each["codes"]
+        key = each["space"], each["storage"], each["codes"], f"{each['rows']:,}"
         spread = f"{each['lost']:+.4f} +- {each['standard_error']:.4f}"
         cell = f"{spread} ({each['anew']:.4f})"
         lines.setdefault(key, {})[each["kind"]] = cell
     rows = [[*key, *(cells.get(kind, "-") for kind in kinds)] for key, cells in lines.items()]
     settings = result["settings"]
-    said = (
-        f"{settings['rows']:,} x {settings['dimensions']}, M={M}, ef={settings['ef']}: recall@{K}"
-    )
-    text = f"{said} lost by streaming, its standard error, and in brackets recall built anew."
-    return f"{text}\n\n{markdown(['space', 'storage', 'codes', *kinds], rows, 3)}"
+    said = f"{settings['dimensions']} dimensions, M={M}, ef={settings['ef']}: recall@{K} lost by"
+    text = f"{said} streaming, its standard error, and in brackets recall built anew."
+    return f"{text}\n\n{markdown(['space', 'storage', 'codes', 'rows', *kinds], rows, 3)}"
 
 
 def verdicts(result: Json) -> list[Verdict]:
-    """Judge the worst pair of every space and kind."""
+    """Judge the worst pair and size of every space and kind."""
     out: list[Verdict] = []
     pairs = result["measured"]["pairs"]
     for space, kind in dict.fromkeys((each["space"], each["kind"]) for each in pairs):
         mine = [each for each in pairs if (each["space"], each["kind"]) == (space, kind)]
         worst = max(mine, key=lambda each: float(each["lost"]))
-        text = f"{space}, {kind}: recall lost, the worst of {len(mine)} pairs ({worst['storage']}, "
-        text += f"codes {worst['codes']}): {worst['lost']:.4f}, most {_MOST_LOST}"
+        which = f"{worst['storage']}, codes {worst['codes']}, {worst['rows']:,} rows"
+        text = f"{space}, {kind}: recall lost, the worst of {len(mine)} ({which}): "
+        text += f"{worst['lost']:.4f}, most {_MOST_LOST}"
         out.append((text, worst["lost"] <= _MOST_LOST))
     return out or [("nothing was measured", False)]
 
