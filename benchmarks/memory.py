@@ -112,11 +112,13 @@ def _foretold(bench: Bench, asked: Json) -> Json:
     command += ["--space", "cosine", "--M", "16", "--dry-run", "--json"]
     for option, value in asked.items():
         command += [f"--{option}", value.lower()]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    said = json.loads(done.stdout)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        say(f"the dry run failed: {done.stderr.strip()[-300:]}")
+    said = json.loads(done.stdout) if done.returncode == 0 else {}
     return {
         "estimated_bytes": estimate.total_bytes,
-        "dry_run_bytes": said["total_bytes"],
+        "dry_run_bytes": said.get("total_bytes"),
         "dry_run_file_bytes": said.get("file_bytes"),
     }
 
