@@ -43,7 +43,7 @@ def first_of(*names: str) -> str:
 
 def cxx_files() -> list[str]:
     """Give all C++ of the repository."""
-    folders = (ROOT / "cpp", ROOT / "tests" / "cpp")
+    folders = (ROOT / "cpp", ROOT / "tests" / "cpp", ROOT / "benchmarks" / "native")
     return [str(path) for folder in folders for path in sorted(folder.rglob("*.[ch]*"))]
 
 

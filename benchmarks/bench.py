@@ -34,7 +34,7 @@ class Settings:
     build_threads: int = 2
     repetitions: int = 3
     builds: int = 1
-    pairs: int = 5  # of batches on one and on two threads
+    pairs: int = 5  # of single calls and batches on one and two threads
     min_seconds: float = 0.1  # of one timed pass: shorter ones measure the scheduler
     clock: str = "wall"
     gibibytes: float = 8.0  # of all processes together
@@ -55,6 +55,9 @@ class Bench:
     journal: Journal
     cache: Path
     pythons: Mapping[str, str] = field(default_factory=dict)  # of libraries in other environments
+    script: str = "worker.py"
+    # Of single variants: what is read once, when the library is imported, is set so.
+    environments: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def key(self) -> tuple[str, int]:
@@ -75,7 +78,8 @@ class Bench:
         """Start a worker for a variant."""
         python = self.pythons.get(library_of(variant), sys.executable)
         bounds = Bounds(self.settings.worker_bytes, self.settings.patience)
-        return Remote(variant, python, self.cache / f"{variant}.log", bounds)
+        log = self.cache / f"{variant}.log"
+        return Remote(variant, python, log, bounds, self.script, self.environments.get(variant))
 
     def open(self, variant: str, remote: Remote) -> Json:
         """Let a worker load its index."""

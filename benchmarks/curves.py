@@ -79,7 +79,7 @@ def summarize(curves: dict[str, dict[str, list[Json]]], modes: Sequence[str]) ->
                 if name != SUBJECT and SUBJECT in libraries:
                     theirs = best[name]
                     row["ratio"][name] = (
-                        _ratio(curves[ours][mode], curves[theirs][mode], recall)
+                        paired_ratio(curves[ours][mode], curves[theirs][mode], recall)
                         if ours and theirs
                         else None
                     )
@@ -121,7 +121,7 @@ def _points(points: list[Json], repetition: int | None = None) -> list[tuple[flo
     return [(point["recall"], point["qps_each"][repetition]) for point in points]
 
 
-def _ratio(ours: list[Json], theirs: list[Json], recall: float) -> Json | None:
+def paired_ratio(ours: list[Json], theirs: list[Json], recall: float) -> Json | None:
     """Give the median over the repetitions, each paired in time, and their range.
 
     Paired, so that a slow minute, which hits both engines, cancels.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,3 +62,22 @@ def fronts(curves: dict[str, dict[str, list[Json]]], mode: str) -> dict[str, lis
         mine = points.setdefault(library_of(variant), [])
         mine += [(point["recall"], point["qps"]) for point in by_mode.get(mode, [])]
     return {library: frontier(each) for library, each in points.items() if each}
+
+
+def draw_powers(
+    series: Mapping[str, tuple[Sequence[float], Sequence[float]]], title: str, path: Path
+) -> None:
+    """Draw figures by size, a panel each, on scales where a power is a straight line."""
+    figure, panels = plt.subplots(
+        1, len(series), figsize=(4 * len(series), 3.6), layout="constrained", squeeze=False
+    )
+    for panel, (name, (sizes, figures)) in zip(panels[0], series.items(), strict=True):
+        panel.plot(sizes, figures, marker="o")
+        panel.set_xscale("log")
+        panel.set_yscale("log")
+        panel.set_title(name, fontsize=10)
+        panel.set_xlabel("rows")
+        panel.grid(which="both", alpha=0.25)
+    figure.suptitle(title, fontsize=10)
+    figure.savefig(path, dpi=120)
+    plt.close(figure)

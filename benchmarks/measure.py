@@ -32,6 +32,7 @@ class Run:
     scouted: dict[str, Json] = field(default_factory=dict)
     turns: dict[str, list[Turn]] = field(default_factory=lambda: {"wall": [], "cpu": []})
     pairs: list[float] = field(default_factory=list)  # speed on two threads by that on one
+    turns_of_walks: list[float] = field(default_factory=list)  # of batches by that of single calls
     failures: dict[str, str] = field(default_factory=dict)
     groups: list[list[str]] = field(default_factory=list)
 
@@ -61,7 +62,7 @@ def run(bench: Bench, variants: Sequence[str], fresh: bool) -> Run:
     out.groups = grouped(sizes, REFERENCES, bench.settings.worker_bytes)
     for number, group in enumerate(out.groups):
         _race(bench, number, group, out)
-    out.pairs = _pairs(bench, out)
+    out.turns_of_walks, out.pairs = _pairs(bench, out)
     return out
 
 
@@ -158,27 +159,31 @@ def _time(bench: Bench, remote: Remote, mode: str, setting: Json) -> Json:
     return remote.order("time", mode=mode, setting=setting, k=s.k, seconds=s.min_seconds)
 
 
-def _pairs(bench: Bench, out: Run) -> list[float]:
-    """Ask batches on one and on two threads, back to back, at the first setting past .95."""
-    modes = ("batch1", "batch2")
-    if SUBJECT not in out.scouted or not set(modes) <= set(bench.settings.modes):
-        return []
-    known = bench.journal.get("pairs", *bench.key)
+def _pairs(bench: Bench, out: Run) -> tuple[list[float], list[float]]:
+    """Ask single calls and batches on one and on two threads, back to back, at the first past .95.
+
+    Gives the speed of batches by that of single calls, and that on two threads by that on one.
+    """
+    modes = ("single", "batch1", "batch2")
+    if SUBJECT not in out.scouted or not {"batch1", "batch2"} <= set(bench.settings.modes):
+        return [], []
+    known = bench.journal.get("pairs", modes, *bench.key)
     if known is not None:
-        return list(known)
+        return list(known[0]), list(known[1])
     seen = out.scouted[SUBJECT]
     right = [p for p in places(seen, "batch1") if look_of(seen, "batch1", p).recall >= _PAIR_RECALL]
     if not right:
-        return []
+        return [], []
     setting = seen["settings"][right[0]]
-    pairs = []
+    interleaved, pairs = [], []
     with bench.start(SUBJECT) as remote:
         bench.open(SUBJECT, remote)
         for _ in range(bench.settings.pairs):
-            one, two = (_time(bench, remote, mode, setting)["wall_seconds"] for mode in modes)
-            pairs.append(one / two)
-    bench.journal.put(pairs, "pairs", *bench.key)
-    return pairs
+            took = [_time(bench, remote, mode, setting)["wall_seconds"] for mode in modes]
+            interleaved.append(took[0] / took[1])
+            pairs.append(took[1] / took[2])
+    bench.journal.put((interleaved, pairs), "pairs", modes, *bench.key)
+    return interleaved, pairs
 
 
 def hits_at_equal_ef(out: Run, k: int) -> dict[str, dict[int, NDArray[np.float64]]]:

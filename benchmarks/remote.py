@@ -7,12 +7,13 @@ import os
 import select
 import subprocess
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 Json = dict[str, Any]
-_SCRIPT = Path(__file__).resolve().parent / "worker.py"
+_FOLDER = Path(__file__).resolve().parent
 _LOOK_EVERY = 0.5  # seconds
 
 
@@ -31,7 +32,15 @@ class Bounds:
 class Remote:
     """A process that holds one variant; it ends with the `with` block, whatever happened in it."""
 
-    def __init__(self, variant: str, python: str, log: Path, bounds: Bounds) -> None:
+    def __init__(
+        self,
+        variant: str,
+        python: str,
+        log: Path,
+        bounds: Bounds,
+        script: str = "worker.py",
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.variant = variant
         self._bounds = bounds
         self._log = log
@@ -40,17 +49,29 @@ class Remote:
         single = dict.fromkeys(("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         with log.open("wb") as stderr:
             self._process = subprocess.Popen(
-                [python, str(_SCRIPT), variant],
+                [python, str(_FOLDER / script), variant],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
-                env=os.environ | threads | single,
+                env=os.environ | threads | single | dict(environment or {}),
             )
 
     @property
     def pid(self) -> int:
         """The number of the process."""
         return self._process.pid
+
+    def memory(self) -> Json:
+        """Tell what it has in memory: all, its share of that, and what is its own alone."""
+        text = Path(f"/proc/{self.pid}/smaps_rollup").read_text()
+        words = [line.split() for line in text.splitlines()[1:]]
+        kibibytes = {first: int(second) for first, second, *_ in words}
+        private = kibibytes["Private_Clean:"] + kibibytes["Private_Dirty:"]
+        return {
+            "resident_bytes": kibibytes["Rss:"] << 10,
+            "proportional_bytes": kibibytes["Pss:"] << 10,
+            "private_bytes": private << 10,
+        }
 
     def __enter__(self) -> Self:
         return self

@@ -18,6 +18,7 @@ def markdown_table(result: Json) -> str:
         for mode in run["at_recall"]:
             parts += [f"### {name}, {mode}: queries/s", _speeds(run, mode), ""]
         parts += [f"### {name}: {SUBJECT}'s speed by each library's best", _ratios(run), ""]
+        parts += _pairs(run)
         parts += [f"### {name}: builds, memory, files", _builds(run, result["data"][name]), ""]
     return "\n".join([*parts, _footer(result), "", _legend(result)])
 
@@ -44,7 +45,7 @@ def readme_table(result: Json) -> str:
         f"![{name}: queries/s at a recall](benchmarks/results/{picture_name(result, name)})"
         for name in result["runs"]
     ]
-    return "\n".join([_markdown(head, rows), "", f"{legend} {_footer(result)}", "", *pictures])
+    return "\n".join([markdown(head, rows), "", f"{legend} {_footer(result)}", "", *pictures])
 
 
 def stem(result: Json) -> str:
@@ -70,7 +71,7 @@ def _speeds(run: Json, mode: str) -> str:
         rows.append((found[1][0] if found[1] else 0.0, [variant, *cells, f"{most:.4f}"]))
     rows.sort(key=lambda row: -row[0])
     head = ["variant", *(f"{recall:.2f}".lstrip("0") for recall in RECALLS), "highest recall"]
-    return _markdown(head, [row for _, row in rows], texts=1)
+    return markdown(head, [row for _, row in rows], texts=1)
 
 
 def _ratios(run: Json) -> str:
@@ -83,7 +84,18 @@ def _ratios(run: Json) -> str:
             mine = row.get("variant", {}).get(SUBJECT) or "-"
             cells = [_ratio(row["ratio"].get(peer)) for peer in peers]
             rows.append([mode, recall, mine, best or "-", _ratio(row["ratio"].get(best)), *cells])
-    return _markdown([*head, *(f"/ {peer}" for peer in peers)], rows, texts=4)
+    return markdown([*head, *(f"/ {peer}" for peer in peers)], rows, texts=4)
+
+
+def _pairs(run: Json) -> Iterator[str]:
+    """Say what taking turns and a second thread are worth, where it was measured."""
+    for key, what in (
+        ("interleaving", "on one thread by single calls"),
+        ("two_threads", "on two threads by one"),
+    ):
+        if each := run.get(key):
+            spread = f"{median(each):.2f}x ({min(each):.2f}-{max(each):.2f})"
+            yield f"Batches {what}, median of {len(each)} pairs: {spread}\n"
 
 
 def _libraries(run: Json) -> list[str]:
@@ -112,7 +124,7 @@ def _builds(run: Json, data: Json) -> str:
         earlier = " (earlier)" if made.get("earlier") else ""
         row = [variant + earlier, *seconds, str(made.get("threads", "-")), *shares, opened]
         rows.append(row)
-    return _markdown(head, rows, texts=1)
+    return markdown(head, rows, texts=1)
 
 
 def _ratio(ratio: Json | None) -> str:
@@ -164,6 +176,7 @@ def _legend(result: Json) -> str:
     return " ".join([text, "; ".join(notes) + ".", *left_out])
 
 
-def _markdown(head: list[str], rows: list[list[str]], texts: int = 2) -> str:
+def markdown(head: list[str], rows: list[list[str]], texts: int = 2) -> str:
+    """Give a table, the first columns text, the others figures."""
     lines = [head, ["---"] * texts + ["---:"] * (len(head) - texts), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -64,6 +64,7 @@ def add(result: Json, bench: Bench, out: Run) -> None:
         "at_recall": summarize(found, modes),
         "recall_difference": recall_differences(hits_at_equal_ef(out, bench.settings.k)),
         "two_threads": out.pairs,
+        "interleaving": out.turns_of_walks,
         "busyness": busyness(found),
     }
 

@@ -117,23 +117,23 @@ def _status(field: str) -> int:
     return next(int(line.split()[1]) << 10 for line in text.splitlines() if field in line)
 
 
-def main() -> None:
+def answer(make_worker: Callable[[str], Any]) -> None:
     """Answer until standard input ends."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    worker: Worker | None = None
+    worker: Any = None
     for line in sys.stdin:
         order = json.loads(line)
         verb = order.pop("do")
         try:
             if worker is None:
-                worker = Worker(sys.argv[1])
-            answer = getattr(worker, verb)(**order)
+                worker = make_worker(sys.argv[1])
+            said = getattr(worker, verb)(**order)
         except Exception as error:  # what fails is told, and the next order may work
-            answer = {"error": f"{type(error).__name__}: {error}"}
-        answers.write(json.dumps(answer) + "\n")
+            said = {"error": f"{type(error).__name__}: {error}"}
+        answers.write(json.dumps(said) + "\n")
         answers.flush()
 
 
 if __name__ == "__main__":
-    main()
+    answer(Worker)

@@ -211,7 +211,7 @@ def test_a_run_that_was_stopped_goes_on(tmp_path: Path, monkeypatch: pytest.Monk
     out = measure.run(bench, ["nearfield"], True)
     assert len(started) == 2, "one for the second repetition, one for the pairs"
     assert {turn.repetition for turn in out.turns["wall"]} == {0, 1}
-    assert len(out.pairs) == 2
+    assert len(out.pairs) == len(out.turns_of_walks) == 2
 
     result = results.begin(settings, quick=False, missing={"scann": "not installed"})
     results.add(result, bench, out)
@@ -220,6 +220,7 @@ def test_a_run_that_was_stopped_goes_on(tmp_path: Path, monkeypatch: pytest.Monk
     assert run["memory"]["nearfield"]["open_seconds"] > 0
     text = markdown_table(json.loads(json.dumps(result)))
     assert "scann: not installed" in text
+    assert "Batches on one thread by single calls, median of 2 pairs: " in text
     assert "| nearfield | queries/s" not in text
     assert f"| {data.name} | queries/s at recall@10 .90 |" in readme_table(result)
 
@@ -271,6 +272,19 @@ def test_old_results_can_still_be_read() -> None:
         result = json.loads(path.read_text())
         assert "| nearfield |" in markdown_table(result)
         assert verdicts(result)
+
+
+def test_gates_want_turns_to_be_worth_it_where_rows_come_from_memory() -> None:
+    run = {"builds": {}, "at_recall": {}, "recall_difference": {}, "interleaving": [1.4] * 5}
+    settings = {"k": 10, "clock": "wall"}
+    text = "batches on one thread by single calls, median of 5 pairs: 1.40x, least 1.3x"
+    found = dict(verdicts({"settings": settings, "runs": {"synthetic-1m": run, "mnist": run}}))
+    assert found[f"synthetic-1m, {text}"]
+    assert f"mnist, {text}" not in found
+    found = dict(
+        verdicts({"settings": settings, "runs": {"synthetic-1m": run | {"interleaving": []}}})
+    )
+    assert not any(passed for each, passed in found.items() if "by single calls" in each)
 
 
 def test_gates_want_builds_of_one_hour() -> None:

@@ -1,9 +1,14 @@
-"""nearfield: float32 storage, the SIMD level that it chose by itself; `codes` where it has them."""
+"""nearfield: float32 storage, codes and SIMD level of its own choice, unless a variant says so.
+
+`nearfield-int8` names codes, `nearfield-float16` a storage, `nearfield-avx2` the SIMD level that
+the process was started with; `nearfield-mapped` opens its file by mmap.
+"""
 
 from __future__ import annotations
 
 import inspect
 from importlib.metadata import version
+from typing import Any
 
 import nearfield as nf
 
@@ -20,12 +25,10 @@ class Engine:
     version = version("nearfield")
 
     def __init__(self, variant: str) -> None:
-        codes = variant.partition("-")[2]
-        self._options = {"codes": codes} if codes else {}
-        self.note = f"M=16, ef_construction=200, codes {codes or 'by default'}"
-        if codes and "codes" not in inspect.signature(nf.Index.__init__).parameters:
-            message = "this build of nearfield has no codes"
-            raise Unsupported(message)
+        choice = variant.partition("-")[2]
+        self._options = _options(choice)
+        self._mmap = choice == "mapped"
+        self.note = f"M=16, ef_construction=200, {choice or 'codes by default'}"
 
     def build(self, base: Floats, space: str, threads: int) -> None:
         self._index = nf.Index(
@@ -34,7 +37,7 @@ class Engine:
             M=16,
             ef_construction=200,
             random_seed=1,
-            **self._options,  # type: ignore[arg-type]
+            **self._options,
         )
         self._index.add_items(base, num_threads=threads)
 
@@ -54,4 +57,25 @@ class Engine:
         self._index.save(path)
 
     def load(self, path: str, space: str, dimensions: int) -> None:  # noqa: ARG002 (the file knows)
-        self._index = nf.Index.load(path)
+        self._index = nf.Index.load(path, mmap=self._mmap)
+
+
+def _options(choice: str) -> dict[str, Any]:
+    """Give the arguments of an index that a variant's name stands for."""
+    if choice in ("", "mapped"):
+        return {}
+    if choice in nf.simd.available():
+        if nf.simd.active() == choice:
+            return {}
+        message = f"the SIMD level is {nf.simd.active()}; start with NEARFIELD_SIMD={choice}"
+        raise Unsupported(message)
+    for storage in nf.StorageDataType:
+        if storage.name.lower() == choice:
+            return {"storage_data_type": storage}
+    if choice not in ("none", "int8", "int4"):
+        message = f"this build of nearfield knows no {choice!r}"
+        raise Unsupported(message)
+    if "codes" not in inspect.signature(nf.Index.__init__).parameters:
+        message = "this build of nearfield has no codes"
+        raise Unsupported(message)
+    return {"codes": choice}
