@@ -26,8 +26,14 @@ extern const Level level_neondot;
 namespace {
 
 #if defined(__x86_64__)
-// Asked of the CPU, since clang's built-in learnt the name only later. Whether the system saves the registers is part
-// of the question for AVX2.
+// Both asked of the CPU, since clang's built-in learnt the names only later. Whether the system saves the registers is
+// part of the question for AVX2.
+bool has_f16c() {
+  constexpr unsigned kF16c = 1u << 29;
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  return __get_cpuid_count(1, 0, &eax, &ebx, &ecx, &edx) != 0 && (ecx & kF16c) != 0;
+}
+
 bool has_avxvnni() {
   constexpr unsigned kAvxVnni = 1u << 4;
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
@@ -45,8 +51,9 @@ bool has_dot_product() { return false; }  // no one way to ask
 std::vector<const Level*> runnable_levels() {
   std::vector<const Level*> levels{&level_scalar};
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx2")) levels.push_back(&level_avx2);
-  if (__builtin_cpu_supports("avx2") && has_avxvnni()) levels.push_back(&level_avxvnni);
+  const bool has_avx2 = __builtin_cpu_supports("avx2") && has_f16c();
+  if (has_avx2) levels.push_back(&level_avx2);
+  if (has_avx2 && has_avxvnni()) levels.push_back(&level_avxvnni);
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
       __builtin_cpu_supports("avx512vnni")) {
     levels.push_back(&level_avx512);

@@ -21,9 +21,9 @@ KINDS = [
 # Rows of unit length, rounded to 8 bits, are of unit length no more.
 LEGAL = [
     (storage, space, codes)
-    for storage in ("float32", "float8", "e4m3")
+    for storage in ("float32", "float16", "float8", "e4m3")
     for space, codes in KINDS
-    if storage == "float32" or space != "cosine" or codes == "none"
+    if storage in ("float32", "float16") or space != "cosine" or codes == "none"
 ]
 
 
@@ -41,6 +41,9 @@ def rows(count: int, dimensions: int, seed: int = 0) -> Any:
         ("cosine", 192, "float32", "int4"),
         ("euclidean", 1536, "float32", "int4"),
         ("innerproduct", 1536, "float32", "int8"),
+        ("euclidean", 191, "float16", "int8"),
+        ("cosine", 384, "float16", "int4"),
+        ("innerproduct", 384, "float16", "int8"),
         ("cosine", 384, "float8", "none"),
         ("cosine", 384, "e4m3", "none"),
         ("cosine", 200_000, "float32", "none"),

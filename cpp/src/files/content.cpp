@@ -96,6 +96,11 @@ std::size_t first_bad_element(Storage storage, const std::byte* row, std::size_t
       std::memcpy(&bits, row + d * sizeof bits, sizeof bits);
       return (bits & 0x7F800000u) == 0x7F800000u;  // infinity or NaN
     }
+    if (storage == Storage::Float16) {
+      std::uint16_t bits;
+      std::memcpy(&bits, row + d * sizeof bits, sizeof bits);
+      return (bits & 0x7C00u) == 0x7C00u;
+    }
     return storage == Storage::E4M3 && (static_cast<unsigned>(row[d]) & 0xFEu) == 0xFEu;  // NaN
   };
   for (std::size_t d = 0; d < dimensions; ++d) {

@@ -18,12 +18,13 @@
 //   16      4     header_bytes     4096
 //   20      4     endian_tag       01020304 as a number
 //   24      8     file_bytes       length of the whole file
-//   32      8     features         bits that a reader must know; 0 in version 1. Unknown bit: UnsupportedVersion
+//   32      8     features         bits that a reader must know. Unknown bit: UnsupportedVersion
+//                                  bit 0: the storage is one that the first readers did not know, 64 or more
 //   40      8     table_offset     of the section table, 64 KiB-aligned if a section of 64 KiB stands before it
 //   48      4     section_count    entries of the section table
 //   52      4     block_bytes      65536
 //   56      1     space            0 Euclidean, 1 InnerProduct, 2 Cosine
-//   57      1     storage          16 Float8, 32 Float32, 48 E4M3
+//   57      1     storage          16 Float8, 32 Float32, 48 E4M3, 64 Float16
 //   58      2     zero
 //   60      4     dimensions       1 ... 2^20
 //   64      4     M                2 ... 4096
@@ -109,10 +110,13 @@ static_assert(std::endian::native == std::endian::little, "files are written as 
 inline constexpr std::array<unsigned char, 8> kMagic{0x89, 'N', 'F', '\r', '\n', 0x1A, '\n', 0};
 inline constexpr std::uint32_t kVersion = 1;
 inline constexpr std::uint32_t kEndianTag = 0x01020304;
-inline constexpr std::uint64_t kKnownFeatures = 0;
+inline constexpr std::uint64_t kLaterStorage = 1;  // a feature
+inline constexpr std::uint64_t kKnownFeatures = kLaterStorage;
 inline constexpr std::size_t kHeaderBytes = 4096;
 inline constexpr std::size_t kBlockBytes = 65536;
 inline constexpr std::size_t kSmallAlignment = 64;
+
+constexpr std::uint64_t features_of(std::uint8_t storage) { return storage >= 64 ? kLaterStorage : 0; }
 
 struct Header {
   std::array<unsigned char, 8> magic = kMagic;

@@ -49,7 +49,10 @@ IndexConfig check_header(const std::string& file, const Header& h) {
           "1 or more, and no less than reader_version");
   require(h.block_bytes == format::kBlockBytes, file, 52, "block_bytes", h.block_bytes, "65536");
   require(h.space <= 2, file, 56, "space", h.space, "0, 1 or 2");
-  require(h.storage == 0x10 || h.storage == 0x20 || h.storage == 0x30, file, 57, "storage", h.storage, "16, 32 or 48");
+  require(h.storage >= 16 && h.storage <= 64 && h.storage % 16 == 0, file, 57, "storage", h.storage,
+          "16, 32, 48 or 64");
+  require(h.features == format::features_of(h.storage), file, 32, "features", h.features,
+          "1 where the storage is 64 or more, else 0");
   require(h.zero == 0, file, 58, "zero", h.zero, "0");
   require(h.dimensions >= 1 && h.dimensions <= kMaxDimensions, file, 60, "dimensions", h.dimensions, "1 to 1048576");
   require(h.M >= 2 && h.M <= kMaxM, file, 64, "M", h.M, "2 to 4096");

@@ -74,6 +74,7 @@ Header header_of(const State& state, const FlagsCopy& flags) {
   Header header;
   header.space = static_cast<std::uint8_t>(config.space);
   header.storage = static_cast<std::uint8_t>(config.storage);
+  header.features = format::features_of(header.storage);
   header.dimensions = config.dimensions;
   header.M = config.M;
   header.ef_construction = config.ef_construction;

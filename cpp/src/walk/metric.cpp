@@ -24,6 +24,8 @@ int storage_row(Storage storage) {
       return 1;
     case Storage::E4M3:
       return 2;
+    case Storage::Float16:
+      return 3;
   }
   return 0;
 }
