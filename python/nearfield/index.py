@@ -87,7 +87,7 @@ class Index:
         themselves, which is all that 8-bit storages take in cosine space. What is found nearest is
         then compared by the vectors, so distances are exact. Codes make queries and building faster
         at equal recall. ``"auto"`` takes int4 from 192 dimensions on, int8 below and for inner
-        products, and none for 8-bit storages.
+        products, none for 8-bit storages, and int8 where codes are all that is kept.
 
     Raises
     ------
@@ -571,7 +571,8 @@ class Index:
         Parameters
         ----------
         a, b : array-like of shape (num_dimensions,)
-            Both are rounded to the storage first; `query` rounds only what is stored.
+            Both are rounded to the storage first; `query` rounds only what is stored. Codes alone
+            round them as the rows that are there now.
 
         Returns
         -------

@@ -41,7 +41,12 @@ class StorageDataType(enum.Enum):
     3 decimal digits in 2 bytes, and accepts -65504 to 65504. ``Float8`` keeps ``round(127 x) /
     127`` in 1 byte and accepts -128/127 to 1. ``E4M3`` keeps 4 exponent and 3 mantissa bits in 1
     byte and accepts -448 to 448. The 8-bit kinds need a quarter of the memory and lose some recall.
-    Voyager has no ``Float16``.
+    ``CodesOnly`` keeps nothing but the codes, "int8" unless "int4" is asked for (see
+    `nearfield.Index`): what they stand for is what the index holds, 1 byte or half a byte a
+    dimension, and distances are exact for that. In cosine space it is brought to unit length.
+    Below 4,096 rows the given vectors are kept beside them, and later those of the last rows, at
+    most 1,023, so that the range of the codes can follow the data; queries do not look at them.
+    Voyager has neither ``Float16`` nor ``CodesOnly``; in its files both are written as Float32.
 
     Examples
     --------
@@ -53,6 +58,7 @@ class StorageDataType(enum.Enum):
     Float32 = 0x20
     E4M3 = 0x30
     Float16 = 0x40
+    CodesOnly = 0x50
 
 
 CODES = {"none": 0, "int4": 4, "int8": 8, "auto": 255}

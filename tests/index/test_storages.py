@@ -59,19 +59,21 @@ def test_exact_says_whether_vectors_are_held_as_given():
 
 
 @pytest.mark.parametrize("space", SPACES)
-def test_voyager_gets_float16_as_float32(space, tmp_path: Path):
-    index = nf.Index(space, 21, M=8, storage_data_type="float16")
+@pytest.mark.parametrize("storage", ["float16", "codes_only"])
+def test_voyager_gets_other_storages_as_float32(space, storage, tmp_path: Path):
+    index = nf.Index(space, 21, M=8, storage_data_type=storage)
     index.add_items(rows(300, 21))
     index.mark_deleted(7)
     index.save(tmp_path / "a.voy")
     loaded = nf.Index.load(tmp_path / "a.voy")
     assert loaded.storage_data_type is nf.Float32
     ids = [id for id in range(300) if id != 7]
-    assert np.array_equal(loaded.get_vectors(ids), index.get_vectors(ids))
+    np.testing.assert_allclose(loaded.get_vectors(ids), index.get_vectors(ids), rtol=1e-6)
     queries = rows(20, 21, 1)
     found, expected = (i.query(queries, k=5, query_ef=300) for i in (loaded, index))
-    assert np.array_equal(found.ids, expected.ids)
-    assert np.array_equal(found.distances, expected.distances)
+    if storage == "float16":
+        assert np.array_equal(found.ids, expected.ids)
+    np.testing.assert_allclose(found.distances, expected.distances, rtol=1e-5, atol=2e-6)
 
 
 def test_no_other_librarys_file_holds_float16():
@@ -102,3 +104,87 @@ def test_strings_pickles_and_estimates_know_float16():
     assert index.stats().vector_bytes == 100 * 48 * 2
     with pytest.raises(errors.InvalidInput, match=r"is Float16; expected Float32"):
         nf.ExactIndex("cosine", 3, storage_data_type="float16")
+
+
+@pytest.mark.parametrize("count", [300, 5000])
+@pytest.mark.parametrize(
+    ("space", "codes"),
+    [("euclidean", "int8"), ("cosine", "int4"), ("cosine", "int8"), ("innerproduct", "int8")],
+)
+def test_codes_alone_are_what_an_index_holds(space, codes, count, tmp_path: Path):
+    vectors, queries = rows(count, 64), rows(40, 64, 1)
+    vectors[:, 3] *= 20  # so that the grid is rotated where that helps
+    index = nf.Index(space, 64, storage_data_type=nf.CodesOnly, codes=codes)
+    index.add_items(vectors)
+    index.add_items(vectors[:50] / 2, ids=range(50))
+    index.mark_deleted(60)
+    live = sorted(index.ids)
+    held = index.get_vectors(live).astype(np.float64)
+    asked = queries.astype(np.float64)
+    if space == "cosine":
+        asked /= np.linalg.norm(asked, axis=1, keepdims=True)
+        np.testing.assert_allclose(np.linalg.norm(held, axis=1), 1, atol=1e-6)
+    if space == "euclidean":
+        exact = ((asked[:, None] - held[None]) ** 2).sum(axis=2)
+    else:
+        exact = 1 - asked @ held.T
+    for ef in (100, count + 50):  # a walk; a scan
+        found = index.query(queries, k=10, query_ef=ef)
+        own = np.take_along_axis(exact, np.searchsorted(live, found.ids), axis=1)
+        np.testing.assert_allclose(found.distances, own, rtol=1e-5, atol=2e-5)
+    np.testing.assert_allclose(found.distances, np.sort(exact)[:, :10], rtol=1e-5, atol=2e-5)
+    assert index.stats().duplicates == 0
+    rounded = index.get_distance(vectors[100], vectors[101])
+    pair = index.get_vectors([100, 101]).astype(np.float64)
+    expected = ((pair[0] - pair[1]) ** 2).sum() if space == "euclidean" else 1 - pair[0] @ pair[1]
+    assert rounded == pytest.approx(expected, rel=1e-4, abs=1e-5)
+    index.save(tmp_path / "a.nf")
+    data = (tmp_path / "a.nf").read_bytes()
+    for loaded in (
+        nf.Index.load(data),
+        nf.Index.load(tmp_path / "a.nf", mmap=True),
+        pickle.loads(pickle.dumps(index)),
+    ):
+        assert loaded.codes == codes
+        assert loaded.storage_data_type is nf.CodesOnly
+        again = loaded.query(queries, k=10, query_ef=count + 50)
+        assert np.array_equal(again.ids, found.ids)
+        assert np.array_equal(again.distances, found.distances)
+        assert np.array_equal(loaded.get_vectors(live), index.get_vectors(live))
+        assert bytes(loaded) == data
+        loaded.add_items(rows(700, 64, 5), ids=range(9000, 9700))
+    index.add_items(rows(700, 64, 5), ids=range(9000, 9700))
+    assert bytes(index) == bytes(loaded)
+
+
+def test_codes_alone_take_two_fifths_and_keep_the_last_vectors():
+    index = nf.Index("cosine", 384, M=16, ef_construction=32, storage_data_type="codes_only")
+    vectors = rows(6200, 384)
+    for count, kept in ((4000, 4000), (4096, 512), (6200, 512 + 6200 % 512)):
+        index.add_items(vectors[len(index) : count])
+        assert index.stats().vector_bytes == kept * 4 * 384
+        estimate = nf.estimate_memory(count, 384, 16, nf.CodesOnly)
+        assert estimate.vector_bytes == kept * 4 * 384
+        assert estimate.code_bytes == index.stats().code_bytes == count * 384
+    assert nf.estimate_memory(10**6, 384, 16, nf.CodesOnly).total_bytes < 0.4 * 10**6 * 384 * 4
+    assert nf.Index.load(bytes(index)).stats().vector_bytes == kept * 4 * 384
+
+
+def test_codes_alone_do_not_depend_on_threads_or_chunks():
+    vectors = rows(6000, 48)
+    vectors[4500:] *= 4
+    whole = nf.Index("euclidean", 48, M=6, ef_construction=30, storage_data_type="codes_only")
+    whole.add_items(vectors, num_threads=1)
+    chunked = nf.Index("euclidean", 48, M=6, ef_construction=30, storage_data_type="codes_only")
+    chunked.add_items(((None, vectors[i : i + 700]) for i in range(0, 6000, 700)), num_threads=3)
+    assert bytes(chunked) == bytes(whole)
+
+
+def test_an_empty_index_and_a_zero_vector_of_codes_alone():
+    index = nf.Index("cosine", 5, storage_data_type="codes_only")
+    assert index.get_distance([1, 0, 0, 0, 0], [0, 1, 0, 0, 0]) == pytest.approx(1)
+    index = nf.Index.load(bytes(index))
+    index.add_items(np.vstack([np.eye(5), np.zeros((1, 5))]))
+    found = index.query(np.eye(5), k=6)
+    assert found.ids[:, 0].tolist() == [0, 1, 2, 3, 4]
+    np.testing.assert_allclose(found.distances[:, 1:], 1, atol=0.02)

@@ -40,6 +40,7 @@ Range range_of(Storage storage) {
     case Storage::Float16:
       return {-65504.0f, 65504.0f};
     case Storage::Float32:
+    case Storage::CodesOnly:
       break;
   }
   return {std::numeric_limits<float>::lowest(), std::numeric_limits<float>::max()};
@@ -92,7 +93,7 @@ float decode_float16(std::uint16_t bits) {
 }
 
 void encode_row(Storage storage, const float* vector, std::size_t n, std::byte* row) {
-  if (storage == Storage::Float32) {
+  if (element_bytes(storage) == sizeof(float)) {
     std::memcpy(row, vector, n * sizeof(float));
   } else if (storage == Storage::Float8) {
     for (std::size_t d = 0; d < n; ++d) row[d] = static_cast<std::byte>(encode_float8(vector[d]));
@@ -107,7 +108,7 @@ void encode_row(Storage storage, const float* vector, std::size_t n, std::byte* 
 }
 
 void decode_row(Storage storage, const std::byte* row, std::size_t n, float* vector) {
-  if (storage == Storage::Float32) {
+  if (element_bytes(storage) == sizeof(float)) {
     std::memcpy(vector, row, n * sizeof(float));
   } else if (storage == Storage::Float8) {
     for (std::size_t d = 0; d < n; ++d) vector[d] = static_cast<float>(static_cast<std::int8_t>(row[d])) / 127.0f;

@@ -7,6 +7,7 @@
 //            accepts [-448, 448]. Nothing lies between 7 * 2^-10 and 2^-6: the step below is
 //            finer than that of the OCP format, which is how Voyager's files are.
 //   Float16  IEEE binary16, the numbers below 2^-14 included; accepts [-65504, 65504]
+//   CodesOnly  float32, of the rows that the grid of the codes is fitted to; the codes are those of codes/grid.h
 #pragma once
 
 #include <cstddef>
@@ -19,7 +20,8 @@ namespace nearfield {
 // Dimensions as kept: padded with zeros to a whole step of 16 virtual lanes, so no kernel has a tail.
 constexpr std::size_t padded_dimensions(std::size_t dimensions) { return (dimensions + 15) / 16 * 16; }
 constexpr std::size_t element_bytes(Storage storage) {
-  return storage == Storage::Float32 ? 4 : storage == Storage::Float16 ? 2 : 1;
+  if (storage == Storage::Float32 || storage == Storage::CodesOnly) return 4;
+  return storage == Storage::Float16 ? 2 : 1;
 }
 
 struct Range {

@@ -63,6 +63,8 @@ const char* name_of(Storage storage) {
       return "E4M3";
     case Storage::Float16:
       return "Float16";
+    case Storage::CodesOnly:
+      return "CodesOnly";
   }
   return "unknown";
 }

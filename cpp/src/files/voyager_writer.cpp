@@ -14,6 +14,7 @@
 #include "files/reach_all.h"
 #include "files/voyager.h"
 #include "nearfield/error.h"
+#include "walk/held.h"
 
 namespace nearfield {
 namespace {
@@ -140,13 +141,12 @@ void put_links(Output& out, std::span<const Slot> links, std::size_t places, std
 }
 
 // `buffer` is used where vectors are not written as they are kept.
-void put_vector(Output& out, const State& state, Slot slot, std::vector<float>& buffer) {
-  const IndexConfig& config = state.config;
-  const std::byte* row = state.vectors.row(slot);
-  if (is_voyagers(config.storage)) return out.put(row, config.dimensions * element_bytes(config.storage));
-  buffer.resize(config.dimensions);
-  decode_row(config.storage, row, config.dimensions, buffer.data());
-  out.put(buffer.data(), buffer.size() * sizeof(float));
+void put_vector(Output& out, const State& state, const Metric& metric, Slot slot, std::vector<float>& buffer) {
+  if (is_voyagers(metric.storage)) {
+    return out.put(state.vectors.row(slot), metric.dimensions * element_bytes(metric.storage));
+  }
+  held_vector(state, metric, state.code_plane.get(), slot, buffer.data());
+  out.put(buffer.data(), metric.dimensions * sizeof(float));
 }
 
 }  // namespace
@@ -168,7 +168,8 @@ void write_voyager_index(const State& state, const ByteSink& sink) {
   const HnswHeader header = header_of(config, rows.slots.size(), rows.row_of[top.slot], raise_top ? 1 : top.level);
   out.put(&header, sizeof header);
   LinkList links(graph, rows);
-  std::vector<float> buffer;
+  const Metric metric(config, active_level());
+  std::vector<float> buffer(metric.padded);
   const std::size_t places = graph.places(0);
   std::vector<Slot> level0;  // empty where nothing was superseded: then the links are those of the graph
   if (flags.num_superseded > 0) level0 = repaired_level0(graph, rows, links, rows.row_of[top.slot]);
@@ -181,7 +182,7 @@ void write_voyager_index(const State& state, const ByteSink& sink) {
       const Slot* list = level0.data() + row * places;
       put_links(out, {list, degree(list, places)}, places, deleted);
     }
-    put_vector(out, state, slot, buffer);
+    put_vector(out, state, metric, slot, buffer);
     out.put(state.ids.row(slot), sizeof(Id));
   }
   const std::size_t list_bytes = 4 + 4 * graph.places(1);

@@ -24,6 +24,7 @@ class StorageName(enum.StrEnum):
     float16 = "float16"
     float8 = "float8"
     e4m3 = "e4m3"
+    codes_only = "codes-only"
 
 
 class CodesName(enum.StrEnum):
@@ -61,7 +62,7 @@ Storage: TypeAlias = Annotated[
         "--storage",
         case_sensitive=False,
         help="float16 takes half of the memory; float8 (-1 to 1) and e4m3 take a quarter and cost "
-        "recall.",
+        "recall; codes-only keeps the codes and no vectors.",
     ),
 ]
 Codes: TypeAlias = Annotated[
