@@ -24,7 +24,7 @@ TESTS = "nearfield_tests"
 # What is worth running where a run is slow: not the thousands of hostile files.
 EMULATED = (
     "planes:", "graph:", "kernels:", "codes:", "grid:", "walk:", "recode:", "scratch:",
-    "threads:", "index:", "mapped:",
+    "threads:", "index:", "mapped:", "codes only:",
 )  # fmt: skip
 ALL_BUT_HOSTILE = (*EMULATED, "fork:")
 ARM_CPUS = ("cortex-a53", "cortex-a76")  # without and with the dot product instructions

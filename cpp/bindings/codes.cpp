@@ -55,6 +55,15 @@ std::size_t bytes_of_codes(int space, int storage, std::uint32_t dimensions, int
   return chosen == Codes::None ? 0 : code_bytes(chosen, dimensions);
 }
 
+py::list pairs() {
+  py::list out;
+  for (const Pair& pair : legal_pairs()) {
+    out.append(py::make_tuple(static_cast<int>(pair.storage), static_cast<int>(pair.codes), pair.euclidean,
+                              pair.inner_product, pair.cosine));
+  }
+  return out;
+}
+
 }  // namespace
 
 void bind_codes(py::module_& module) {
@@ -62,6 +71,7 @@ void bind_codes(py::module_& module) {
   module.def("encode", &encode, py::arg("vectors"), py::arg("storage"));
   module.def("code_bytes", &bytes_of_codes, py::arg("space"), py::arg("storage"), py::arg("dimensions"),
              py::arg("codes"));
+  module.def("legal_pairs", &pairs);
   module.def("decode", &decode, py::arg("rows"), py::arg("storage"));
   module.def(
       "xxh64",

@@ -26,8 +26,14 @@ extern const Level level_neondot;
 namespace {
 
 #if defined(__x86_64__)
-// Asked of the CPU, since clang's built-in learnt the name only later. Whether the system saves the registers is part
-// of the question for AVX2.
+// Both asked of the CPU, since clang's built-in learnt the names only later. Whether the system saves the registers is
+// part of the question for AVX2.
+bool has_f16c() {
+  constexpr unsigned kF16c = 1u << 29;
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  return __get_cpuid_count(1, 0, &eax, &ebx, &ecx, &edx) != 0 && (ecx & kF16c) != 0;
+}
+
 bool has_avxvnni() {
   constexpr unsigned kAvxVnni = 1u << 4;
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
@@ -46,7 +52,7 @@ std::vector<const Level*> runnable_levels() {
   std::vector<const Level*> levels{&level_scalar};
 #if defined(__x86_64__)
   const bool has_avx2 =
-      __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+      __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") && has_f16c();
   if (has_avx2) levels.push_back(&level_avx2);
   if (has_avx2 && has_avxvnni()) levels.push_back(&level_avxvnni);
   if (has_avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&

@@ -188,13 +188,13 @@ bool Index::holds(Id id) const {
 
 void Index::get_vectors(const Id* ids, std::size_t rows, float* out) const {
   const auto lock = impl_->look_up();
-  copy_vectors(*impl_->state, impl_->metric, impl_->table, ids, rows, out);
+  copy_vectors(*impl_->state, impl_->metric, impl_->pool, impl_->table, ids, rows, out);
 }
 
 float Index::distance(const float* a, const float* b) const {
   impl_->metric.check_storable(a, 1, "a", 1);
   impl_->metric.check_storable(b, 1, "b", 1);
-  return distance_as_stored(impl_->metric, a, b);
+  return distance_as_stored(*impl_->state, impl_->metric, impl_->pool, a, b);
 }
 
 void Index::mark_deleted(Id id) {

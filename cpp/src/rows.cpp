@@ -5,7 +5,7 @@
 
 #include "files/block_guard.h"
 #include "nearfield/error.h"
-#include "walk/query.h"
+#include "walk/held.h"
 
 namespace nearfield {
 namespace {
@@ -42,9 +42,17 @@ Slot find_or_throw(const IdTable& table, Id id) {
 bool is_live(const State& state, Slot slot) { return (flags_of(state, slot) & kHidden) == 0; }
 
 // A row of a mapped file may be unread yet.
-void check_block(const State& state, const std::byte* row) {
-  if (state.guard && !BlockGuard::touch(state.guard.get(), row, state.vectors.row_bytes()))
-    state.guard->throw_corrupt();
+void check_block(const State& state, const void* row, std::size_t bytes) {
+  if (state.guard && !BlockGuard::touch(state.guard.get(), row, bytes)) state.guard->throw_corrupt();
+}
+
+// Encode `vector` as it would be stored, and give what would then be held, `padded` floats: as the codes are rotated.
+void round_to_codes(const Metric& metric, const Grid& grid, const float* vector, float* held) {
+  std::vector<float> unit(metric.padded), rotated(metric.padded);
+  std::vector<unsigned char> codes(code_bytes(grid.codes, metric.dimensions));
+  metric.prepare(vector, unit.data());
+  metric.encode_codes(grid, as_encoded(grid, unit.data(), metric.padded, rotated.data()), codes.data());
+  decode_codes(metric, grid, codes.data(), held);
 }
 
 }  // namespace
@@ -119,14 +127,18 @@ void unmark(State& state, const IdTable& table, Id id) {
   set_flags(state, slot, static_cast<std::uint8_t>(flags_of(state, slot) & ~kMarked));
 }
 
-void copy_vectors(const State& state, const Metric& metric, const IdTable& table, const Id* ids, std::size_t rows,
-                  float* out) {
+void copy_vectors(const State& state, const Metric& metric, ScratchPool& pool, const IdTable& table, const Id* ids,
+                  std::size_t rows, float* out) {
+  const ScratchPool::Lease lease = pool.lend();  // codes that are read stay
+  const CodePlane* codes = state.codes.load();
+  const Plane& held = metric.storage == Storage::CodesOnly && codes != nullptr ? codes->rows : state.vectors;
+  std::vector<float> vector(metric.padded);
   for (std::size_t i = 0; i < rows; ++i) {
     const Slot slot = find_or_throw(table, ids[i]);
     if (!is_live(state, slot)) throw_unknown(ids[i], " is deleted");
-    const std::byte* row = state.vectors.row(slot);
-    check_block(state, row);
-    metric.decode(row, out + i * metric.dimensions);
+    check_block(state, held.row(slot), held.row_bytes());
+    held_vector(state, metric, codes, slot, vector.data());
+    std::copy_n(vector.data(), metric.dimensions, out + i * metric.dimensions);
   }
 }
 
@@ -141,11 +153,17 @@ std::vector<Id> list_ids(const State& state, bool with_marked) {
   return ids;
 }
 
-float distance_as_stored(const Metric& metric, const float* a, const float* b) {
+float distance_as_stored(const State& state, const Metric& metric, ScratchPool& pool, const float* a, const float* b) {
   std::vector<float> unit(metric.padded), query(metric.padded);
   std::vector<std::byte> row_a(metric.padded * element_bytes(metric.storage)), row_b(row_a.size());
   metric.encode(a, unit.data(), row_a.data());
   metric.encode(b, unit.data(), row_b.data());
+  const ScratchPool::Lease lease = pool.lend();
+  const CodePlane* codes = metric.storage == Storage::CodesOnly ? state.codes.load() : nullptr;
+  if (codes != nullptr) {
+    round_to_codes(metric, codes->grid, a, reinterpret_cast<float*>(row_a.data()));
+    round_to_codes(metric, codes->grid, b, reinterpret_cast<float*>(row_b.data()));
+  }
   WalkView one;
   std::uintptr_t base = reinterpret_cast<std::uintptr_t>(row_b.data());
   one.rows = {&base, row_b.size()};

@@ -8,6 +8,7 @@
 #include "nearfield/types.h"
 #include "state.h"
 #include "walk/metric.h"
+#include "walk/scratch.h"
 
 namespace nearfield {
 
@@ -28,9 +29,9 @@ void build_id_table(const State& state, IdTable& table);
 Slot find_live(const State& state, const IdTable& table, Id id);  // kNoSlot when absent or marked
 void mark(State& state, const IdTable& table, Id id);             // throws UnknownId
 void unmark(State& state, const IdTable& table, Id id);           // throws UnknownId, InvalidInput
-void copy_vectors(const State& state, const Metric& metric, const IdTable& table, const Id* ids, std::size_t rows,
-                  float* out);  // throws UnknownId
+void copy_vectors(const State& state, const Metric& metric, ScratchPool& pool, const IdTable& table, const Id* ids,
+                  std::size_t rows, float* out);  // throws UnknownId
 std::vector<Id> list_ids(const State& state, bool with_marked);
-float distance_as_stored(const Metric& metric, const float* a, const float* b);
+float distance_as_stored(const State& state, const Metric& metric, ScratchPool& pool, const float* a, const float* b);
 
 }  // namespace nearfield

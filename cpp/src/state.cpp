@@ -1,5 +1,7 @@
 #include "state.h"
 
+#include <algorithm>
+
 #include "files/block_guard.h"
 
 namespace nearfield {
@@ -16,7 +18,9 @@ State::~State() = default;
 
 void State::grow(std::size_t slots) {
   graph.grow(slots);
-  vectors.grow(slots);
+  const bool codes_only = config.storage == Storage::CodesOnly;
+  if (!codes_only) vectors.grow(slots);
+  if (codes_only && count.load(std::memory_order_relaxed) < kFewSlots) vectors.grow(std::min(slots, kFewSlots));
   ids.grow(slots);
   flags.grow(slots);
 }

@@ -26,6 +26,22 @@ inline constexpr std::uint8_t kSuperseded = 2;  // overwritten by a later slot o
 inline constexpr std::uint8_t kDoomed = 4;      // about to be: still found, but no new link goes there. Never saved
 inline constexpr std::uint8_t kHidden = kMarked | kSuperseded;  // never in a result
 
+// Where codes are all that an index holds, the writer alone keeps some float32 vectors, to fit the grid to: of every
+// slot while there are few, then of the last 512 to 1,023. Those it has not encoded for good: when data drifts, rows
+// that were held at the edge of the grid show no more how far out they were.
+inline constexpr std::size_t kFewSlots = 4096;
+inline constexpr std::size_t kRecentSlots = 1024;  // places of the vectors of the last slots
+
+// The first slot whose vector is kept in an index of `count` slots.
+constexpr std::size_t first_vector(Storage storage, std::size_t count) {
+  return storage != Storage::CodesOnly || count < kFewSlots ? 0
+                                                            : (count - count % (kRecentSlots / 2)) - kRecentSlots / 2;
+}
+// And its place in State::vectors, for slots from that one to the end of the round that begins at `count`.
+constexpr std::size_t vector_place(Storage storage, std::size_t count, std::size_t slot) {
+  return storage != Storage::CodesOnly || count < kFewSlots ? slot : slot % kRecentSlots;
+}
+
 // The codes of all slots, on one grid. Rows are written by the writer, those below the count never again.
 struct CodePlane {
   CodePlane(Grid fitted, std::size_t dimensions) : grid(std::move(fitted)), rows(code_bytes(grid.codes, dimensions)) {}
@@ -47,7 +63,7 @@ struct State {
 
   const IndexConfig config;
   Graph graph;
-  Plane vectors;  // padded_dimensions * element_bytes per slot; zeros behind the last dimension
+  Plane vectors;  // padded_dimensions * element_bytes per slot (vector_place); zeros behind the last dimension
   Plane ids;      // u64 per slot
   Plane flags;    // u8 per slot: kMarked, kSuperseded, kDoomed; atomics
   // u32 per slot: the slot that superseded it; atomics. Has rows only once something was superseded, and
@@ -72,6 +88,14 @@ struct State {
   std::unique_ptr<BlockGuard> guard;  // set where the planes are a mapped file, else null
 
   void grow(std::size_t slots);  // every plane but superseded_by and the codes
+  // Of a slot whose vector is kept (first_vector). Only for the writer where codes are all that the index holds.
+  std::byte* vector_row(std::size_t slot) { return vectors.row(place_of(slot)); }
+  const std::byte* vector_row(std::size_t slot) const { return vectors.row(place_of(slot)); }
+
+ private:
+  std::size_t place_of(std::size_t slot) const {
+    return vector_place(config.storage, count.load(std::memory_order_relaxed), slot);
+  }
 };
 
 }  // namespace nearfield

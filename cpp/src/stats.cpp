@@ -9,6 +9,7 @@
 #include "graph/reach.h"
 #include "hash.h"
 #include "rows.h"
+#include "walk/held.h"
 
 namespace nearfield {
 namespace {
@@ -30,23 +31,24 @@ std::vector<LevelCount> count_levels(const Graph& graph, std::size_t count) {
 // Norms and copies of the live rows. Rows with equal hashes are compared byte by byte with the first such.
 void survey_vectors(const State& state, const Metric& metric, std::size_t count, IndexStats& stats) {
   std::unordered_multimap<std::uint64_t, Slot> seen;
-  std::vector<float> vector(metric.dimensions);
+  std::vector<float> vector(metric.padded);
+  const CodePlane* codes = state.code_plane.get();
+  const Plane& held = metric.storage == Storage::CodesOnly && codes != nullptr ? codes->rows : state.vectors;
   stats.norm_min = std::numeric_limits<double>::infinity();
   stats.norm_max = 0;
   for (std::size_t i = 0; i < count; ++i) {
     const auto slot = static_cast<Slot>(i);
     if (__atomic_load_n(state.flags.at<std::uint8_t>(slot), __ATOMIC_ACQUIRE) != 0) continue;
-    const std::byte* row = state.vectors.row(slot);
-    metric.decode(row, vector.data());
+    const std::byte* row = held.row(slot);
+    held_vector(state, metric, codes, slot, vector.data());
     double squares = 0;
     for (const float x : vector) squares += static_cast<double>(x) * x;
     stats.norm_min = std::min(stats.norm_min, std::sqrt(squares));
     stats.norm_max = std::max(stats.norm_max, std::sqrt(squares));
-    const std::uint64_t hash = xxh64(row, state.vectors.row_bytes());
+    const std::uint64_t hash = xxh64(row, held.row_bytes());
     const auto [begin, end] = seen.equal_range(hash);
-    const bool copy = std::any_of(begin, end, [&](const auto& other) {
-      return std::memcmp(state.vectors.row(other.second), row, state.vectors.row_bytes()) == 0;
-    });
+    const bool copy = std::any_of(
+        begin, end, [&](const auto& other) { return std::memcmp(held.row(other.second), row, held.row_bytes()) == 0; });
     if (copy) {
       ++stats.duplicates;
     } else {
@@ -69,7 +71,7 @@ IndexStats collect_stats(const State& state, const Metric& metric) {
     stats.unreachable += !reach.has(slot) && (*state.flags.at<std::uint8_t>(slot) & kSuperseded) == 0;
   }
   survey_vectors(state, metric, count, stats);
-  stats.vector_bytes = count * state.vectors.row_bytes();
+  stats.vector_bytes = (count - first_vector(metric.storage, count)) * state.vectors.row_bytes();
   if (const CodePlane* codes = state.code_plane.get(); codes != nullptr && count > 0) {
     stats.code_bytes = count * codes->rows.row_bytes();
     stats.clamped = static_cast<double>(codes->num_outside) / static_cast<double>(count * metric.dimensions);

@@ -41,12 +41,14 @@ __all__ = [
     "E4M3",
     "E4M3T",
     "NO_ID",
+    "CodesOnly",
     "Cosine",
     "E4M3Index",
     "Euclidean",
     "ExactIndex",
     "Float8",
     "Float8Index",
+    "Float16",
     "Float32",
     "FloatIndex",
     "Index",
@@ -69,6 +71,7 @@ __version__ = _core.version
 # Voyager has the members of both enums as module attributes, and its version as a tuple.
 Euclidean, InnerProduct, Cosine = Space.Euclidean, Space.InnerProduct, Space.Cosine
 Float8, Float32, E4M3 = StorageDataType.Float8, StorageDataType.Float32, StorageDataType.E4M3
+Float16, CodesOnly = StorageDataType.Float16, StorageDataType.CodesOnly
 version: tuple[int, ...] = tuple(int(part) for part in _re.findall(r"\d+", __version__)[:3])
 
 _LOADED_WHEN_NAMED = frozenset(("evaluate", "report", "sklearn", "sources", "tune"))

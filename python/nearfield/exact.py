@@ -41,7 +41,7 @@ class ExactIndex:
     Raises
     ------
     InvalidInput
-        A number out of its bounds, or an 8-bit storage.
+        A number out of its bounds, or another storage.
 
     Notes
     -----
@@ -68,11 +68,12 @@ class ExactIndex:
         max_elements: int = 1,
         storage_data_type: StorageDataType | int | str = StorageDataType.Float32,
     ) -> None:
-        if as_storage(storage_data_type) is not StorageDataType.Float32:
+        storage = as_storage(storage_data_type)
+        if storage is not StorageDataType.Float32:
             message = (
-                "storage_data_type is an 8-bit one; ExactIndex keeps what it is given. To measure "
-                "with rounded vectors, add index.get_vectors(index.ids) of an index that has "
-                "rounded them"
+                f"storage_data_type is {storage.name}; expected Float32, since ExactIndex keeps "
+                "what it is given. To measure with rounded vectors, add "
+                "index.get_vectors(index.ids) of an index that has rounded them"
             )
             raise InvalidInput(message)
         for value, name in (

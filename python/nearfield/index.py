@@ -59,9 +59,9 @@ LARGE_K = (
 class Index:
     """An index of vectors that finds the nearest neighbours of a query, approximately and fast.
 
-    Calling ``Index`` gives a `FloatIndex`, `Float8Index` or `E4M3Index`; a Python subclass of it
-    stays what it is. All names, orders and defaults are Voyager's, so ``import nearfield as
-    voyager`` works.
+    Calling ``Index`` gives a `FloatIndex`, `Float8Index` or `E4M3Index` where the storage has such
+    a class; a Python subclass of it stays what it is. All names, orders and defaults are Voyager's,
+    so ``import nearfield as voyager`` works.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ class Index:
         themselves, which is all that 8-bit storages take in cosine space. What is found nearest is
         then compared by the vectors, so distances are exact. Codes make queries and building faster
         at equal recall. ``"auto"`` takes int4 from 192 dimensions on, int8 below and for inner
-        products, and none for 8-bit storages.
+        products, none for 8-bit storages, and int8 where codes are all that is kept.
 
     Raises
     ------
@@ -159,7 +159,7 @@ class Index:
         """Stand on a core; a plain Index becomes the class of its storage."""
         storage = StorageDataType(core.storage)
         if type(self) is Index:
-            self.__class__ = _CLASS_OF[storage]
+            self.__class__ = _CLASS_OF.get(storage, Index)
         elif self._storage is not None and self._storage is not storage:
             message = f"the file stores {storage.name}, which a {type(self).__name__} cannot be"
             raise FileMismatch(message)
@@ -534,7 +534,8 @@ class Index:
         Returns
         -------
         ndarray of float32, shape (num_dimensions,)
-            As the storage keeps it; in cosine space of unit length, before 8 bits rounded it.
+            As the storage keeps it; in cosine space of unit length, before the storage
+            rounded it.
 
         Raises
         ------
@@ -554,7 +555,8 @@ class Index:
         Returns
         -------
         ndarray of float32, shape (n, num_dimensions)
-            As the storage keeps them; in cosine space of unit length, before 8 bits rounded them.
+            As the storage keeps them; in cosine space of unit length, before the storage
+            rounded them.
 
         Raises
         ------
@@ -569,7 +571,8 @@ class Index:
         Parameters
         ----------
         a, b : array-like of shape (num_dimensions,)
-            Both are rounded to the storage first; `query` rounds only what is stored.
+            Both are rounded to the storage first; `query` rounds only what is stored. Codes alone
+            round them as the rows that are there now.
 
         Returns
         -------
@@ -783,6 +786,16 @@ class Index:
     def storage_data_type(self) -> StorageDataType:
         """How vectors are kept."""
         return StorageDataType(self._core.storage)
+
+    @property
+    def exact(self) -> bool:
+        """Whether the vectors that are held are bit for bit those that were given, as float32.
+
+        True for Float32, False for every other storage. In cosine space what is held of Float32 is
+        the given vector brought to unit length, and nothing else is rounded. Distances in results
+        are exact for the vectors that are held in either case.
+        """
+        return self.storage_data_type is StorageDataType.Float32
 
     @property
     def codes(self) -> CodesName:

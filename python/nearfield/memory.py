@@ -17,6 +17,15 @@ __all__ = ["MemoryEstimate", "estimate_memory"]
 _ROW_BYTES = 8 + 1 + 1 + 4
 _ID_TABLE_BYTES = 8
 _VECTOR_PADDING = 16  # numbers; the kernels read whole blocks
+_ELEMENT_BYTES = {
+    StorageDataType.Float32: 4,
+    StorageDataType.Float16: 2,
+    StorageDataType.Float8: 1,
+    StorageDataType.E4M3: 1,
+    StorageDataType.CodesOnly: 4,
+}
+# Where codes are all, so many vectors are kept beside them: cpp/src/state.h.
+_FEW_ROWS, _RECENT_ROWS = 4096, 1024
 # How planes grow: cpp/src/planes/rows.h and plane.cpp.
 _FIRST_SEGMENT = 16  # rows
 _SYSTEM_BYTES, _PAGE, _HUGE_PAGE = 2**20, 2**12, 2**21
@@ -80,7 +89,8 @@ def estimate_memory(
         Links of a row on upper levels; 2M on level 0, so a row costs 8M bytes of links and a little
         more.
     storage : StorageDataType, int or str, default Float32
-        4 bytes a dimension for Float32, 1 for Float8 and E4M3.
+        4 bytes a dimension for Float32, 2 for Float16, 1 for Float8 and E4M3. For CodesOnly 4 for
+        every row below 4,096 and for the last rows above, else none.
     space : Space, int or str, default Cosine
         Decides, with the dimensions, what ``codes="auto"`` stands for.
     codes : {"auto", "none", "int8", "int4"}, default "auto"
@@ -115,16 +125,20 @@ def estimate_memory(
         message = f"dimensions is {dimensions} and M is {links}; expected at least 1 and 2"
         raise InvalidInput(message)
     kept = as_storage(storage, "storage")
-    element = 4 if kept is StorageDataType.Float32 else 1
+    element = _ELEMENT_BYTES[kept]
     code_bytes = _core.code_bytes(as_space(space).value, kept.value, dimensions, as_codes(codes))
     padded = -(-dimensions // _VECTOR_PADDING) * _VECTOR_PADDING
+    kept_rows = rows
+    if kept is StorageDataType.CodesOnly and rows >= _FEW_ROWS:
+        kept_rows = _RECENT_ROWS // 2 + rows % (_RECENT_ROWS // 2)
     upper_rows = round(rows / (links - 1))
     planes = [
-        (rows, size) for size in (padded * element, code_bytes, 8 * links, 8, 1, 1, 4) if size
+        (kept_rows, padded * element),
+        *((rows, size) for size in (code_bytes, 8 * links, 8, 1, 1, 4) if size),
+        (upper_rows, 4 * links),
     ]
-    planes.append((upper_rows, 4 * links))
     return MemoryEstimate(
-        vector_bytes=rows * padded * element,
+        vector_bytes=kept_rows * padded * element,
         code_bytes=rows * code_bytes,
         link_bytes=rows * 4 * 2 * links + upper_rows * 4 * links,
         other_bytes=rows * (_ROW_BYTES + _ID_TABLE_BYTES),

@@ -19,7 +19,7 @@ class Space(enum.Enum):
 
     ``Euclidean`` is the *squared* L2 distance. ``InnerProduct`` is ``1 - a.b`` and can be negative.
     ``Cosine`` is ``1 - cos(a, b)``, from 0 to 2, and never below 0. Vectors are brought to unit
-    length before they are stored; where 8 bits then round them, the distance is one less the
+    length before they are stored; where the storage then rounds them, the distance is one less the
     product of the unit query with what is kept, as in Voyager. A zero vector is accepted in cosine
     space: it has distance 1 to everything. Distances are float32: squares beyond 3.4e38 are inf.
 
@@ -37,9 +37,16 @@ class Space(enum.Enum):
 class StorageDataType(enum.Enum):
     """How vectors are kept in memory and in files.
 
-    ``Float32`` keeps them as given, in 4 bytes a dimension. ``Float8`` keeps ``round(127 x) / 127``
-    in 1 byte and accepts -128/127 to 1. ``E4M3`` keeps 4 exponent and 3 mantissa bits in 1 byte and
-    accepts -448 to 448. The 8-bit kinds need a quarter of the memory and lose some recall.
+    ``Float32`` keeps them as given, in 4 bytes a dimension. ``Float16`` keeps IEEE half precision,
+    3 decimal digits in 2 bytes, and accepts -65504 to 65504. ``Float8`` keeps ``round(127 x) /
+    127`` in 1 byte and accepts -128/127 to 1. ``E4M3`` keeps 4 exponent and 3 mantissa bits in 1
+    byte and accepts -448 to 448. The 8-bit kinds need a quarter of the memory and lose some recall.
+    ``CodesOnly`` keeps nothing but the codes, "int8" unless "int4" is asked for (see
+    `nearfield.Index`): what they stand for is what the index holds, 1 byte or half a byte a
+    dimension, and distances are exact for that. In cosine space it is brought to unit length.
+    Below 4,096 rows the given vectors are kept beside them, and later those of the last rows, at
+    most 1,023, so that the range of the codes can follow the data; queries do not look at them.
+    Voyager has neither ``Float16`` nor ``CodesOnly``; in its files both are written as Float32.
 
     Examples
     --------
@@ -50,6 +57,8 @@ class StorageDataType(enum.Enum):
     Float8 = 0x10
     Float32 = 0x20
     E4M3 = 0x30
+    Float16 = 0x40
+    CodesOnly = 0x50
 
 
 CODES = {"none": 0, "int4": 4, "int8": 8, "auto": 255}

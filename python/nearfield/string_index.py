@@ -613,6 +613,11 @@ class StringIndex:
         return self._index.storage_data_type
 
     @property
+    def exact(self) -> bool:
+        """Whether vectors are held as they were given; as `nearfield.Index.exact`."""
+        return self._index.exact
+
+    @property
     def codes(self) -> CodesName:
         """What queries compare on their way: "none", "int8" or "int4"."""
         return self._index.codes

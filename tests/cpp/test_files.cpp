@@ -223,7 +223,7 @@ Index make_index(std::size_t rows, Space space, Storage storage) {
 
 void what_is_written_is_read() {
   for (const Space space : {Space::Euclidean, Space::InnerProduct, Space::Cosine}) {
-    for (const Storage storage : {Storage::Float32, Storage::Float8, Storage::E4M3}) {
+    for (const Storage storage : {Storage::Float32, Storage::Float8, Storage::E4M3, Storage::Float16}) {
       for (const std::size_t rows : {0u, 1u, 100u, 2500u}) {
         const Index index = make_index(rows, space, storage);
         const Bytes bytes = bytes_of(index);

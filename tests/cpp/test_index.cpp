@@ -109,7 +109,7 @@ void every_query_sees_one_version_of_a_row() {
 
 void bytes_are_equal_on_every_level_and_thread_count() {
   const std::vector<float> vectors = clustered(1100, kDimensions, 4);  // three rounds
-  for (const Storage storage : {Storage::Float32, Storage::Float8, Storage::E4M3}) {
+  for (const Storage storage : {Storage::Float32, Storage::Float8, Storage::E4M3, Storage::Float16}) {
     for (const Space space : kSpaces) {
       std::vector<std::byte> expected;
       for_each_level([&](const std::string& name) {

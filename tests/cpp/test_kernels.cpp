@@ -13,7 +13,7 @@
 namespace nearfield::test {
 namespace {
 
-constexpr Storage kStorages[] = {Storage::Float32, Storage::Float8, Storage::E4M3};
+constexpr Storage kStorages[] = {Storage::Float32, Storage::Float8, Storage::E4M3, Storage::Float16};
 constexpr Space kSpaces[] = {Space::Euclidean, Space::InnerProduct, Space::Cosine};
 
 std::vector<std::uint32_t> widths() {
@@ -122,6 +122,58 @@ void every_byte_decodes_alike_in_lanes_and_table() {
   }
 }
 
+// What a half stands for, from its definition.
+double value_of_half(unsigned bits) {
+  const int exponent = static_cast<int>(bits >> 10 & 31u);
+  const double mantissa = static_cast<double>(bits & 1023u) / 1024.0;
+  const double magnitude = exponent == 0 ? std::ldexp(mantissa, -14) : std::ldexp(1.0 + mantissa, exponent - 15);
+  return (bits & 0x8000u) != 0 ? -magnitude : magnitude;
+}
+
+bool is_finite_half(unsigned bits) { return (bits & 0x7C00u) != 0x7C00u; }
+
+void every_half_decodes_alike_in_lanes_and_by_definition() {
+  const IndexConfig config{Space::InnerProduct, Storage::Float16, 16, 8, 20, 1};
+  for_each_level([&](const std::string& name) {
+    const Metric metric(config, active_level());
+    for (unsigned first = 0; first < 0x10000u; first += 16) {
+      std::uint16_t halves[16];
+      float lanes[16];
+      for (unsigned i = 0; i < 16; ++i) halves[i] = static_cast<std::uint16_t>(first + i);
+      const auto* row = reinterpret_cast<const unsigned char*>(halves);
+      metric.walks->query_of(row, sizeof halves, lanes);
+      for (unsigned i = 0; i < 16; ++i) {
+        if (!is_finite_half(first + i)) continue;
+        const auto expected = static_cast<float>(value_of_half(first + i));
+        const float decoded = decode_float16(halves[i]);
+        check(std::memcmp(&lanes[i], &expected, sizeof expected) == 0, name + ", half " + std::to_string(first + i));
+        check(std::memcmp(&decoded, &expected, sizeof expected) == 0, "decoding half " + std::to_string(first + i));
+      }
+    }
+  });
+}
+
+// Every half, what lies halfway to the next, and the floats beside that.
+void halves_are_rounded_to_the_nearest_and_ties_to_even() {
+  for (unsigned bits = 0; bits < 0x7BFFu; ++bits) {
+    const auto low = static_cast<float>(value_of_half(bits)), high = static_cast<float>(value_of_half(bits + 1));
+    const float middle = low + (high - low) / 2;
+    const unsigned even = bits % 2 == 0 ? bits : bits + 1;
+    for (const unsigned sign : {0u, 0x8000u}) {
+      const float factor = sign == 0 ? 1.0f : -1.0f;
+      const std::string what = "half " + std::to_string(bits);
+      check_equal(encode_float16(factor * low), sign | bits, what);
+      check_equal(encode_float16(factor * middle), sign | even, what + ": a tie");
+      check_equal(encode_float16(factor * std::nextafter(middle, low)), sign | bits, what + ": below the tie");
+      check_equal(encode_float16(factor * std::nextafter(middle, high)), sign | (bits + 1), what + ": above it");
+    }
+  }
+  check_equal(unsigned{encode_float16(65504.0f)}, 0x7BFFu, "the largest");
+  check_equal(unsigned{encode_float16(1e-45f)}, 0u, "the smallest float");
+  const Range range = range_of(Storage::Float16);
+  check(range.lowest == -65504.0f && range.highest == 65504.0f, "the range");
+}
+
 void encoding_takes_the_nearest_value() {
   for (int i = -460000; i <= 460000; i += 7) {
     const float value = static_cast<float>(i) / 1024.0f;
@@ -165,6 +217,8 @@ void unit_vectors_keep_their_direction_at_any_length() {
 const Group group{"kernels",
                   {{"distances agree with float64 and between levels", distances_agree_with_float64_and_between_levels},
                    {"every byte decodes alike", every_byte_decodes_alike_in_lanes_and_table},
+                   {"every half decodes alike", every_half_decodes_alike_in_lanes_and_by_definition},
+                   {"halves are rounded to the nearest", halves_are_rounded_to_the_nearest_and_ties_to_even},
                    {"encoding takes the nearest value", encoding_takes_the_nearest_value},
                    {"unit vectors keep their direction", unit_vectors_keep_their_direction_at_any_length}}};
 

@@ -45,8 +45,8 @@ void coded_indexes_are_equal_on_every_level_and_thread_count() {
   const std::vector<float> vectors = clustered(kRows, kDimensions, 4);
   const std::vector<float> queries = clustered(40, kDimensions, 104);
   for (const Kind& kind : kKinds) {
-    for (const Storage storage : {Storage::Float32, Storage::E4M3}) {
-      if (storage != Storage::Float32 && kind.space != Space::Euclidean) continue;
+    for (const Storage storage : {Storage::Float32, Storage::Float16, Storage::E4M3}) {
+      if (storage == Storage::E4M3 && kind.space != Space::Euclidean) continue;
       std::vector<std::byte> bytes;
       Answers answers;
       for_each_level([&](const std::string& level) {

@@ -48,12 +48,23 @@ def make_bases() -> list[Any]:
     large.add_items(rng.uniform(-0.5, 0.5, (1500, 16)))
     nibbles = nf.Index(nf.Space.Cosine, 200, M=4, ef_construction=20, codes="int4")
     nibbles.add_items(rng.normal(size=(600, 200)))  # its codes are mapped too
+    few, many = (
+        nf.Index("euclidean", 18, M=3, ef_construction=10, storage_data_type="codes_only")
+        for _ in range(2)
+    )  # with vectors beside the codes, and with the last ones alone
+    few.add_items(rng.normal(size=(50, 18)))
+    many.add_items(rng.normal(size=(4200, 18)))
+    half = nf.Index("cosine", 9, M=3, storage_data_type="float16")
+    half.add_items(rng.normal(size=(40, 9)))
     body = {"space": nf.Space.Cosine, "num_dimensions": 16}
     return [
         Base("nf small", bytes(index)),
         Base("nf strings", bytes(strings)),
         Base("nf large", bytes(large)),
         Base("nf nibbles", bytes(nibbles)),
+        Base("nf few codes", bytes(few)),
+        Base("nf many codes", bytes(many)),
+        Base("nf float16", bytes(half)),
         Base("nf empty", bytes(nf.Index(nf.Space.Cosine, 3))),
         Base("voyager v1", (data / "voyager_v1_innerproduct_16d_float32_M12.voy").read_bytes()),
         Base("voyager v0", (data / "voyager_v0_cosine_16d_float32_M12.voy").read_bytes(), body),

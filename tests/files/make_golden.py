@@ -7,7 +7,8 @@ environment that holds the library, once each::
     python tests/files/make_golden.py voyager_v0     # voyager 1.2.6
     python tests/files/make_golden.py voyager_v1     # voyager 2.2.3
     python tests/files/make_golden.py hnswlib        # hnswlib 0.8.0
-    python tests/files/make_golden.py nf1            # nearfield, format version 1
+    python tests/files/make_golden.py nf1            # nearfield, format version 1, before codes
+    python tests/files/make_golden.py nf1_codes      # the same with codes, and later storages
 """
 
 from __future__ import annotations
@@ -131,8 +132,13 @@ def make_hnswlib() -> None:
         write(name, ".bin", index.save_index, record | {"vectors": vectors} | found)
 
 
-def nearfield_file(name: str, space: str, storage: str, M: int, rows: int) -> None:
-    """One file of ours: with overwritten and deleted rows, a StringIndex's attachment left out."""
+def nearfield_file(
+    name: str, space: str, storage: str, M: int, rows: int, codes: str = "none", spread: float = 1
+) -> None:
+    """One file of ours: with overwritten and deleted rows, a StringIndex's attachment left out.
+
+    One dimension is `spread` times as wide as the others, so that the grid of codes is rotated.
+    """
     import nearfield as nf
 
     index = nf.Index(
@@ -141,9 +147,11 @@ def nearfield_file(name: str, space: str, storage: str, M: int, rows: int) -> No
         M=M,
         random_seed=7,
         storage_data_type=getattr(nf.StorageDataType, storage),
+        codes=codes,
     )
     ids = [7 * i + 5 for i in range(rows)]
     given = vectors_for(name, rows + 4)
+    given[:, 3] *= spread
     deleted = ids[3:12:4]
     if rows:
         index.add_items(given[:rows], ids)
@@ -154,7 +162,8 @@ def nearfield_file(name: str, space: str, storage: str, M: int, rows: int) -> No
         found = answers(lambda q: tuple(index.query(q, k=K, query_ef=rows)), name, storage)
     else:
         vectors, found = [], {}
-    record = record_of("nearfield 0.1.0", space, storage, M=M, ids=ids, deleted=deleted)
+    more = {} if codes == "none" else {"codes": codes}
+    record = record_of("nearfield 0.1.0", space, storage, M=M, ids=ids, deleted=deleted) | more
     write(name, ".nf", index.save, record | {"vectors": vectors if rows < 100 else []} | found)
 
 
@@ -169,6 +178,22 @@ def make_nf1() -> None:
         f"nf1_euclidean_{DIMENSIONS}d_float8_M8_1030rows", "Euclidean", "Float8", 8, 1030
     )
     strings_file(f"nf1_cosine_{DIMENSIONS}d_float8_M12_strings")
+
+
+def make_nf1_codes() -> None:
+    pairs = [("Float32", "int8"), ("Float32", "int4"), ("Float16", "none"), ("Float16", "int8")]
+    pairs += [("CodesOnly", "int8"), ("CodesOnly", "int4")]
+    for space in SPACES:
+        for storage, codes in pairs:
+            if space == "InnerProduct" and codes == "int4":
+                continue
+            name = f"nf1_{space.lower()}_{DIMENSIONS}d_{storage.lower()}_{codes}_M12"
+            nearfield_file(name, space, storage, 12, ROWS, codes)
+            if space == "Euclidean" and codes != "none" and storage != "Float16":
+                nearfield_file(f"{name}_rotated", space, storage, 12, ROWS, codes, spread=20)
+    # Without the vectors of its first rows.
+    name = f"nf1_cosine_{DIMENSIONS}d_codesonly_int8_M2_4150rows"
+    nearfield_file(name, "Cosine", "CodesOnly", 2, 4150, "int8")
 
 
 def strings_file(name: str) -> None:
@@ -196,4 +221,5 @@ if __name__ == "__main__":
         "voyager_v1": make_voyager_v1,
         "hnswlib": make_hnswlib,
         "nf1": make_nf1,
+        "nf1_codes": make_nf1_codes,
     }[sys.argv[1]]()

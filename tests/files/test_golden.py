@@ -7,6 +7,7 @@ answered (``make_golden.py``). A golden file is never written anew.
 from __future__ import annotations
 
 import json
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,7 @@ def check_against_record(index: nf.Index, record: dict[str, Any]) -> None:
     assert index.space.name == record["space"]
     assert index.storage_data_type.name == record["storage"]
     assert (index.num_dimensions, index.M) == (record["dimensions"], record["M"])
+    assert index.codes == record.get("codes", index.codes)
     assert index.validate() == ""
     for row in deleted:
         assert row not in index
@@ -77,7 +79,7 @@ def check_against_record(index: nf.Index, record: dict[str, Any]) -> None:
     if record["vectors"]:
         exact = exact_distances(record, queries.astype(np.float64))
         exact[:, [ids.index(row) for row in deleted]] = np.inf
-        np.testing.assert_allclose(found, np.sort(exact, axis=1)[:, : found.shape[1]], atol=3e-6)
+        np.testing.assert_allclose(found, np.sort(exact, axis=1)[:, : found.shape[1]], 2e-6, 3e-6)
 
 
 def named(*prefixes: str) -> list[Any]:
@@ -164,3 +166,23 @@ def test_every_pair_of_space_and_storage_has_its_files() -> None:
         for storage in ("float32", "float8", "e4m3"):
             for kind in ("voyager_v0", "voyager_v1", "nf1"):
                 assert f"{kind}_{space}_16d_{storage}_M12" in names
+        for storage, codes in (
+            ("float32", "int8"), ("float32", "int4"), ("float16", "none"), ("float16", "int8"),
+            ("codesonly", "int8"), ("codesonly", "int4"),
+        ):  # fmt: skip
+            legal = space != "innerproduct" or codes != "int4"
+            assert (f"nf1_{space}_16d_{storage}_{codes}_M12" in names) == legal
+
+
+@pytest.mark.parametrize("path", named("nf1"))
+def test_the_files_called_rotated_are(path: Path) -> None:
+    """Byte 28 of the grid, kind 8 of the sections (cpp/src/files/format.h)."""
+    data = path.read_bytes()
+    table, sections = struct.unpack_from("<Q", data, 40)[0], struct.unpack_from("<I", data, 48)[0]
+    places = {
+        kind: offset
+        for kind, _, offset in struct.iter_unpack("<IIQ48x", data[table : table + 64 * sections])
+    }
+    rotated = 8 in places and struct.unpack_from("<I", data, places[8] + 28)[0] == 1
+    assert rotated == path.stem.endswith("rotated")
+    assert (8 in places) == any(codes in path.stem for codes in ("int8", "int4"))

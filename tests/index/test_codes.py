@@ -21,9 +21,10 @@ KINDS = [
 # Rows of unit length, rounded to 8 bits, are of unit length no more.
 LEGAL = [
     (storage, space, codes)
-    for storage in ("float32", "float8", "e4m3")
+    for storage in ("float32", "float16", "float8", "e4m3", "codes_only")
     for space, codes in KINDS
-    if storage == "float32" or space != "cosine" or codes == "none"
+    if storage not in ("float8", "e4m3") or space != "cosine" or codes == "none"
+    if storage != "codes_only" or codes != "none"
 ]
 
 
@@ -41,6 +42,11 @@ def rows(count: int, dimensions: int, seed: int = 0) -> Any:
         ("cosine", 192, "float32", "int4"),
         ("euclidean", 1536, "float32", "int4"),
         ("innerproduct", 1536, "float32", "int8"),
+        ("euclidean", 191, "float16", "int8"),
+        ("cosine", 384, "float16", "int4"),
+        ("innerproduct", 384, "float16", "int8"),
+        ("cosine", 384, "codes_only", "int8"),
+        ("innerproduct", 20, "codes_only", "int8"),
         ("cosine", 384, "float8", "none"),
         ("cosine", 384, "e4m3", "none"),
         ("cosine", 200_000, "float32", "none"),
@@ -82,6 +88,13 @@ def test_what_does_not_go_together_is_refused():
     for codes in ("int4", "int8"):
         with pytest.raises(errors.InvalidInput, match=r"one of 'none'$"):
             nf.Float8Index("cosine", 8, codes=codes)
+    with pytest.raises(errors.InvalidInput, match=r"codes is 'none'.*one of 'int8', 'int4'$"):
+        nf.Index("cosine", 8, storage_data_type="codes_only", codes="none")
+    with pytest.raises(errors.InvalidInput, match=r"codes is 'int4'.*one of 'int8'$"):
+        nf.Index("innerproduct", 8, storage_data_type="codes_only", codes="int4")
+    for codes in ("auto", "none", "int8"):
+        with pytest.raises(errors.InvalidInput, match=r"131073 dimensions.*or another storage"):
+            nf.Index("euclidean", 2**17 + 1, storage_data_type="codes_only", codes=codes)
     with pytest.raises(errors.InvalidInput, match="131073 dimensions"):
         nf.Index("euclidean", 2**17 + 1, codes="int8")
     with pytest.raises(errors.InvalidInput, match="'int16'; expected one of 'none', 'int4'"):

@@ -159,10 +159,17 @@ assert ids[2] == 0 and distances[2] == float("inf"), (ids, distances)
 
 
 @pytest.mark.parametrize(
-    ("space", "dimensions"),
-    [("euclidean", 64), ("euclidean", 200), ("cosine", 64), ("cosine", 200)],
+    ("space", "dimensions", "storage"),
+    [
+        ("euclidean", 64, "float32"),
+        ("euclidean", 200, "float32"),
+        ("cosine", 64, "float32"),
+        ("cosine", 200, "float32"),
+        ("euclidean", 64, "codes_only"),
+        ("cosine", 64, "codes_only"),
+    ],
 )
-def test_data_that_leaves_the_first_range_is_found_as_in_a_fresh_build(space, dimensions):
+def test_data_that_leaves_the_first_range_is_found_as_in_a_fresh_build(space, dimensions, storage):
     rng = np.random.default_rng(dimensions)
     centres = rng.uniform(-1, 1, (64, dimensions))
 
@@ -174,17 +181,21 @@ def test_data_that_leaves_the_first_range_is_found_as_in_a_fresh_build(space, di
     shift = np.linspace(0, 3, 3000)[:, np.newaxis]  # it drifts on and on
     later *= 1 + shift
     queries[::2] *= 1 + rng.uniform(0, 3, (200, 1)).astype(np.float32)
-    grown = nf.Index(space, dimensions, M=16)
+    grown = nf.Index(space, dimensions, M=16, storage_data_type=storage)
     grown.add_items(first)
     for part in np.array_split(later, 6):
         grown.add_items(part)
     everything = np.concatenate([first, later])
-    fresh = nf.Index(space, dimensions, M=16)
-    fresh.add_items(rng.permutation(everything))
+    fresh = nf.Index(space, dimensions, M=16, storage_data_type=storage)
+    order = rng.permutation(len(everything))
+    fresh.add_items(everything[order], ids=order)
     truth = nf.ExactIndex(space, dimensions)
     truth.add_items(everything)
-    distances = truth.query(queries, k=10).distances
-    found = [index.query(queries, k=10, query_ef=60).distances for index in (grown, fresh)]
-    shares = [np.mean(d <= distances[:, -1:] * (1 + 1e-5) + 1e-6) for d in found]
-    assert shares[0] >= shares[1] - 0.01, shares
-    assert shares[1] > 0.95, shares
+    true_ids = truth.query(queries, k=10).ids
+    found = [index.query(queries, k=10, query_ef=60).ids for index in (grown, fresh)]
+    shares = [recall(ids, true_ids) for ids in found]
+    # Codes alone were rounded once for every range that the data has left, on its way to 4 times
+    # the first; in cosine space it leaves none.
+    codes_alone = storage == "codes_only" and space == "euclidean"
+    assert shares[0] >= shares[1] - (0.02 if codes_alone else 0.01), shares
+    assert shares[1] > (0.93 if codes_alone else 0.95), shares

@@ -20,7 +20,8 @@ def names(voyager, tmp):
 
 @step
 def enum_values(voyager, tmp):
-    return {m.name: m.value for kind in (voyager.Space, voyager.StorageDataType) for m in kind}
+    kinds = {"Space": "Euclidean InnerProduct Cosine", "StorageDataType": "Float8 Float32 E4M3"}
+    return {n: getattr(voyager, k)[n].value for k, names in kinds.items() for n in names.split()}
 
 
 @step

@@ -21,11 +21,13 @@ enum class Space : std::uint8_t {
   Cosine = 2,        // 1 - cos(a, b), never below 0; vectors are kept at unit length
 };
 
-// How exact vectors are kept. The numbers are those of Voyager's enum and of its files.
+// How exact vectors are kept. The first three numbers are those of Voyager's enum and of its files.
 enum class Storage : std::uint8_t {
-  Float8 = 0x10,   // signed fixed point: byte / 127, accepts [-128/127, 1]
-  Float32 = 0x20,  // as given
-  E4M3 = 0x30,     // 4 exponent and 3 mantissa bits, largest value 448 (codes/e4m3.h)
+  Float8 = 0x10,     // signed fixed point: byte / 127, accepts [-128/127, 1]
+  Float32 = 0x20,    // as given
+  E4M3 = 0x30,       // 4 exponent and 3 mantissa bits, largest value 448 (codes/codes.h)
+  Float16 = 0x40,    // IEEE binary16, largest value 65504
+  CodesOnly = 0x50,  // nothing but codes: what they stand for is what the index holds
 };
 
 // What walks compare in place of the vectors, from which the results' distances are then taken.

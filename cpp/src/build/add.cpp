@@ -26,7 +26,7 @@ void add_rows(State& state, const Metric& metric, ScratchPool& pool, const float
       const std::size_t row = batch.rows[slot - base];
       const ScratchPool::Lease scratch = pool.lend();
       scratch->fit(0, 1, 1, 1, metric.padded);
-      metric.encode(vectors + row * metric.dimensions, scratch->query(), state.vectors.row(slot));
+      metric.encode(vectors + row * metric.dimensions, scratch->query(), state.vector_row(slot));
       *state.ids.at<Id>(slot) = batch.ids[row];
       *state.flags.at<std::uint8_t>(slot) = 0;
     });
@@ -39,7 +39,12 @@ void add_rows(State& state, const Metric& metric, ScratchPool& pool, const float
     Entry entry = state.graph.entry();
     const std::size_t replaced = state.num_superseded.load(std::memory_order_relaxed) + batch.num_doomed;
     link_round(state, metric, pool, first, last, replaced, options.num_threads, poll, entry);
+    // All memory is taken before: what was published stays.
+    Plane recent(state.vectors.row_bytes());
+    const bool lets_go = lets_vectors_go(state, last);
+    if (lets_go) copy_recent(state, last, recent);
     publish(first, last, entry);
+    if (lets_go) state.vectors.swap(recent);
     if (state.code_plane) state.code_plane->num_outside += outside;
     state.unswept += last - first;
     first = last;

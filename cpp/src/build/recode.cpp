@@ -1,11 +1,14 @@
 #include "build/recode.h"
 
+#include <algorithm>
 #include <atomic>
 #include <bit>
+#include <cstring>
 #include <memory>
 #include <utility>
 #include <vector>
 
+#include "build/round.h"
 #include "threads.h"
 
 namespace nearfield {
@@ -20,6 +23,8 @@ constexpr std::size_t kLeastShare = 64;
 constexpr double kDriftedShare = 1e-3;
 constexpr double kKeptShare = 2e-4;
 constexpr float kKeptSteps = 1.25f;
+// Where old vectors are gone, each new grid rounds their codes once more: it widens by so much at least.
+constexpr float kWidening = 1.5f;
 
 template <class Body>
 void for_rows(std::size_t first, std::size_t last, std::size_t num_threads, const Body& body) {
@@ -30,14 +35,31 @@ void for_rows(std::size_t first, std::size_t last, std::size_t num_threads, cons
   });
 }
 
-std::uint64_t outside(const State& state, const Metric& metric, const Grid& grid, std::size_t first, std::size_t last,
+// The vectors of all slots before and while new codes are written: kept ones, and what is left of the others.
+struct Vectors {
+  const State& state;
+  const Metric& metric;
+  const CodePlane* codes;  // of the slots before
+  std::size_t first_kept;
+
+  // `padded` floats; may be in `buffer`.
+  const float* row(std::size_t slot, float* buffer) const {
+    if (slot >= first_kept) return metric.held(state.vector_row(slot), buffer);
+    decode_grid(codes->grid, codes->rows.view().row(slot), metric.padded, buffer);
+    turn_back(codes->grid, buffer, metric.dimensions, metric.padded);
+    return buffer;
+  }
+};
+
+std::uint64_t outside(const Vectors& vectors, const Grid& grid, std::size_t first, std::size_t last,
                       std::size_t num_threads) {
+  const Metric& metric = vectors.metric;
   std::atomic<std::uint64_t> sum{0};
   for_rows(first, last, num_threads, [&](std::size_t begin, std::size_t end) {
     std::vector<float> buffer(metric.padded), rotated(metric.padded);
     std::uint64_t found = 0;
     for (std::size_t slot = begin; slot < end; ++slot) {
-      const float* vector = metric.held(state.vectors.row(slot), buffer.data());
+      const float* vector = vectors.row(slot, buffer.data());
       found += count_outside(grid, as_encoded(grid, vector, metric.padded, rotated.data()), metric.dimensions);
     }
     sum.fetch_add(found, std::memory_order_relaxed);
@@ -45,23 +67,39 @@ std::uint64_t outside(const State& state, const Metric& metric, const Grid& grid
   return sum.load();
 }
 
-void encode_rows(const State& state, const Metric& metric, CodePlane& codes, std::size_t first, std::size_t last,
+void encode_rows(const Vectors& vectors, CodePlane& codes, std::size_t first, std::size_t last,
                  std::size_t num_threads) {
+  const Metric& metric = vectors.metric;
   for_rows(first, last, num_threads, [&](std::size_t begin, std::size_t end) {
     std::vector<float> buffer(metric.padded), rotated(metric.padded);
     for (std::size_t slot = begin; slot < end; ++slot) {
-      const float* vector = metric.held(state.vectors.row(slot), buffer.data());
+      const float* vector = vectors.row(slot, buffer.data());
       metric.encode_codes(codes.grid, as_encoded(codes.grid, vector, metric.padded, rotated.data()),
                           reinterpret_cast<unsigned char*>(codes.rows.row(slot)));
     }
   });
 }
 
-// Whether many more of the components of new slots [first, last) lie outside than the fit has left there.
+// To all of them; where most are only what codes stand for, to all that are kept and some of those.
+Grid fit(const Vectors& vectors, std::size_t last) {
+  const Metric& metric = vectors.metric;
+  const Codes codes = vectors.state.config.codes;
+  std::vector<float> buffer(metric.padded);
+  const auto row = [&](std::size_t slot) { return vectors.row(slot, buffer.data()); };
+  if (vectors.first_kept == 0) return fit_grid(codes, metric.space, metric.dimensions, metric.padded, last, row);
+  const std::size_t old = kMostSampled - (last - vectors.first_kept);
+  return fit_grid(codes, metric.space, metric.dimensions, metric.padded, kMostSampled, [&](std::size_t i) {
+    return row(i < old ? i * vectors.first_kept / old : vectors.first_kept + (i - old));
+  });
+}
+
+// Whether many more of the components of new slots [first, last) lie outside than the fit has left there, and the last
+// fit was long enough ago.
 bool has_drifted(const CodePlane& codes, std::uint64_t new_outside, std::size_t first, std::size_t last,
-                 std::size_t dimensions) {
+                 std::size_t dimensions, std::size_t most_between) {
   const double common = kDriftedShare + 2 * codes.grid.share_outside;
-  return (first - codes.num_fitted) * kLeastShare >= first &&
+  const std::size_t since = first - codes.num_fitted;
+  return (since * kLeastShare >= first || since >= most_between) &&
          static_cast<double>(new_outside) > common * static_cast<double>((last - first) * dimensions);
 }
 
@@ -70,6 +108,16 @@ bool still_serves(const Grid& present, const Grid& fitted, std::uint64_t num_out
   const double common = kKeptShare + 1.5 * present.share_outside;
   return present.rotated == fitted.rotated && present.step <= kKeptSteps * fitted.step &&
          static_cast<double>(num_outside) <= common * static_cast<double>(components);
+}
+
+// The same, from all components or, where most vectors are gone, from those of the vectors that are kept.
+bool is_good_still(const Vectors& vectors, const CodePlane& now, const Grid& fitted, std::uint64_t new_outside,
+                   std::size_t last, std::size_t num_threads) {
+  const std::size_t dimensions = vectors.metric.dimensions;
+  const std::size_t first = vectors.first_kept;
+  const std::uint64_t num_outside =
+      first == 0 ? now.num_outside + new_outside : outside(vectors, now.grid, first, last, num_threads);
+  return still_serves(now.grid, fitted, num_outside, (last - first) * dimensions);
 }
 
 void publish(State& state, ScratchPool& pool, std::unique_ptr<CodePlane> codes) {
@@ -86,28 +134,46 @@ std::uint64_t keep_codes(State& state, const Metric& metric, ScratchPool& pool, 
                          std::size_t num_threads) {
   free_retired_codes(state, pool);  // those whose readers have left by now
   CodePlane* now = state.code_plane.get();
-  std::uint64_t new_outside = now == nullptr ? 0 : outside(state, metric, now->grid, first, last, num_threads);
-  if (now == nullptr || std::bit_width(first) != std::bit_width(last) ||
-      has_drifted(*now, new_outside, first, last, metric.dimensions)) {
-    std::vector<float> buffer(metric.padded);
-    Grid grid = fit_grid(state.config.codes, metric.space, metric.dimensions, metric.padded, last,
-                         [&](std::size_t slot) { return metric.held(state.vectors.row(slot), buffer.data()); });
-    if (now != nullptr && still_serves(now->grid, grid, now->num_outside + new_outside, last * metric.dimensions)) {
+  const Vectors vectors{state, metric, now, first_vector(state.config.storage, first)};
+  const bool all_kept = vectors.first_kept == 0;
+  const bool doubled = all_kept && std::bit_width(first) != std::bit_width(last);
+  const std::size_t most_between = all_kept ? ~std::size_t{0} : kRecentSlots / 2;  // or drifted rows would be let go
+  std::uint64_t new_outside = now == nullptr ? 0 : outside(vectors, now->grid, first, last, num_threads);
+  if (now == nullptr || doubled || has_drifted(*now, new_outside, first, last, metric.dimensions, most_between)) {
+    Grid grid = fit(vectors, last);
+    if (now != nullptr && is_good_still(vectors, *now, grid, new_outside, last, num_threads)) {
       now->num_fitted = first;  // looked at now
     } else {
+      if (!all_kept && grid.step > now->grid.step) {
+        widen(grid, std::max(grid.step, kWidening * now->grid.step), metric.dimensions);
+      }
       auto fitted = std::make_unique<CodePlane>(std::move(grid), metric.dimensions);
       fitted->rows.grow(last);
       fitted->num_fitted = first;
-      fitted->num_outside = outside(state, metric, fitted->grid, 0, first, num_threads);
-      new_outside = outside(state, metric, fitted->grid, first, last, num_threads);
-      encode_rows(state, metric, *fitted, 0, last, num_threads);
+      fitted->num_outside = outside(vectors, fitted->grid, 0, first, num_threads);
+      new_outside = outside(vectors, fitted->grid, first, last, num_threads);
+      encode_rows(vectors, *fitted, 0, last, num_threads);
       publish(state, pool, std::move(fitted));
       return new_outside;
     }
   }
   now->rows.grow(last);
-  encode_rows(state, metric, *now, first, last, num_threads);
+  encode_rows(vectors, *now, first, last, num_threads);
   return new_outside;
+}
+
+bool lets_vectors_go(const State& state, std::size_t last) {
+  return state.config.storage == Storage::CodesOnly && state.count.load(std::memory_order_relaxed) < kFewSlots &&
+         last >= kFewSlots;
+}
+
+void copy_recent(const State& state, std::size_t last, Plane& recent) {
+  static_assert(kFewSlots % kRoundRows == 0 && kRecentSlots == 2 * kRoundRows,
+                "a round lies on one side of the change");
+  recent.grow(kRecentSlots);
+  for (std::size_t slot = first_vector(state.config.storage, last); slot < last; ++slot) {
+    std::memcpy(recent.row(vector_place(state.config.storage, last, slot)), state.vector_row(slot), recent.row_bytes());
+  }
 }
 
 void free_retired_codes(State& state, const ScratchPool& pool) {

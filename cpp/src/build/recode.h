@@ -18,6 +18,12 @@ namespace nearfield {
 std::uint64_t keep_codes(State& state, const Metric& metric, ScratchPool& pool, std::size_t first, std::size_t last,
                          std::size_t num_threads);
 
+// Where codes are all that the index holds and no vectors are kept but the last: those, and what the older codes stand
+// for, are fitted to and encoded anew, only when data has drifted. Whether the others go with the round that ends at
+// `last`, and a copy of those that stay.
+bool lets_vectors_go(const State& state, std::size_t last);
+void copy_recent(const State& state, std::size_t last, Plane& recent);
+
 // Free code planes that no query reads any more.
 void free_retired_codes(State& state, const ScratchPool& pool);
 

@@ -1,6 +1,7 @@
 #include "codes/codes.h"
 
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -36,7 +37,10 @@ Range range_of(Storage storage) {
       return {-128.0f / 127.0f, 1.0f};
     case Storage::E4M3:
       return {-448.0f, 448.0f};
+    case Storage::Float16:
+      return {-65504.0f, 65504.0f};
     case Storage::Float32:
+    case Storage::CodesOnly:
       break;
   }
   return {std::numeric_limits<float>::lowest(), std::numeric_limits<float>::max()};
@@ -64,21 +68,56 @@ float decode_e4m3(std::uint8_t byte) {
   return (byte & 1) != 0 ? -kMagnitudes[index] : kMagnitudes[index];
 }
 
+std::uint16_t encode_float16(float value) {
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  const std::uint32_t sign = bits >> 16 & 0x8000u;
+  std::uint32_t magnitude = bits & 0x7FFFFFFFu;
+  if (magnitude < 113u << 23) {
+    // Below 2^-14 steps are 2^-24: adding 0.5, whose last bit is worth that, rounds to them.
+    const float sum = std::bit_cast<float>(magnitude) + 0.5f;
+    return static_cast<std::uint16_t>(sign | (std::bit_cast<std::uint32_t>(sum) - std::bit_cast<std::uint32_t>(0.5f)));
+  }
+  magnitude += 0xFFFu + (magnitude >> 13 & 1u);  // half of the last bit that stays; a tie goes to the even one
+  return static_cast<std::uint16_t>(sign | ((magnitude >> 13) - (112u << 10)));
+}
+
+float decode_float16(std::uint16_t bits) {
+  const std::uint32_t exponent = bits >> 10 & 31u;
+  const std::uint32_t mantissa = bits & 1023u;
+  const float small = static_cast<float>(mantissa) * 0x1p-24f;
+  // All ones in the exponent stand for infinity and NaN, which are never written.
+  const std::uint32_t rest = exponent == 31 ? 112u << 23 : 0;
+  const std::uint32_t magnitude =
+      exponent == 0 ? std::bit_cast<std::uint32_t>(small) : (((exponent + 112) << 23) + rest) | mantissa << 13;
+  return std::bit_cast<float>(magnitude | static_cast<std::uint32_t>(bits >> 15) << 31);
+}
+
 void encode_row(Storage storage, const float* vector, std::size_t n, std::byte* row) {
-  if (storage == Storage::Float32) {
+  if (element_bytes(storage) == sizeof(float)) {
     std::memcpy(row, vector, n * sizeof(float));
   } else if (storage == Storage::Float8) {
     for (std::size_t d = 0; d < n; ++d) row[d] = static_cast<std::byte>(encode_float8(vector[d]));
+  } else if (storage == Storage::Float16) {
+    for (std::size_t d = 0; d < n; ++d) {
+      const std::uint16_t bits = encode_float16(vector[d]);
+      std::memcpy(row + d * sizeof bits, &bits, sizeof bits);
+    }
   } else {
     for (std::size_t d = 0; d < n; ++d) row[d] = static_cast<std::byte>(encode_e4m3(vector[d]));
   }
 }
 
 void decode_row(Storage storage, const std::byte* row, std::size_t n, float* vector) {
-  if (storage == Storage::Float32) {
+  if (element_bytes(storage) == sizeof(float)) {
     std::memcpy(vector, row, n * sizeof(float));
   } else if (storage == Storage::Float8) {
     for (std::size_t d = 0; d < n; ++d) vector[d] = static_cast<float>(static_cast<std::int8_t>(row[d])) / 127.0f;
+  } else if (storage == Storage::Float16) {
+    for (std::size_t d = 0; d < n; ++d) {
+      std::uint16_t bits;
+      std::memcpy(&bits, row + d * sizeof bits, sizeof bits);
+      vector[d] = decode_float16(bits);
+    }
   } else {
     for (std::size_t d = 0; d < n; ++d) vector[d] = decode_e4m3(static_cast<std::uint8_t>(row[d]));
   }

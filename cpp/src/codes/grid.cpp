@@ -9,7 +9,6 @@
 namespace nearfield {
 namespace {
 
-constexpr std::size_t kMostSampled = 2048;                 // rows
 constexpr std::size_t kMostPooled = std::size_t{1} << 18;  // components that the range is chosen by
 constexpr double kCommonInOne = 0.999;                     // of one dimension's components; its middle is that of these
 constexpr float kMargin = 24;                              // steps beyond the edge that do not count yet as outside
@@ -159,11 +158,43 @@ Grid fit_grid(Codes codes, Space space, std::size_t dimensions, std::size_t padd
   return grid;
 }
 
+void widen(Grid& grid, float step, std::size_t dimensions) {
+  const float half = grid.codes == Codes::Int4 ? 60.0f : 63.5f;  // of the range, in steps
+  if (grid.lowest == 0) {
+    const std::size_t varied = grid.rotated ? grid.origin.size() : dimensions;  // behind these all is 0
+    for (std::size_t d = 0; d < varied; ++d) grid.origin[d] -= half * (step - grid.step);
+  }
+  grid.step = step;
+}
+
 const float* as_encoded(const Grid& grid, const float* vector, std::size_t padded, float* buffer) {
   if (!grid.rotated) return vector;
   std::copy_n(vector, padded, buffer);
   rotate(buffer, padded);
   return buffer;
+}
+
+void decode_grid(const Grid& grid, const unsigned char* codes, std::size_t padded, float* vector) {
+  const float* origin = grid.origin.data();
+  const float step = grid.step;
+  if (grid.lowest < 0) {
+    for (std::size_t d = 0; d < padded; ++d) vector[d] = static_cast<float>(static_cast<std::int8_t>(codes[d])) * step;
+  } else if (grid.codes == Codes::Int8) {
+    for (std::size_t d = 0; d < padded; ++d) vector[d] = origin[d] + static_cast<float>(codes[d]) * step;
+  } else {
+    for (std::size_t d = 0; d < padded; d += 64) {  // 64 low halves, then the high halves of the same bytes
+      const unsigned char* bytes = codes + d / 128 * 64;
+      const int shift = d % 128 == 0 ? 0 : 4;
+      for (std::size_t i = 0; i < 64 && d + i < padded; ++i) {
+        vector[d + i] = origin[d + i] + static_cast<float>((bytes[i] >> shift & 15) * 8) * step;
+      }
+    }
+  }
+}
+
+void turn_back(const Grid& grid, float* vector, std::size_t dimensions, std::size_t padded) {
+  if (grid.rotated) rotate_back(vector, padded);
+  std::fill(vector + dimensions, vector + padded, 0.0f);
 }
 
 Rounding rounding_of(const Grid& grid, const unsigned char* query, std::size_t dimensions) {

@@ -45,11 +45,16 @@ struct Grid {
 // Origin 0, step 1.
 Grid empty_grid(Codes codes, Space space, std::size_t padded);
 
+inline constexpr std::size_t kMostSampled = 2048;  // rows that a grid is fitted to
+
 // Fit a grid to `rows` vectors of `dimensions` floats (row(i) gives the i-th, padded; valid until the next call).
 // Up to 2,048 of them are looked at, evenly spread. The range is the one that leaves the least squared error, of
 // rounding inside and of holding outside, where no row counts for more than two ordinary rows lie apart.
 Grid fit_grid(Codes codes, Space space, std::size_t dimensions, std::size_t padded, std::size_t rows,
               const std::function<const float*(std::size_t)>& row);
+
+// Make the range wider around its middle, by a larger step.
+void widen(Grid& grid, float step, std::size_t dimensions);
 
 // What rounding does to the keys of the kernels (simd/kernels.h): where the k-th nearest by codes has a key, rows up to
 // key + flat + rising * sqrt(key) may be among the k nearest. 3.5 standard deviations of the difference of two
@@ -61,6 +66,11 @@ Rounding rounding_of(const Grid& grid, const unsigned char* query, std::size_t d
 
 // A stored vector as it is encoded: itself, or rotated into `buffer` (`padded` floats).
 const float* as_encoded(const Grid& grid, const float* vector, std::size_t padded, float* buffer);
+
+// What codes stand for, `padded` floats, as they were encoded.
+void decode_grid(const Grid& grid, const unsigned char* codes, std::size_t padded, float* vector);
+// The way back from as_encoded, in place: unrotated, and zeros behind the last dimension.
+void turn_back(const Grid& grid, float* vector, std::size_t dimensions, std::size_t padded);
 
 // How many components of a vector, as it is encoded, lie outside by more than a fifth of the range: what is held nearer
 // to the edge costs no more than rounding does, and with 4 bits that is up to one in a hundred by intent.

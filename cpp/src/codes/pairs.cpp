@@ -2,19 +2,23 @@
 
 #include <string>
 
+#include "codes/codes.h"
 #include "nearfield/error.h"
 
 namespace nearfield {
 namespace {
 
 // 4 bits do not serve inner products: rows of very different length on one grid, recall@10 ends at .8 and less.
-// In cosine space codes take rows to be of unit length, which 8-bit storages round by up to 3 %.
+// In cosine space codes take rows to be of unit length, which 8-bit storages round by up to 3 %, and 16 bits by less
+// than codes themselves do.
 constexpr Pair kPairs[] = {
-    {Storage::Float32, Codes::None, true, true, true},  {Storage::Float32, Codes::Int8, true, true, true},
-    {Storage::Float32, Codes::Int4, true, false, true}, {Storage::Float8, Codes::None, true, true, true},
-    {Storage::Float8, Codes::Int8, true, true, false},  {Storage::Float8, Codes::Int4, true, false, false},
-    {Storage::E4M3, Codes::None, true, true, true},     {Storage::E4M3, Codes::Int8, true, true, false},
-    {Storage::E4M3, Codes::Int4, true, false, false},
+    {Storage::Float32, Codes::None, true, true, true},   {Storage::Float32, Codes::Int8, true, true, true},
+    {Storage::Float32, Codes::Int4, true, false, true},  {Storage::Float8, Codes::None, true, true, true},
+    {Storage::Float8, Codes::Int8, true, true, false},   {Storage::Float8, Codes::Int4, true, false, false},
+    {Storage::E4M3, Codes::None, true, true, true},      {Storage::E4M3, Codes::Int8, true, true, false},
+    {Storage::E4M3, Codes::Int4, true, false, false},    {Storage::Float16, Codes::None, true, true, true},
+    {Storage::Float16, Codes::Int8, true, true, true},   {Storage::Float16, Codes::Int4, true, false, true},
+    {Storage::CodesOnly, Codes::Int8, true, true, true}, {Storage::CodesOnly, Codes::Int4, true, false, true},
 };
 
 // From here on half the bytes are worth more than their rounding costs.
@@ -22,7 +26,8 @@ constexpr std::uint32_t kFourBitsFrom = 192;  // dimensions
 
 Codes automatic(const IndexConfig& config) {
   // 8-bit storages are chosen for their size, which codes would raise by half or double.
-  if (config.storage != Storage::Float32 || config.dimensions > kMaxCodedDimensions) return Codes::None;
+  if (config.storage == Storage::CodesOnly) return Codes::Int8;  // half the bytes would be all there is
+  if (element_bytes(config.storage) == 1 || config.dimensions > kMaxCodedDimensions) return Codes::None;
   return config.space != Space::InnerProduct && config.dimensions >= kFourBitsFrom ? Codes::Int4 : Codes::Int8;
 }
 
@@ -39,12 +44,14 @@ std::string name_of(Codes codes) {
 std::span<const Pair> legal_pairs() { return kPairs; }
 
 Codes resolve_codes(const IndexConfig& config) {
-  if (config.codes == Codes::Auto) return automatic(config);
-  if (config.codes == Codes::None) return Codes::None;
-  if (config.dimensions > kMaxCodedDimensions) {
+  const bool codes_only = config.storage == Storage::CodesOnly;
+  const bool may_be_none = config.codes == Codes::None || config.codes == Codes::Auto;
+  if (config.dimensions > kMaxCodedDimensions && (codes_only || !may_be_none)) {
     throw InvalidInput("codes are asked for with " + std::to_string(config.dimensions) +
-                       " dimensions; expected at most " + std::to_string(kMaxCodedDimensions) + ", or codes='none'");
+                       " dimensions; expected at most " + std::to_string(kMaxCodedDimensions) +
+                       (codes_only ? ", or another storage" : ", or codes='none'"));
   }
+  if (config.codes == Codes::Auto) return automatic(config);
   std::string legal;
   for (const Pair& pair : kPairs) {
     if (pair.storage != config.storage || !serves(pair, config.space)) continue;

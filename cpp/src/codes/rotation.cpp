@@ -45,4 +45,13 @@ void rotate(float* vector, std::size_t n) {
   }
 }
 
+void rotate_back(float* vector, std::size_t n) {
+  const std::size_t power = std::bit_floor(n);
+  for (int time = kTimes; time-- > 0;) {
+    if (power < n) transform(vector + n - power, power);
+    transform(vector, power);
+    flip_signs(vector, n, static_cast<std::uint64_t>(time));
+  }
+}
+
 }  // namespace nearfield

@@ -10,5 +10,7 @@ namespace nearfield {
 // that fits, over the front and over the back, three times. Only additions, subtractions and one product each, so the
 // same bits on every machine. O(n log n).
 void rotate(float* vector, std::size_t n);
+// The same steps in the other order, each of which undoes itself: back, but for rounding.
+void rotate_back(float* vector, std::size_t n);
 
 }  // namespace nearfield

@@ -91,10 +91,15 @@ void check_ids(const State& state, std::size_t count, const Places& places) {
 // Position of the first element that is no number, or of the first byte that should be 0; `padded` when good.
 std::size_t first_bad_element(Storage storage, const std::byte* row, std::size_t dimensions, std::size_t padded) {
   const auto is_bad = [storage, row](std::size_t d) {
-    if (storage == Storage::Float32) {
+    if (element_bytes(storage) == sizeof(float)) {
       std::uint32_t bits;
       std::memcpy(&bits, row + d * sizeof bits, sizeof bits);
       return (bits & 0x7F800000u) == 0x7F800000u;  // infinity or NaN
+    }
+    if (storage == Storage::Float16) {
+      std::uint16_t bits;
+      std::memcpy(&bits, row + d * sizeof bits, sizeof bits);
+      return (bits & 0x7C00u) == 0x7C00u;
     }
     return storage == Storage::E4M3 && (static_cast<unsigned>(row[d]) & 0xFEu) == 0xFEu;  // NaN
   };
@@ -111,8 +116,8 @@ std::size_t first_bad_element(Storage storage, const std::byte* row, std::size_t
 void check_vectors(const State& state, std::size_t count, const Places& places) {
   const std::size_t dimensions = state.config.dimensions;
   const std::size_t padded = padded_dimensions(dimensions);
-  for (std::size_t slot = 0; slot < count; ++slot) {
-    const std::size_t bad = first_bad_element(state.config.storage, state.vectors.row(slot), dimensions, padded);
+  for (std::size_t slot = first_vector(state.config.storage, count); slot < count; ++slot) {
+    const std::size_t bad = first_bad_element(state.config.storage, state.vector_row(slot), dimensions, padded);
     if (bad == padded) continue;
     throw_row(places, places.vectors, "vector", slot,
               bad < dimensions ? "not a finite number in dimension " + std::to_string(bad) : "not 0 behind its end",

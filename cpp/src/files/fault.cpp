@@ -61,6 +61,10 @@ const char* name_of(Storage storage) {
       return "Float32";
     case Storage::E4M3:
       return "E4M3";
+    case Storage::Float16:
+      return "Float16";
+    case Storage::CodesOnly:
+      return "CodesOnly";
   }
   return "unknown";
 }

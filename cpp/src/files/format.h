@@ -18,12 +18,13 @@
 //   16      4     header_bytes     4096
 //   20      4     endian_tag       01020304 as a number
 //   24      8     file_bytes       length of the whole file
-//   32      8     features         bits that a reader must know; 0 in version 1. Unknown bit: UnsupportedVersion
+//   32      8     features         bits that a reader must know. Unknown bit: UnsupportedVersion
+//                                  bit 0: the storage is one that the first readers did not know, 64 or more
 //   40      8     table_offset     of the section table, 64 KiB-aligned if a section of 64 KiB stands before it
 //   48      4     section_count    entries of the section table
 //   52      4     block_bytes      65536
 //   56      1     space            0 Euclidean, 1 InnerProduct, 2 Cosine
-//   57      1     storage          16 Float8, 32 Float32, 48 E4M3
+//   57      1     storage          16 Float8, 32 Float32, 48 E4M3, 64 Float16, 80 CodesOnly
 //   58      2     zero
 //   60      4     dimensions       1 ... 2^20
 //   64      4     M                2 ... 4096
@@ -60,7 +61,8 @@
 // Sections: kinds 1-7 stand exactly once and in this order, also with 0 rows, before any other
 //
 //   KIND  NAME         ROW                                            ROWS
-//   1     vectors      padded to 16 dimensions with 0, in storage     count
+//   1     vectors      padded to 16 dimensions with 0, in storage;    count, see below
+//                      float32 where that is CodesOnly
 //   2     links        u32[2M], unused places FFFFFFFF and last       count
 //   3     upper_links  u32[M], the same                               upper_rows
 //   4     ids          u64; 2^64 - 1 is no id. Distinct among slots   count
@@ -76,7 +78,9 @@
 //   64    attachment   u8. u32 length of the name, the name, the      bytes
 //                      bytes; one section each, names ascending
 //
-// Sections 8 and 9 are not required: a reader that does not know them walks on the vectors.
+// Sections 8 and 9 are not required: a reader that does not know them walks on the vectors. With CodesOnly they are all
+// that the index holds, and there must be a grid. The vectors are then those that the next grid is fitted to: of all
+// slots where count is below 4096, else of the last 512 + count % 512.
 //
 // Grid
 //
@@ -109,10 +113,13 @@ static_assert(std::endian::native == std::endian::little, "files are written as 
 inline constexpr std::array<unsigned char, 8> kMagic{0x89, 'N', 'F', '\r', '\n', 0x1A, '\n', 0};
 inline constexpr std::uint32_t kVersion = 1;
 inline constexpr std::uint32_t kEndianTag = 0x01020304;
-inline constexpr std::uint64_t kKnownFeatures = 0;
+inline constexpr std::uint64_t kLaterStorage = 1;  // a feature
+inline constexpr std::uint64_t kKnownFeatures = kLaterStorage;
 inline constexpr std::size_t kHeaderBytes = 4096;
 inline constexpr std::size_t kBlockBytes = 65536;
 inline constexpr std::size_t kSmallAlignment = 64;
+
+constexpr std::uint64_t features_of(std::uint8_t storage) { return storage >= 64 ? kLaterStorage : 0; }
 
 struct Header {
   std::array<unsigned char, 8> magic = kMagic;

@@ -12,6 +12,7 @@
 #include "files/content.h"
 #include "files/fault.h"
 #include "files/hnsw_header.h"
+#include "files/voyager.h"
 #include "nearfield/error.h"
 
 namespace nearfield {
@@ -145,6 +146,11 @@ std::unique_ptr<State> read_hnswlib(const ByteSource& source, const LoadOptions&
   BodyKind kind;
   kind.space = *options.space;
   if (options.storage != nullptr) kind.storage = *options.storage;
+  if (!is_voyagers(kind.storage)) {
+    throw FileMismatch(source.name() +
+                       " is a hnswlib or Voyager 1.x file, whose vectors are Float32, Float8 or E4M3; " +
+                       name_of(kind.storage) + " was asked for (argument `storage_data_type`)");
+  }
   const std::uint64_t vector_bytes = header.label_offset - header.data_offset;
   const std::uint64_t dimensions = vector_bytes / element_bytes(kind.storage);
   if (vector_bytes % element_bytes(kind.storage) != 0) {

@@ -65,6 +65,21 @@ void read_plane(const ByteSource& source, const Section& section, const std::vec
   check_sums(source, section, found, sums);
 }
 
+// Vectors that are kept beside codes: never mapped, since what follows them in the plane is not what follows in slots.
+void read_kept_vectors(const ByteSource& source, const Table& table, State& state) {
+  const Section& section = table.sections[0];
+  if (table.header.count < kFewSlots) return read_plane(source, section, table.sums[0], state.vectors);
+  const std::size_t first = table.header.count - section.rows;
+  state.vectors.grow(kRecentSlots);
+  BlockSums found;
+  for (std::size_t i = 0; i < section.rows; ++i) {
+    std::byte* row = state.vectors.row(vector_place(state.config.storage, table.header.count, first + i));
+    source.read(section.offset + i * section.row_bytes, row, section.row_bytes, name_of(section));
+    found.feed(row, section.row_bytes);
+  }
+  check_sums(source, section, found, table.sums[0]);
+}
+
 void map_plane(const ByteSource& source, const Section& section, std::vector<std::uint64_t> sums, Plane& plane,
                BlockGuard& guard) {
   try {
@@ -151,6 +166,8 @@ std::unique_ptr<CodePlane> read_grid(const ByteSource& source, const Table& tabl
           __builtin_bit_cast(std::uint32_t, head.share_outside), "a float32 from 0 to 1");
   require(head.rotated <= (config.space == Space::InnerProduct ? 0u : 1u), file, section.offset + 28, "grid.rotated",
           head.rotated, "0, or 1 where the space is no inner product");
+  require(fitted || config.storage != Storage::CodesOnly || table.header.count == 0, file, section.offset + 4,
+          "grid.step", 0, "a grid that was fitted, where the rows are codes alone");
   if (!fitted) return nullptr;
   require(bytes.size() == sizeof head + padded * sizeof(float), file, section.offset, "grid", bytes.size(),
           std::to_string(sizeof head + padded * sizeof(float)).c_str());
@@ -228,6 +245,8 @@ std::unique_ptr<State> read_nf(const ByteSource& source, const LoadOptions& opti
   match(options, source.name(), table.config);
   const CodeSections code_sections = find_codes(source.name(), table);
   std::unique_ptr<CodePlane> codes;
+  require(code_sections.grid != nullptr || table.config.storage != Storage::CodesOnly, source.name(), 57, "storage",
+          static_cast<std::uint64_t>(table.config.storage), "one that needs no grid, since there is none");
   if (code_sections.grid != nullptr) codes = read_grid(source, table, code_sections, table.config);
   auto state = std::make_unique<State>(table.config);
   Graph& graph = state->graph;
@@ -246,7 +265,9 @@ std::unique_ptr<State> read_nf(const ByteSource& source, const LoadOptions& opti
   };
   for (std::size_t i = 0; i < table.sections.size(); ++i) {
     const Section& section = table.sections[i];
-    if (i < planes.size()) {
+    if (i == 0 && table.config.storage == Storage::CodesOnly) {
+      read_kept_vectors(source, table, *state);
+    } else if (i < planes.size()) {
       read_or_map(section, i, *planes[i]);
     } else if (&section == code_sections.codes) {
       read_or_map(section, i, codes->rows);

@@ -10,6 +10,7 @@
 #include "graph/graph.h"
 #include "hash.h"
 #include "nearfield/error.h"
+#include "state.h"
 
 namespace nearfield {
 namespace {
@@ -49,7 +50,10 @@ IndexConfig check_header(const std::string& file, const Header& h) {
           "1 or more, and no less than reader_version");
   require(h.block_bytes == format::kBlockBytes, file, 52, "block_bytes", h.block_bytes, "65536");
   require(h.space <= 2, file, 56, "space", h.space, "0, 1 or 2");
-  require(h.storage == 0x10 || h.storage == 0x20 || h.storage == 0x30, file, 57, "storage", h.storage, "16, 32 or 48");
+  require(h.storage >= 16 && h.storage <= 80 && h.storage % 16 == 0, file, 57, "storage", h.storage,
+          "16, 32, 48, 64 or 80");
+  require(h.features == format::features_of(h.storage), file, 32, "features", h.features,
+          "1 where the storage is 64 or more, else 0");
   require(h.zero == 0, file, 58, "zero", h.zero, "0");
   require(h.dimensions >= 1 && h.dimensions <= kMaxDimensions, file, 60, "dimensions", h.dimensions, "1 to 1048576");
   require(h.M >= 2 && h.M <= kMaxM, file, 64, "M", h.M, "2 to 4096");
@@ -89,7 +93,8 @@ struct Shape {
 // What the header implies for the planes, in the order of format.h.
 std::array<Shape, format::kNumPlanes> shapes_of(const Header& h, const IndexConfig& config) {
   const std::uint64_t link_bytes = std::uint64_t{h.M} * sizeof(Slot);
-  return {{{h.count, padded_dimensions(config.dimensions) * element_bytes(config.storage)},
+  return {{{h.count - first_vector(config.storage, h.count),
+            padded_dimensions(config.dimensions) * element_bytes(config.storage)},
            {h.count, 2 * link_bytes},
            {h.upper_rows, link_bytes},
            {h.count, sizeof(Id)},

@@ -26,7 +26,7 @@ std::unique_ptr<State> read_voyager(const ByteSource& source, const LoadOptions&
   }
   require(dimensions >= 1 && dimensions <= kMaxDimensions, file, 8, "dimensions", dimensions, "1 to 1048576");
   require(space <= 2, file, 12, "space", space, "0, 1 or 2");
-  require(storage == 0x10 || storage == 0x20 || storage == 0x30, file, 13, "storage", storage, "16, 32 or 48");
+  require(is_voyagers(static_cast<Storage>(storage)), file, 13, "storage", storage, "16, 32 or 48");
   const bool may_transform = static_cast<Space>(space) == Space::InnerProduct;
   require(transform <= (may_transform ? 1 : 0), file, 18, "transform", transform, "0, or 1 in InnerProduct");
   BodyKind kind;

@@ -28,11 +28,17 @@ namespace nearfield {
 
 inline constexpr std::size_t kVoyagerPreludeBytes = 19;
 
+// Whether such files can hold a storage; others are written as Float32.
+constexpr bool is_voyagers(Storage storage) {
+  return storage == Storage::Float32 || storage == Storage::Float8 || storage == Storage::E4M3;
+}
+
 // Reads a version 1 file. Throws CorruptIndexFile, UnsupportedVersion, FileMismatch, FileNotAccessible.
 // A version 0 file has no mark of its own; read_hnswlib() takes it.
 std::unique_ptr<State> read_voyager(const ByteSource& source, const LoadOptions& options);
 
-// Writes a version 1 file that Voyager 2.x loads: rows in order of insertion, InnerProduct without transform.
+// Writes a version 1 file that Voyager 2.x loads: rows in order of insertion, InnerProduct without transform, what is
+// held in a storage that is not Voyager's as Float32.
 // Superseded slots are left out, links to them replaced by links to where they lead, and a path leads from the entry
 // point to every row. Where Voyager asks for an entry point on an upper level and there is none, it gets one without
 // links. Throws InvalidInput for an empty index, which Voyager cannot load. As for write_index, flags may change

@@ -14,6 +14,7 @@
 #include "files/reach_all.h"
 #include "files/voyager.h"
 #include "nearfield/error.h"
+#include "walk/held.h"
 
 namespace nearfield {
 namespace {
@@ -100,12 +101,16 @@ Top find_top(const Graph& graph, const Rows& rows) {
   return {slot, graph.level_of(slot)};
 }
 
+Storage written_storage(const IndexConfig& config) {
+  return is_voyagers(config.storage) ? config.storage : Storage::Float32;
+}
+
 void put_prelude(Output& out, const IndexConfig& config) {
   out.put("VOYA", 4);
   out.put_number(std::int32_t{1});
   out.put_number(config.dimensions);
   out.put_number(static_cast<std::uint8_t>(config.space));
-  out.put_number(static_cast<std::uint8_t>(config.storage));
+  out.put_number(static_cast<std::uint8_t>(written_storage(config)));
   out.put_number(0.0f);             // max_norm
   out.put_number(std::uint8_t{0});  // transform
 }
@@ -116,7 +121,7 @@ HnswHeader header_of(const IndexConfig& config, std::size_t rows, Slot entry_poi
   header.M = header.maxM = config.M;
   header.maxM0 = 2 * header.M;
   header.data_offset = 4 + 4 * header.maxM0;
-  header.label_offset = header.data_offset + config.dimensions * element_bytes(config.storage);
+  header.label_offset = header.data_offset + config.dimensions * element_bytes(written_storage(config));
   header.bytes_per_element = header.label_offset + sizeof(Id);
   header.max_level = max_level;
   header.entry_point = entry_point;
@@ -133,6 +138,15 @@ void put_links(Output& out, std::span<const Slot> links, std::size_t places, std
   out.put_number(std::uint8_t{0});
   out.put(links.data(), links.size_bytes());
   for (std::size_t i = links.size(); i < places; ++i) out.put_number(kUnused);
+}
+
+// `buffer` is used where vectors are not written as they are kept.
+void put_vector(Output& out, const State& state, const Metric& metric, Slot slot, std::vector<float>& buffer) {
+  if (is_voyagers(metric.storage)) {
+    return out.put(state.vectors.row(slot), metric.dimensions * element_bytes(metric.storage));
+  }
+  held_vector(state, metric, state.code_plane.get(), slot, buffer.data());
+  out.put(buffer.data(), metric.dimensions * sizeof(float));
 }
 
 }  // namespace
@@ -154,7 +168,8 @@ void write_voyager_index(const State& state, const ByteSink& sink) {
   const HnswHeader header = header_of(config, rows.slots.size(), rows.row_of[top.slot], raise_top ? 1 : top.level);
   out.put(&header, sizeof header);
   LinkList links(graph, rows);
-  const std::size_t vector_bytes = header.label_offset - header.data_offset;
+  const Metric metric(config, active_level());
+  std::vector<float> buffer(metric.padded);
   const std::size_t places = graph.places(0);
   std::vector<Slot> level0;  // empty where nothing was superseded: then the links are those of the graph
   if (flags.num_superseded > 0) level0 = repaired_level0(graph, rows, links, rows.row_of[top.slot]);
@@ -167,7 +182,7 @@ void write_voyager_index(const State& state, const ByteSink& sink) {
       const Slot* list = level0.data() + row * places;
       put_links(out, {list, degree(list, places)}, places, deleted);
     }
-    out.put(state.vectors.row(slot), vector_bytes);
+    put_vector(out, state, metric, slot, buffer);
     out.put(state.ids.row(slot), sizeof(Id));
   }
   const std::size_t list_bytes = 4 + 4 * graph.places(1);

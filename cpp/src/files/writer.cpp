@@ -74,6 +74,7 @@ Header header_of(const State& state, const FlagsCopy& flags) {
   Header header;
   header.space = static_cast<std::uint8_t>(config.space);
   header.storage = static_cast<std::uint8_t>(config.storage);
+  header.features = format::features_of(header.storage);
   header.dimensions = config.dimensions;
   header.M = config.M;
   header.ef_construction = config.ef_construction;
@@ -96,7 +97,7 @@ Layout lay_out(const State& state, const FlagsCopy& flags) {
   Layout layout;
   layout.header = header_of(state, flags);
   layout.sections = {
-      plane_section(Kind::Vectors, state.vectors, count),
+      plane_section(Kind::Vectors, state.vectors, count - first_vector(state.config.storage, count)),
       plane_section(Kind::Links, graph.links, count),
       plane_section(Kind::UpperLinks, graph.upper_links, graph.upper_rows),
       plane_section(Kind::Ids, state.ids, count),
@@ -158,6 +159,12 @@ void put_attachment(SectionWriter& out, const std::string& name, const std::vect
   out.put(bytes.data(), bytes.size());
 }
 
+void put_vectors(SectionWriter& out, const State& state, std::size_t count) {
+  const std::size_t first = first_vector(state.config.storage, count);
+  if (first == 0) return out.put_plane(state.vectors, count);
+  for (std::size_t slot = first; slot < count; ++slot) out.put(state.vector_row(slot), state.vectors.row_bytes());
+}
+
 // `attachments` is how many of them were written before.
 void put_content(SectionWriter& out, const State& state, const FlagsCopy& flags, const Layout& layout,
                  const Section& section, std::size_t attachments) {
@@ -165,7 +172,7 @@ void put_content(SectionWriter& out, const State& state, const FlagsCopy& flags,
   const Graph& graph = state.graph;
   switch (static_cast<Kind>(section.kind)) {
     case Kind::Vectors:
-      return out.put_plane(state.vectors, count);
+      return put_vectors(out, state, count);
     case Kind::Links:
       return out.put_plane(graph.links, count);
     case Kind::UpperLinks:

@@ -105,6 +105,12 @@ void Plane::append_segment(Block block, std::size_t first_row, std::size_t end_r
   capacity_ = end_row;
 }
 
+void Plane::swap(Plane& other) noexcept {
+  bases_.swap(other.bases_);
+  blocks_.swap(other.blocks_);
+  std::swap(capacity_, other.capacity_);
+}
+
 void Plane::grow(std::size_t rows) {
   while (capacity_ < rows) {
     const unsigned segment = segment_of(capacity_);

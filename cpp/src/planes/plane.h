@@ -59,6 +59,9 @@ class Plane {
   std::size_t capacity() const { return capacity_; }  // rows that can be written without growing
   std::size_t reserved_bytes() const;                 // address space taken; resident is at most this
 
+  // Take the rows of another plane of the same row size, which gets these: only where nobody reads either.
+  void swap(Plane& other) noexcept;
+
   // Make rows [0, rows) writable. Never moves a row; safe while others read rows below the old capacity.
   void grow(std::size_t rows);
 

@@ -26,6 +26,9 @@ struct Avx512Lanes {
     const __m512i magnitude = _mm512_mask_mov_epi32(normal, is_small, small);
     return _mm512_castsi512_ps(_mm512_or_si512(magnitude, _mm512_slli_epi32(bytes, 31)));
   }
+  static Vec load_float16(const std::uint8_t* p) {
+    return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+  }
   static Vec add(Vec a, Vec b) { return _mm512_add_ps(a, b); }
   static Vec sub(Vec a, Vec b) { return _mm512_sub_ps(a, b); }
   static Vec mul(Vec a, Vec b) { return _mm512_mul_ps(a, b); }

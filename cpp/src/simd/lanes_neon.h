@@ -30,6 +30,11 @@ struct NeonLanes {
     return {{four_e4m3(vmovl_u16(vget_low_u16(low))), four_e4m3(vmovl_u16(vget_high_u16(low))),
              four_e4m3(vmovl_u16(vget_low_u16(high))), four_e4m3(vmovl_u16(vget_high_u16(high)))}};
   }
+  static Vec load_float16(const std::uint8_t* p) {
+    Vec r;
+    for (int i = 0; i < 4; ++i) r.v[i] = vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8(p + 8 * i)));
+    return r;
+  }
   static Vec add(Vec a, Vec b) {
     for (int i = 0; i < 4; ++i) a.v[i] = vaddq_f32(a.v[i], b.v[i]);
     return a;

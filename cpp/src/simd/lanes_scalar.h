@@ -38,6 +38,20 @@ struct ScalarLanes {
     }
     return r;
   }
+  // Exact, as integers: a product of small numbers would depend on whether the caller has them flushed to zero.
+  static Vec load_float16(const std::uint8_t* p) {
+    Vec r;
+    for (int i = 0; i < 16; ++i) {
+      const std::uint32_t half = p[2 * i] | static_cast<std::uint32_t>(p[2 * i + 1]) << 8;
+      const std::uint32_t e = half >> 10 & 31u;
+      const std::uint32_t m = half & 1023u;
+      const float small = static_cast<float>(static_cast<std::int32_t>(m)) * 0x1p-24f;
+      const std::uint32_t normal = (e + (e == 31 ? 224 : 112)) << 23 | m << 13;
+      r.v[i] =
+          __builtin_bit_cast(float, (e == 0 ? __builtin_bit_cast(std::uint32_t, small) : normal) | half >> 15 << 31);
+    }
+    return r;
+  }
   static Vec add(Vec a, Vec b) {
     for (int i = 0; i < 16; ++i) a.v[i] += b.v[i];
     return a;

@@ -33,7 +33,7 @@ inline void reduce_ahead(const float* query, const unsigned char* const* rows, c
   for (int r = 0; r < 4; ++r) sums[r] = Lanes::zero();
   for (std::size_t d = 0; d < dimensions; d += 16) {
     const typename Lanes::Vec q = Lanes::load(query + d);
-    if (Rows::kElementBytes == 4 || d % 64 == 0) {  // once a line
+    if (d * Rows::kElementBytes % 64 == 0) {  // once a line
       for (int r = 0; r < 4; ++r) __builtin_prefetch(next[r] + d * Rows::kElementBytes);
     }
     for (int r = 0; r < 4; ++r) sums[r] = Op::accumulate(sums[r], q, Rows::load(rows[r], d));

@@ -60,5 +60,14 @@ struct E4M3Rows {
   }
 };
 
+template <class Lanes>
+struct Float16Rows {
+  static constexpr std::size_t kElementBytes = 2;
+  static constexpr float kScale = 1.0f;
+  static typename Lanes::Vec load(const unsigned char* row, std::size_t dimension) {
+    return Lanes::load_float16(row + 2 * dimension);
+  }
+};
+
 }  // namespace
 }  // namespace nearfield

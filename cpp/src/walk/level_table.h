@@ -64,7 +64,9 @@ constexpr FloatTable make_floats() {
         make_walks<FloatKernel<Lanes, Dot, Float32Rows<Lanes>>>()},
        {make_walks<FloatKernel<Lanes, L2, Float8Rows<Lanes>>>(),
         make_walks<FloatKernel<Lanes, Dot, Float8Rows<Lanes>>>()},
-       {make_walks<FloatKernel<Lanes, L2, E4M3Rows<Lanes>>>(), make_walks<FloatKernel<Lanes, Dot, E4M3Rows<Lanes>>>()}},
+       {make_walks<FloatKernel<Lanes, L2, E4M3Rows<Lanes>>>(), make_walks<FloatKernel<Lanes, Dot, E4M3Rows<Lanes>>>()},
+       {make_walks<FloatKernel<Lanes, L2, Float16Rows<Lanes>>>(),
+        make_walks<FloatKernel<Lanes, Dot, Float16Rows<Lanes>>>()}},
       &dot<Lanes>,
       &encode<Lanes>};
 }

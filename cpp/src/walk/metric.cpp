@@ -19,11 +19,14 @@ namespace {
 int storage_row(Storage storage) {
   switch (storage) {
     case Storage::Float32:
+    case Storage::CodesOnly:  // decoded
       return 0;
     case Storage::Float8:
       return 1;
     case Storage::E4M3:
       return 2;
+    case Storage::Float16:
+      return 3;
   }
   return 0;
 }
@@ -150,7 +153,7 @@ void Metric::encode(const float* vector, float* unit, std::byte* row) const {
 }
 
 const float* Metric::held(const std::byte* row, float* buffer) const {
-  if (storage == Storage::Float32) return reinterpret_cast<const float*>(row);
+  if (element_bytes(storage) == sizeof(float)) return reinterpret_cast<const float*>(row);
   decode_row(storage, row, padded, buffer);
   return buffer;
 }

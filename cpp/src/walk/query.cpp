@@ -9,6 +9,7 @@
 #include "simd/keys.h"
 #include "threads.h"
 #include "walk/beam.h"
+#include "walk/held.h"
 
 namespace nearfield {
 namespace {
@@ -41,7 +42,8 @@ Id id_of(const State& state, const WalkView& view, Slot slot) {
 
 // What the walk on codes leaves in doubt, by exact distance.
 WalkResult compare_again(const Batch& batch, const Reading& reading, Scratch& scratch) {
-  WalkView vectors = vectors_of(reading.view, batch.state);
+  const bool decoded = batch.metric.storage == Storage::CodesOnly;
+  const WalkView vectors = decoded ? reading.view : vectors_of(reading.view, batch.state);
   const std::size_t n = scratch.walk().num_logged;
   for (std::size_t i = 0; i < n; ++i) {
     scratch.slots()[i] = entry_slot(scratch.walk().log[i]);
@@ -50,7 +52,11 @@ WalkResult compare_again(const Batch& batch, const Reading& reading, Scratch& sc
       batch.state.guard->throw_corrupt();
     }
   }
-  batch.metric.walks->keys(vectors, scratch.query(), scratch.slots(), n, scratch.keys());
+  if (decoded) {
+    decoded_keys(batch.metric, reading, scratch, scratch.slots(), n, scratch.keys());
+  } else {
+    batch.metric.walks->keys(vectors, scratch.query(), scratch.slots(), n, scratch.keys());
+  }
   Beam sorted{scratch.sorted(), std::min(n, batch.options.k)};
   sorted.clear();
   for (std::size_t i = 0; i < n; ++i) sorted.insert(make_entry(scratch.keys()[i], scratch.slots()[i]));
@@ -102,6 +108,8 @@ void prepare(const Batch& batch, const Reading& reading, const Wanted& wanted, s
     const Grid& grid = reading.codes->grid;
     const float* encoded = as_encoded(grid, scratch.query(), batch.metric.padded, scratch.decoded());
     batch.metric.encode_query(grid, encoded, scratch.codes());
+    // Rows that are decoded are compared as they were encoded.
+    if (batch.metric.storage == Storage::CodesOnly) std::copy_n(encoded, batch.metric.padded, scratch.query());
   }
   batch.metric.scale_query(scratch.query());
 }
@@ -134,6 +142,7 @@ void walk(const Batch& batch, const Reading& reading, const Wanted& wanted, Turn
 
 WalkResult scan(const Batch& batch, const Reading& reading, Scratch& scratch) {
   const std::size_t k = std::min(batch.options.k, reading.view.count);
+  if (batch.metric.storage == Storage::CodesOnly) return scan_decoded(batch.metric, reading, k, scratch);
   return batch.metric.walks->scan(vectors_of(reading.view, batch.state), scratch.query(), 0, reading.view.count, k,
                                   scratch.walk());
 }

@@ -46,6 +46,8 @@ void Scratch::fit(std::size_t slots, std::size_t beam, std::size_t wanted, std::
   walk_.damaged = false;
 }
 
+float* Scratch::decoded_rows(std::size_t padded) { return fit_vector(decoded_rows_, kDecodedRows * padded); }
+
 void Scratch::trim() {
   constexpr std::size_t kMostEntries = std::size_t{1} << 20;
   for (std::vector<std::uint64_t>* entries : {&beam_, &found_, &sorted_, &log_}) {

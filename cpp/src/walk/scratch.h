@@ -25,9 +25,11 @@ class Scratch {
   void trim();
 
   WalkScratch& walk() { return walk_; }
-  float* query() { return query_.data(); }           // `padded` floats, for the prepared query
-  unsigned char* codes() { return codes_.data(); }   // its codes, and 4 bytes behind them
-  float* decoded() { return decoded_.data(); }       // `padded` floats or codes and 4 bytes, for a row as a query
+  float* query() { return query_.data(); }          // `padded` floats, for the prepared query
+  unsigned char* codes() { return codes_.data(); }  // its codes, and 4 bytes behind them
+  float* decoded() { return decoded_.data(); }      // `padded` floats or codes and 4 bytes, for a row as a query
+  static constexpr std::size_t kDecodedRows = 4;
+  float* decoded_rows(std::size_t padded);           // that many rows of `padded` floats
   std::uint32_t* slots() { return slots_.data(); }   // kLogged places, for rows that are compared again
   std::uint32_t* keys() { return keys_.data(); }     // the same
   std::uint64_t* sorted() { return sorted_begin_; }  // a beam for `wanted`
@@ -37,7 +39,7 @@ class Scratch {
   std::vector<std::uint64_t> beam_, found_, visited_, sorted_, picked_, log_;
   std::vector<std::uint32_t> touched_, hop_slots_[2], hop_keys_, slots_, keys_;
   std::vector<const unsigned char*> hop_rows_[2];
-  std::vector<float> query_, decoded_;
+  std::vector<float> query_, decoded_, decoded_rows_;
   std::vector<unsigned char> codes_;
   std::uint64_t* sorted_begin_ = nullptr;
 };

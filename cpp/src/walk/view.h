@@ -105,7 +105,7 @@ struct Walks {
   bool (*clearly_nearer)(std::uint32_t key, std::uint32_t than, std::uint32_t alpha_percent);
 };
 
-inline constexpr int kNumStorages = 3;  // Float32, Float8, E4M3, in this order
+inline constexpr int kNumStorages = 4;  // Float32, Float8, E4M3, Float16, in this order
 inline constexpr int kNumMetrics = 2;   // squared L2, one minus dot product
 inline constexpr int kNumCodes = 3;     // 8 bits differences, 8 bits products, 4 bits differences
 

@@ -54,7 +54,7 @@ def command(
 ) -> None:
     """Measure recall and speed of an index over beam widths.
 
-    The truth is brute force in float64 over the index's own vectors, so what an 8-bit storage has
+    The truth is brute force in float64 over the index's own vectors, so what a storage has
     rounded is not held against the graph; with --base it is. Distances and hops are per query and
     equal on every machine; queries/s are for the whole batch on --threads.
     """
@@ -157,8 +157,7 @@ def _from_base(opened: Any, source: Source, asked: Any, k: int) -> Any:
         names = names.astype(np.uint64)
     true = names[rows.astype(np.intp)]
     # Rounded vectors have other distances, so only the names can be compared with theirs.
-    exact = opened.storage_data_type is nf.StorageDataType.Float32
-    return (true, distances) if exact else true
+    return (true, distances) if opened.exact else true
 
 
 def _cells(point: CurvePoint) -> list[str]:

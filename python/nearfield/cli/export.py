@@ -26,8 +26,8 @@ def command(
     """Write ids or keys and vectors to Parquet; or the vectors to .npy, the ids beside it.
 
     Rows stand in order of insertion. Vectors are as the index holds them: of unit length in cosine
-    space, rounded in the 8-bit storages. For X.npy the ids or keys go to X.ids.npy. Reads no links,
-    so what a file with damaged links still holds can be saved.
+    space, rounded as the storage has them. For X.npy the ids or keys go to X.ids.npy. Reads no
+    links, so what a file with damaged links still holds can be saved.
     """
     suffix = out.suffix.lower()
     if suffix not in (".parquet", ".npy"):

@@ -44,6 +44,7 @@ def _describe(path: Path) -> dict[str, Any]:
         "space": index.space.name,
         "dimensions": index.num_dimensions,
         "storage": index.storage_data_type.name,
+        "exact": index.exact,
         "codes": index.codes,
         "M": index.M,
         "ef_construction": index.ef_construction,

@@ -21,8 +21,10 @@ class StorageName(enum.StrEnum):
     """Names of storages, as flags."""
 
     float32 = "float32"
+    float16 = "float16"
     float8 = "float8"
     e4m3 = "e4m3"
+    codes_only = "codes-only"
 
 
 class CodesName(enum.StrEnum):
@@ -59,7 +61,8 @@ Storage: TypeAlias = Annotated[
     typer.Option(
         "--storage",
         case_sensitive=False,
-        help="float8 (-1 to 1) and e4m3 take a quarter of the memory and cost recall.",
+        help="float16 takes half of the memory; float8 (-1 to 1) and e4m3 take a quarter and cost "
+        "recall; codes-only keeps the codes and no vectors.",
     ),
 ]
 Codes: TypeAlias = Annotated[

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <simde/x86/avx512.h>
+#include <simde/x86/f16c.h>
 #include <simde/x86/fma.h>
 
 #include <cstdint>
@@ -39,6 +40,14 @@ inline __m128i _mm512_cvtepi32_epi8(__m512i numbers) {
   simde__m128i_private out;
   for (int i = 0; i < 16; ++i) out.i8[i] = static_cast<std::int8_t>(in.i32[i] & 0xFF);
   return simde__m128i_from_private(out);
+}
+
+inline __m512 _mm512_cvtph_ps(__m256i halves) {
+  const simde__m256i_private in = simde__m256i_to_private(halves);
+  simde__m512_private out;
+  out.m256[0] = simde_mm256_cvtph_ps(in.m128i[0]);
+  out.m256[1] = simde_mm256_cvtph_ps(in.m128i[1]);
+  return simde__m512_from_private(out);
 }
 
 inline __m256i _mm256_dpbusd_avx_epi32(__m256i sum, __m256i a, __m256i b) {

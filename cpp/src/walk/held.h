@@ -1,0 +1,25 @@
+// What an index holds of a slot: the stored vector, or where it has codes alone what they stand for. And the
+// comparisons of an index of codes alone, which decodes rows as it goes.
+#pragma once
+
+#include "state.h"
+#include "walk/metric.h"
+#include "walk/query.h"
+#include "walk/scratch.h"
+
+namespace nearfield {
+
+// What a row of codes stands for, `padded` floats: rotated where the grid is, at unit length in cosine space.
+void decode_codes(const Metric& metric, const Grid& grid, const unsigned char* codes, float* vector);
+
+// What is held of a slot, `padded` floats in the coordinates of the user. `codes` are looked at where there is nothing
+// else.
+void held_vector(const State& state, const Metric& metric, const CodePlane* codes, Slot slot, float* vector);
+
+// Keys of a prepared query, rotated as the codes are, to what is held of n slots.
+void decoded_keys(const Metric& metric, const Reading& reading, Scratch& scratch, const Slot* slots, std::size_t n,
+                  std::uint32_t* keys);
+// The `wanted` nearest of all slots, hidden ones left out; as Walks::scan, of which it takes the place.
+WalkResult scan_decoded(const Metric& metric, const Reading& reading, std::size_t wanted, Scratch& scratch);
+
+}  // namespace nearfield
