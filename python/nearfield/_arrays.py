@@ -25,7 +25,7 @@ __all__ = ["as_count", "as_id", "as_ids", "as_threads", "as_vectors", "as_whole"
 
 _FLOAT32 = np.dtype(np.float32)
 _UINT64 = np.dtype(np.uint64)
-# numpy's flags C_CONTIGUOUS, OWNDATA, ALIGNED and WRITEABLE. Two arrays that own their memory share none.
+# numpy's flags C_CONTIGUOUS, OWNDATA, ALIGNED, WRITEABLE. Two arrays that own memory share none.
 _OWN_AND_PLAIN = 0x505
 _CPU_DEVICES = (1, 3, 13)  # DLPack's kDLCPU, kDLCUDAHost (pinned) and kDLCUDAManaged
 _WORD = 2**64
