@@ -29,6 +29,9 @@ _FEW_ROWS, _RECENT_ROWS = 4096, 1024
 # How planes grow: cpp/src/planes/rows.h and plane.cpp.
 _FIRST_SEGMENT = 16  # rows
 _SYSTEM_BYTES, _PAGE, _HUGE_PAGE = 2**20, 2**12, 2**21
+# How a file is laid out: cpp/src/files/format.h.
+_HEADER_BYTES, _BLOCK, _SMALL_ALIGNMENT, _TABLE_ENTRY, _SUM = 2**12, 2**16, 64, 64, 8
+_GRID_HEADER = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,9 @@ class MemoryEstimate:
     spare_bytes : int
         What lies ready for more rows: small steps of memory are taken whole, the ends of large ones
         by huge pages of 2 MiB. Where the system gives none, less is taken.
+    file_bytes : int
+        What `nearfield.Index.save` will write in nearfield's own format, not part of the total. The
+        keys of a `nearfield.StringIndex` come on top.
     """
 
     vector_bytes: int
@@ -55,6 +61,7 @@ class MemoryEstimate:
     link_bytes: int
     other_bytes: int
     spare_bytes: int
+    file_bytes: int
 
     @property
     def total_bytes(self) -> int:
@@ -99,7 +106,7 @@ def estimate_memory(
     Returns
     -------
     MemoryEstimate
-        Vector, code, link, other, spare and total bytes.
+        Vector, code, link, other, spare and total bytes, and those of the file.
 
     Raises
     ------
@@ -143,7 +150,22 @@ def estimate_memory(
         link_bytes=rows * 4 * 2 * links + upper_rows * 4 * links,
         other_bytes=rows * (_ROW_BYTES + _ID_TABLE_BYTES),
         spare_bytes=sum(_spare(*plane) for plane in planes),
+        file_bytes=_file_bytes(planes, _GRID_HEADER + 4 * padded if code_bytes else 0),
     )
+
+
+def _file_bytes(planes: list[tuple[int, int]], grid_bytes: int) -> int:
+    """Bytes of a file with these sections, small ones last: each but those begins on a block."""
+    sections = sorted((rows * row_bytes for rows, row_bytes in planes), reverse=True)
+    if grid_bytes:
+        sections.append(grid_bytes)
+    end, before = _HEADER_BYTES, 0
+    for size in (*sections, 0):  # and the table
+        step = _BLOCK if max(size, before) >= _BLOCK else _SMALL_ALIGNMENT
+        end = -(-end // step) * step + size
+        before = size
+    sums = sum(-(-size // _BLOCK) for size in sections)
+    return end + _TABLE_ENTRY * len(sections) + _SUM * (1 + sums)
 
 
 def _spare(rows: int, row_bytes: int) -> int:

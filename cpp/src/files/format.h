@@ -86,9 +86,8 @@
 //
 //   OFFSET  SIZE  FIELD            MEANING, LEGAL VALUES
 //   0       4     codes            4 or 8 bits; 4 not for inner products
-//   4       4     step             float32: distance of neighbouring values, 2^-80 ... 2^80. 0 and nothing behind: no
-//   row
-//                                  has come yet
+//   4       4     step             float32: distance of neighbouring values, 2^-80 ... 2^80. 0, and
+//                                  nothing behind it, where no row has come yet
 //   8       8     num_fitted       slots that existed when the grid was fitted, at most count
 //   16      8     num_outside      components outside it (codes/grid.h)
 //   24      4     share_outside    float32: share of components outside when it was fitted, 0 ... 1
