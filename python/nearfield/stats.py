@@ -43,8 +43,8 @@ class IndexStats:
     vector_bytes, code_bytes, link_bytes, other_bytes : int
         Of the rows that exist, in memory or mapped from a file.
     clamped : float
-        Share of the components that lie outside the range of the codes by a fifth of it or more,
-        and are held at its edge. Where much does, the codes are made anew.
+        Share of the components that lie outside the range of the codes by a thirtieth of it or
+        more, by a fifth where they have 4 bits, and are held at its edge. Where much does, the codes are made anew.
     simd_level : str
         The kind of vector instructions that the index uses.
     """

@@ -42,7 +42,7 @@ struct IndexStats {
   std::size_t duplicates;          // live rows whose vector equals that of an earlier live row
   std::size_t vector_bytes, code_bytes, link_bytes,
       other_bytes;  // of the rows that exist, in memory or mapped, and of the id table
-  double clamped;   // share of the components that lie outside the range of the codes, by a fifth of it at least
+  double clamped;   // share of the components that lie clearly outside the range of the codes (codes/grid.h)
 };
 
 class Index {

@@ -11,11 +11,14 @@ namespace {
 
 constexpr std::size_t kMostPooled = std::size_t{1} << 18;  // components that the range is chosen by
 constexpr double kCommonInOne = 0.999;                     // of one dimension's components; its middle is that of these
-constexpr float kMargin = 24;                              // steps beyond the edge that do not count yet as outside
-constexpr double kCommonRows = 0.99;                       // of inner products
-constexpr float kMostProductRange = 8;                     // times what common rows need
-constexpr double kRotationGain = 1.5;                      // how much less error makes rotating worth its time
-constexpr double kDoubt = 3.5;                             // standard deviations
+// Steps beyond the edge that do not count yet as outside. With 4 bits up to one component in a hundred lies there by
+// intent of the fit. With 8 bits few do, and a stream that stays as far outside as a fifth of the range lost .014 of
+// recall (inner products that grow, 2026-11).
+constexpr float kMarginOfFourBits = 24, kMarginOfEight = 4;
+constexpr double kCommonRows = 0.99;    // of inner products
+constexpr float kMostProductRange = 8;  // times what common rows need
+constexpr double kRotationGain = 1.5;   // how much less error makes rotating worth its time
+constexpr double kDoubt = 3.5;          // standard deviations
 
 // The value that a share of the values reaches. Reorders them.
 std::size_t position_of(double share, std::size_t n) {
@@ -214,8 +217,10 @@ Rounding rounding_of(const Grid& grid, const unsigned char* query, std::size_t d
 }
 
 std::size_t count_outside(const Grid& grid, const float* vector, std::size_t dimensions) {
-  const float low = (grid.lowest - kMargin) * grid.step;
-  const float high = ((grid.codes == Codes::Int4 ? 120.0f : grid.highest) + kMargin) * grid.step;
+  const bool four_bits = grid.codes == Codes::Int4;
+  const float margin = four_bits ? kMarginOfFourBits : kMarginOfEight;
+  const float low = (grid.lowest - margin) * grid.step;
+  const float high = ((four_bits ? 120.0f : grid.highest) + margin) * grid.step;
   std::size_t outside = 0;
   for (std::size_t d = 0; d < dimensions; ++d) {
     const float x = vector[d] - grid.origin[d];

@@ -72,8 +72,8 @@ void decode_grid(const Grid& grid, const unsigned char* codes, std::size_t padde
 // The way back from as_encoded, in place: unrotated, and zeros behind the last dimension.
 void turn_back(const Grid& grid, float* vector, std::size_t dimensions, std::size_t padded);
 
-// How many components of a vector, as it is encoded, lie outside by more than a fifth of the range: what is held nearer
-// to the edge costs no more than rounding does, and with 4 bits that is up to one in a hundred by intent.
+// How many components of a vector, as it is encoded, lie outside by more than a thirtieth of the range, with 4 bits by
+// more than a fifth: there up to one in a hundred lies nearer to the edge by intent.
 std::size_t count_outside(const Grid& grid, const float* vector, std::size_t dimensions);
 
 }  // namespace nearfield
