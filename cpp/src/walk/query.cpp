@@ -168,13 +168,12 @@ void query_together(Batch& batch, std::size_t first, std::size_t n) {
   for (std::size_t i = 0; i < n; ++i) {
     Scratch& scratch = *turns.leases[i];
     WalkResult result = turns.jobs[i].result;
-    if (wanted.scan) {
-      result = scan(batch, reading, scratch);
-    } else if (result.size < std::min(batch.options.k, reading.view.count) && !scratch.walk().damaged) {
-      // How many could be found is known only to a scan: others may hide and bring back rows meanwhile.
-      result = scan(batch, reading, scratch);
-    } else if (reading.codes != nullptr && !scratch.walk().damaged) {
+    if (!wanted.scan && reading.codes != nullptr && !scratch.walk().damaged) {
       result = compare_again(batch, reading, scratch);
+    }
+    // How many could be found is known only to a scan: others may hide and bring back rows meanwhile.
+    if (wanted.scan || (result.size < std::min(batch.options.k, reading.view.count) && !scratch.walk().damaged)) {
+      result = scan(batch, reading, scratch);
     }
     if (scratch.walk().damaged) batch.state.guard->throw_corrupt();
     write_row(batch, reading.view, result, first + i);
