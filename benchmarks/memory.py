@@ -33,7 +33,7 @@ VARIANTS: dict[str, Json] = {
     "nearfield": {},
     "nearfield-none": {"codes": "none"},
     "nearfield-float16": {"storage": "Float16"},
-    "nearfield-codesonly": {"storage": "CodesOnly"},
+    "nearfield-codesonly": {"storage": "codes-only"},
     _PEER: {},
 }
 _MOST_BY_PEER = 1.25

@@ -203,3 +203,24 @@ def test_a_file_with_impossible_codes_is_refused():
         damaged[place] ^= 0x40
         with pytest.raises(errors.CorruptIndexFile):
             nf.Index.load(bytes(damaged))
+
+
+@pytest.mark.parametrize("kind", ["bias", "norms"])
+def test_rows_far_longer_than_most_are_found_by_inner_product(kind):
+    # The longest rows are the nearest, and one in a thousand: no sample has them all.
+    rng = np.random.default_rng(3)
+    vectors = rng.normal(size=(20_000, 32))
+    queries = rng.normal(size=(100, 32))
+    if kind == "bias":  # popularity as a column of its own
+        vectors *= 0.1
+        vectors[:, 0] = np.log1p(rng.zipf(1.6, 20_000))
+        queries[:, 0] = 1
+    else:
+        vectors *= np.exp(1.2 * rng.normal(size=(20_000, 1)))
+    index = nf.Index(nf.Space.InnerProduct, 32, M=8, ef_construction=60)
+    for chunk in np.array_split(vectors.astype(np.float32), 4):
+        index.add_items(chunk)
+    truth = np.argsort(-(queries @ vectors.T), axis=1)[:, :10]
+    found = index.query(queries.astype(np.float32), k=10, query_ef=400).ids
+    hits = sum(len(set(a) & set(b)) for a, b in zip(found.tolist(), truth.tolist(), strict=True))
+    assert hits >= 0.995 * truth.size

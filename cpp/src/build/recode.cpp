@@ -94,11 +94,14 @@ Grid fit(const Vectors& vectors, std::size_t last) {
   });
 }
 
+// Of inner products none: the longest rows are the nearest, and they are few.
+double share_of(const Grid& grid, double share) { return grid.lowest < 0 ? 0.0 : share; }
+
 // Whether many more of the components of new slots [first, last) lie outside than the fit has left there, and the last
 // fit was long enough ago.
 bool has_drifted(const CodePlane& codes, std::uint64_t new_outside, std::size_t first, std::size_t last,
                  std::size_t dimensions, std::size_t most_between) {
-  const double common = kDriftedShare + 2 * codes.grid.share_outside;
+  const double common = share_of(codes.grid, kDriftedShare) + 2 * codes.grid.share_outside;
   const std::size_t since = first - codes.num_fitted;
   return (since * kLeastShare >= first || since >= most_between) &&
          static_cast<double>(new_outside) > common * static_cast<double>((last - first) * dimensions);
@@ -106,7 +109,7 @@ bool has_drifted(const CodePlane& codes, std::uint64_t new_outside, std::size_t 
 
 // Whether the present grid is about as good as one that is fitted now.
 bool still_serves(const Grid& present, const Grid& fitted, std::uint64_t num_outside, std::size_t components) {
-  const double common = kKeptShare + 1.5 * present.share_outside;
+  const double common = share_of(present, kKeptShare) + 1.5 * present.share_outside;
   return present.rotated == fitted.rotated && present.step <= kKeptSteps * fitted.step &&
          static_cast<double>(num_outside) <= common * static_cast<double>(components);
 }

@@ -107,7 +107,7 @@ Range choose_range(std::size_t rows, std::size_t dimensions, double levels, cons
 }
 
 // All of the range, unless that is far beyond what nearly all rows need: the longest rows lead every walk, and what
-// they lose at the edge no error elsewhere makes up for.
+// they lose at the edge no error elsewhere makes up for. So all rows are looked at: no sample has the longest.
 float product_step(std::size_t rows, std::size_t dimensions, const Sample& sample) {
   std::vector<float> longest(rows, 0.0f);  // component of each row
   for (std::size_t i = 0; i < rows; ++i) {
@@ -136,7 +136,7 @@ Grid fit_grid(Codes codes, Space space, std::size_t dimensions, std::size_t padd
   const auto sample = [&](std::size_t i) { return row(i * rows / sampled); };
   Grid grid = empty_grid(codes, space, padded);
   if (space == Space::InnerProduct) {
-    grid.step = product_step(sampled, dimensions, sample);
+    grid.step = product_step(rows, dimensions, row);
   } else {
     std::vector<float> buffer(padded);
     const auto rotated = [&](std::size_t i) {
