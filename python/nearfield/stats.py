@@ -44,7 +44,8 @@ class IndexStats:
         Of the rows that exist, in memory or mapped from a file.
     clamped : float
         Share of the components that lie outside the range of the codes by a thirtieth of it or
-        more, by a fifth where they have 4 bits, and are held at its edge. Where much does, the codes are made anew.
+        more, by a fifth where they have 4 bits, and are held at its edge. Where much does, the
+        codes are made anew.
     simd_level : str
         The kind of vector instructions that the index uses.
     """
