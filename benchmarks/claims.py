@@ -21,6 +21,7 @@ from gates import Verdict
 from journal import Journal
 from machine import fingerprint, library_hash, versions
 from measure import say
+from native_programs import NoProgram
 from report import stem
 
 Json = dict[str, Any]
@@ -52,13 +53,13 @@ def parser(doc: str | None) -> argparse.ArgumentParser:
 
 
 def show(claim: Claim, options: argparse.Namespace) -> int:
-    """Run a command; 0 is success, 1 a failed gate, 2 no data to measure on."""
+    """Run a command; 0 is success, 1 a failed gate, 2 nothing to measure with."""
     if options.table:
         result = json.loads(options.table.read_text())
     else:
         try:
             result = begin(claim, options) | {"measured": claim.measure(options)}
-        except data_sets.DataNotFound as error:
+        except (data_sets.DataNotFound, NoProgram) as error:
             say(str(error))
             return 2
         for line in write(claim, result, options.out):

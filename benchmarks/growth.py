@@ -31,7 +31,7 @@ from curves import qps_at
 from data_sets import DataSet
 from gates import Verdict
 from measure import Run, look_of, run, say
-from native_programs import NoProgram, program
+from native_programs import program
 from report import markdown
 from results import curves
 
@@ -55,11 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
     add("--threads", type=int, default=1, help="of builds")
     add("--repetitions", type=int, default=3)
     claim = claims.Claim("growth", measure, table, verdicts, draw=draw)
-    try:
-        return claims.show(claim, parser.parse_args(arguments))
-    except NoProgram as error:
-        say(str(error))
-        return 2
+    return claims.show(claim, parser.parse_args(arguments))
 
 
 def measure(options: argparse.Namespace) -> Json:

@@ -42,11 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     add("--ef", type=int, default=10)
     add("--turns", type=int, default=15)
     claim = claims.Claim("overhead", measure, table, verdicts)
-    try:
-        return claims.show(claim, parser.parse_args(arguments))
-    except NoProgram as error:
-        say(str(error))
-        return 2
+    return claims.show(claim, parser.parse_args(arguments))
 
 
 def measure(options: argparse.Namespace) -> Json:

@@ -167,8 +167,8 @@ PYTHON_ROOMS: list[tuple[str, set[str]]] = [
         "below the index",
         {
             "_adding", "_archives", "_arrays", "_arrow", "_check_cpu", "_chunks", "_files", "_keys",
-            "_progress", "_source", "columns", "e4m3", "evaluate", "exact", "filters", "ids",
-            "memory", "neighbors", "parquet", "simd", "sources", "spaces", "stats", "tune",
+            "_numbers", "_progress", "_source", "columns", "e4m3", "evaluate", "exact", "filters",
+            "ids", "memory", "neighbors", "parquet", "simd", "sources", "spaces", "stats", "tune",
         },
     ),
     ("index", {"index", "string_index", "opening"}),

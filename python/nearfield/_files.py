@@ -10,7 +10,7 @@ import os
 from typing import Any, TypedDict
 
 from nearfield import _core
-from nearfield._arrays import as_whole
+from nearfield._numbers import as_whole
 from nearfield.errors import IndexFileNotAccessible, InvalidInput
 from nearfield.spaces import Space, StorageDataType, as_space, as_storage
 from nearfield.typing import FileFormat

@@ -17,7 +17,7 @@ import bisect
 import math
 from typing import overload
 
-from nearfield._arrays import as_count
+from nearfield._numbers import as_count
 from nearfield.errors import InvalidInput
 
 __all__ = ["E4M3T"]

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from nearfield._arrays import as_count, as_vectors
+from nearfield._arrays import as_vectors
+from nearfield._numbers import as_count
 from nearfield._progress import reporting
 from nearfield.errors import InvalidInput
 from nearfield.exact import ExactIndex, refuse_not_finite, unit_rows

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from nearfield._arrays import as_count, as_id, as_ids, as_threads, as_vectors, as_whole
+from nearfield._arrays import as_ids, as_vectors
+from nearfield._numbers import as_count, as_id, as_threads, as_whole
 from nearfield.errors import InvalidInput, NotFinite, UnknownId
 from nearfield.ids import LabelSetView
 from nearfield.neighbors import NO_ID, Neighbors, neighbors_of, too_few

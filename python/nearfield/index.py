@@ -9,17 +9,10 @@ import numpy as np
 
 from nearfield import _files
 from nearfield._adding import add_rows
-from nearfield._arrays import (
-    as_count,
-    as_id,
-    as_ids,
-    as_outputs,
-    as_threads,
-    as_vectors,
-    as_whole,
-)
+from nearfield._arrays import as_ids, as_outputs, as_vectors
 from nearfield._core import Index as Core
 from nearfield._keys import ATTACHMENT as KEYS
+from nearfield._numbers import as_count, as_id, as_threads, as_whole
 from nearfield.errors import FileMismatch, InvalidInput
 from nearfield.ids import LabelSetView
 from nearfield.neighbors import Neighbors, too_few

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nearfield import _core
-from nearfield._arrays import as_count
+from nearfield._numbers import as_count
 from nearfield.errors import InvalidInput
 from nearfield.spaces import Space, StorageDataType, as_codes, as_space, as_storage
 from nearfield.typing import CodesName
@@ -139,26 +139,30 @@ def estimate_memory(
     if kept is StorageDataType.CodesOnly and rows >= _FEW_ROWS:
         kept_rows = _RECENT_ROWS // 2 + rows % (_RECENT_ROWS // 2)
     upper_rows = round(rows / (links - 1))
-    planes = [
+    planes = [  # in the order of a file
         (kept_rows, padded * element),
-        *((rows, size) for size in (code_bytes, 8 * links, 8, 1, 1, 4) if size),
+        (rows, 8 * links),
         (upper_rows, 4 * links),
+        *((rows, size) for size in (8, 4, 1, 1)),  # ids, first upper rows, levels, flags
     ]
+    grid_bytes = []
+    if code_bytes:
+        planes.append((rows, code_bytes))
+        grid_bytes = [_GRID_HEADER + (4 * padded if rows else 0)]
     return MemoryEstimate(
         vector_bytes=kept_rows * padded * element,
         code_bytes=rows * code_bytes,
         link_bytes=rows * 4 * 2 * links + upper_rows * 4 * links,
         other_bytes=rows * (_ROW_BYTES + _ID_TABLE_BYTES),
         spare_bytes=sum(_spare(*plane) for plane in planes),
-        file_bytes=_file_bytes(planes, _GRID_HEADER + 4 * padded if code_bytes else 0),
+        file_bytes=_file_bytes(planes, grid_bytes),
     )
 
 
-def _file_bytes(planes: list[tuple[int, int]], grid_bytes: int) -> int:
-    """Bytes of a file with these sections, small ones last: each but those begins on a block."""
-    sections = sorted((rows * row_bytes for rows, row_bytes in planes), reverse=True)
-    if grid_bytes:
-        sections.append(grid_bytes)
+def _file_bytes(planes: list[tuple[int, int]], grid_bytes: list[int]) -> int:
+    """Bytes of a file: the seven planes that every index has, then the grid and the codes."""
+    sizes = [rows * row_bytes for rows, row_bytes in planes]
+    sections = [*sizes[:7], *grid_bytes, *(size for size in sizes[7:] if size)]
     end, before = _HEADER_BYTES, 0
     for size in (*sections, 0):  # and the table
         step = _BLOCK if max(size, before) >= _BLOCK else _SMALL_ALIGNMENT

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from nearfield import _files
 from nearfield._adding import add_rows
-from nearfield._arrays import as_count, as_threads, as_vectors
+from nearfield._arrays import as_vectors
 from nearfield._chunks import is_chunked
 from nearfield._core import Index as Core
 from nearfield._keys import ATTACHMENT, KeyTable, as_key, as_keys
+from nearfield._numbers import as_count, as_threads
 from nearfield.errors import CorruptIndexFile, FileMismatch, InvalidInput, UnknownId
 from nearfield.ids import KeyView
 from nearfield.index import LARGE_K, Index

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearfield import evaluate
-from nearfield._arrays import as_count, as_threads, as_vectors, as_whole
+from nearfield._arrays import as_vectors
+from nearfield._numbers import as_count, as_threads, as_whole
 from nearfield.errors import InvalidInput, NotEnoughData, TooFewNeighbors
 from nearfield.typing import Progress, Vectors, VectorsLike
 

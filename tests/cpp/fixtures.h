@@ -49,6 +49,17 @@ void for_each_level(const Body& body) {
   simd::force(before);
 }
 
+// A space and the codes that walks in it compare.
+struct Kind {
+  Space space;
+  Codes codes;
+};
+
+inline std::string name_of(const Kind& kind) {
+  return "space " + std::to_string(static_cast<int>(kind.space)) + ", codes " +
+         std::to_string(static_cast<int>(kind.codes));
+}
+
 struct Answers {
   std::vector<Id> ids;
   std::vector<float> distances;

@@ -18,19 +18,10 @@ namespace {
 
 constexpr std::uint32_t kDimensions = 24;
 
-struct Kind {
-  Space space;
-  Codes codes;
-};
 constexpr Kind kKinds[] = {
     {Space::Euclidean, Codes::Int8}, {Space::Cosine, Codes::Int4}, {Space::InnerProduct, Codes::Int8}};
 
 IndexConfig config_of(const Kind& kind) { return {kind.space, Storage::CodesOnly, kDimensions, 6, 20, 1, kind.codes}; }
-
-std::string name_of(const Kind& kind) {
-  return "space " + std::to_string(static_cast<int>(kind.space)) + ", codes " +
-         std::to_string(static_cast<int>(kind.codes));
-}
 
 // Rows whose range grows from `from` on, so that the grid is fitted anew.
 std::vector<float> drifting(std::size_t rows, std::size_t from, std::uint64_t seed) {
@@ -179,14 +170,8 @@ void an_add_without_memory_leaves_the_index_whole() {
   std::size_t failures = 0;
   for (std::uint64_t n = 1; n < 100'000; n += 1 + n / 6) {
     Index index = Index::load(before, {});
-    bool failed = false;
-    fail_allocation(n);
-    try {
-      index.add(vectors.data() + kOld * kDimensions, kNew, nullptr, nullptr, {1, {}});
-    } catch (const std::bad_alloc&) {
-      failed = true;
-    }
-    fail_allocation(0);
+    const bool failed =
+        runs_out_of_memory(n, [&] { index.add(vectors.data() + kOld * kDimensions, kNew, nullptr, nullptr, {1, {}}); });
     if (!failed) break;
     ++failures;
     const std::size_t live = index.counts().live;

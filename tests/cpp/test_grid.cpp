@@ -14,19 +14,10 @@
 namespace nearfield::test {
 namespace {
 
-struct Kind {
-  Space space;
-  Codes codes;
-};
 constexpr Kind kKinds[] = {{Space::Euclidean, Codes::Int8},
                            {Space::Cosine, Codes::Int8},
                            {Space::InnerProduct, Codes::Int8},
                            {Space::Euclidean, Codes::Int4}};
-
-std::string name_of(const Kind& kind) {
-  return "space " + std::to_string(static_cast<int>(kind.space)) + ", codes " +
-         std::to_string(static_cast<int>(kind.codes));
-}
 
 // Rows of `dimensions` floats with zeros behind them, as an index keeps them.
 std::vector<float> padded_rows(const std::vector<float>& vectors, std::size_t dimensions) {

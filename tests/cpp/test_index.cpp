@@ -185,14 +185,8 @@ void an_add_without_memory_leaves_the_index_whole() {
   std::size_t failures = 0;
   for (std::uint64_t n = 1; n < 100'000; n += 1 + n / 30) {
     Index index = Index::load(before, {});
-    bool failed = false;
-    fail_allocation(n);
-    try {
-      index.add(vectors.data() + kOld * kDimensions, kNew, new_ids.data(), nullptr, {1, {}});
-    } catch (const std::bad_alloc&) {
-      failed = true;
-    }
-    fail_allocation(0);
+    const bool failed = runs_out_of_memory(
+        n, [&] { index.add(vectors.data() + kOld * kDimensions, kNew, new_ids.data(), nullptr, {1, {}}); });
     const std::size_t live = index.counts().live;  // the round may have been finished when the sweep failed
     check(live == kOld + kNew / 2 || (failed && live == kOld), "live rows: " + std::to_string(live));
     check(index.validate().empty(), index.validate());

@@ -16,10 +16,6 @@ namespace {
 
 constexpr std::uint32_t kDimensions = 24;
 
-struct Kind {
-  Space space;
-  Codes codes;
-};
 constexpr Kind kKinds[] = {{Space::Euclidean, Codes::Int8},
                            {Space::Cosine, Codes::Int8},
                            {Space::InnerProduct, Codes::Int8},
@@ -28,11 +24,6 @@ constexpr Kind kKinds[] = {{Space::Euclidean, Codes::Int8},
 
 IndexConfig config_of(const Kind& kind, Storage storage = Storage::Float32) {
   return {kind.space, storage, kDimensions, 8, 40, 1, kind.codes};
-}
-
-std::string name_of(const Kind& kind) {
-  return "space " + std::to_string(static_cast<int>(kind.space)) + ", codes " +
-         std::to_string(static_cast<int>(kind.codes));
 }
 
 std::vector<float> shifted(std::vector<float> vectors, float by) {

@@ -15,13 +15,14 @@ namespace nearfield {
 // outside than the fit has left there; if it then differs, all codes are written anew, into a plane of their own that
 // queries see as a whole. Depends on the order of rows alone. Returns how many new components lie outside, to be
 // counted when the rows are published.
+// Where codes are all that the index holds, old rows are there only as codes. A new grid is then fitted to what they
+// stand for and to the last vectors, which are kept, and only when data has drifted.
 std::uint64_t keep_codes(State& state, const Metric& metric, ScratchPool& pool, std::size_t first, std::size_t last,
                          std::size_t num_threads);
 
-// Where codes are all that the index holds and no vectors are kept but the last: those, and what the older codes stand
-// for, are fitted to and encoded anew, only when data has drifted. Whether the others go with the round that ends at
-// `last`, and a copy of those that stay.
+// Whether the round that ends at `last` is the one with which an index of codes alone lets all vectors go but the last.
 bool lets_vectors_go(const State& state, std::size_t last);
+// Copy the last vectors, those that stay, to `recent`.
 void copy_recent(const State& state, std::size_t last, Plane& recent);
 
 // Free code planes that no query reads any more.

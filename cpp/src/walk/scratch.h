@@ -30,7 +30,7 @@ class Scratch {
   float* decoded() { return decoded_.data(); }      // `padded` floats or codes and 4 bytes, for a row as a query
   static constexpr std::size_t kDecodedRows = 4;
   float* decoded_rows(std::size_t padded);           // that many rows of `padded` floats
-  std::uint32_t* slots() { return slots_.data(); }   // kLogged places, for rows that are compared again
+  std::uint32_t* slots() { return slots_.data(); }   // log_capacity places, for rows that are compared again
   std::uint32_t* keys() { return keys_.data(); }     // the same
   std::uint64_t* sorted() { return sorted_begin_; }  // a beam for `wanted`
 

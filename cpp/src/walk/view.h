@@ -78,7 +78,7 @@ struct WalkJob {
   int from = 0, to = 0;
   std::size_t ef = 1;              // how many of the nearest are kept, and expanded, before the walk ends
   Doubt doubt;                     // k at most ef
-  WalkScratch* scratch = nullptr;  // its log holds, among others, all not hidden that are in doubt in the end
+  WalkScratch* scratch = nullptr;  // its log holds, among others, what is in doubt in the end, as far as it has places
   WalkResult result{};             // not hidden ones; hidden ones are walked through
 };
 
