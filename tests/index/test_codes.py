@@ -224,3 +224,38 @@ def test_rows_far_longer_than_most_are_found_by_inner_product(kind):
     found = index.query(queries.astype(np.float32), k=10, query_ef=400).ids
     hits = sum(len(set(a) & set(b)) for a, b in zip(found.tolist(), truth.tolist(), strict=True))
     assert hits >= 0.995 * truth.size
+
+
+@pytest.mark.parametrize("codes", ["int8", "int4"])
+@pytest.mark.parametrize(("every", "factor"), [(400, 100), (120, 1e6)])
+def test_a_few_far_rows_do_not_widen_the_steps_of_all_others(codes, every, factor):
+    rng = np.random.default_rng(4)
+    centres = rng.normal(size=(50, 64))
+    vectors, queries = (
+        (centres[rng.integers(0, 50, n)] + 0.5 * rng.normal(size=(n, 64))).astype(np.float32)
+        for n in (4000, 100)
+    )
+    vectors[::every] *= factor
+    index = nf.Index.from_vectors(vectors, space="euclidean", M=8, codes=codes)
+    exact = nf.ExactIndex("euclidean", 64)
+    exact.add_items(vectors)
+    found = index.query(queries, k=10, query_ef=100)
+    assert nf.evaluate.recall(found, exact.query(queries, k=10)) > 0.98
+
+
+@pytest.mark.parametrize("dimensions", [40, 200])
+@pytest.mark.parametrize("codes", ["none", "int8", "int4"])
+def test_zero_vectors_hide_nothing_in_cosine_space(codes, dimensions):
+    rng = np.random.default_rng(5)
+    vectors = rng.normal(size=(4000, dimensions)).astype(np.float32)
+    vectors[::100] = 0  # embeddings that are missing
+    queries = rng.normal(size=(60, dimensions)).astype(np.float32)
+    index = nf.Index.from_vectors(vectors, M=16, codes=codes)
+    exact = nf.ExactIndex("cosine", dimensions)
+    exact.add_items(vectors)
+    found = index.query(queries, k=10, query_ef=400)
+    assert nf.evaluate.recall(found, exact.query(queries, k=10)) > 0.9
+    if codes != "none":
+        alone = nf.Index.from_vectors(vectors, codes=codes, storage_data_type="CodesOnly")
+        assert not alone.get_vector(100).any()
+        assert alone.get_distance(alone.get_vector(7), alone.get_vector(100)) == 1

@@ -10,7 +10,10 @@ namespace nearfield {
 namespace {
 
 constexpr std::size_t kMostPooled = std::size_t{1} << 18;  // components that the range is chosen by
-constexpr double kCommonInOne = 0.999;                     // of one dimension's components; its middle is that of these
+// Of the components of one dimension; its middle is that of these. Far rows up to one in a hundred do not move it; and
+// where half of the values are one, as in images, the middle is still that of the range (recall@10 of 784-d images at
+// ef 24: .997 with .999, .996 with .99, .989 with .95).
+constexpr double kCommonInOne = 0.99;
 // Steps beyond the edge that do not count yet as outside. With 4 bits up to one component in a hundred lies there by
 // intent of the fit. With 8 bits few do, and a stream that stays as far outside as a fifth of the range lost .014 of
 // recall (inner products that grow, 2026-11).
@@ -168,6 +171,32 @@ void widen(Grid& grid, float step, std::size_t dimensions) {
     for (std::size_t d = 0; d < varied; ++d) grid.origin[d] -= half * (step - grid.step);
   }
   grid.step = step;
+}
+
+namespace {
+
+// The lowest and the highest code by turns; in a byte of 4 bits both dimensions are odd, or even.
+unsigned char zero_code(Codes codes, std::size_t dimensions, std::size_t i) {
+  if (i % 2 == 0) return 0;
+  if (codes == Codes::Int8) return i < dimensions ? 127 : 0;
+  const std::size_t low = i / 64 * 128 + i % 64;
+  return static_cast<unsigned char>((low < dimensions ? 0x0F : 0) | (low + 64 < dimensions ? 0xF0 : 0));
+}
+
+}  // namespace
+
+void encode_zero(Codes codes, std::size_t dimensions, unsigned char* row) {
+  const std::size_t bytes = code_bytes(codes, dimensions);
+  for (std::size_t i = 0; i < bytes; ++i) row[i] = zero_code(codes, dimensions, i);
+}
+
+bool is_zero_row(Codes codes, std::size_t dimensions, const unsigned char* row) {
+  if (dimensions < kLeastForZero) return false;
+  const std::size_t bytes = code_bytes(codes, dimensions);
+  for (std::size_t i = 0; i < bytes; ++i) {
+    if (row[i] != zero_code(codes, dimensions, i)) return false;
+  }
+  return true;
 }
 
 const float* as_encoded(const Grid& grid, const float* vector, std::size_t padded, float* buffer) {

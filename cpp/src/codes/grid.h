@@ -64,6 +64,13 @@ struct Rounding {
 };
 Rounding rounding_of(const Grid& grid, const unsigned char* query, std::size_t dimensions);
 
+// A row of codes for the zero vector in cosine space, far from all others: by what a grid gives it, it would lie half
+// as far from a query as any row at a right angle, and before all of them. `dimensions` are the padded ones where the
+// grid is rotated. Ordinary rows of few dimensions may look so by chance; there zero vectors have ordinary codes.
+inline constexpr std::size_t kLeastForZero = 16;  // dimensions
+void encode_zero(Codes codes, std::size_t dimensions, unsigned char* row);
+bool is_zero_row(Codes codes, std::size_t dimensions, const unsigned char* row);
+
 // A stored vector as it is encoded: itself, or rotated into `buffer` (`padded` floats).
 const float* as_encoded(const Grid& grid, const float* vector, std::size_t padded, float* buffer);
 

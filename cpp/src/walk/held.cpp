@@ -15,10 +15,15 @@ constexpr std::size_t kTogether = Scratch::kDecodedRows;  // rows that are decod
 }  // namespace
 
 void decode_codes(const Metric& metric, const Grid& grid, const unsigned char* codes, float* vector) {
+  if (metric.space == Space::Cosine &&
+      is_zero_row(grid.codes, grid.rotated ? metric.padded : metric.dimensions, codes)) {
+    std::fill_n(vector, metric.padded, 0.0f);
+    return;
+  }
   decode_grid(grid, codes, metric.padded, vector);
   if (metric.space != Space::Cosine) return;
   const float squares = metric.level->floats->dot(vector, vector, metric.padded);
-  if (!(squares > 0.25f)) return;  // a zero vector, as far as codes can tell: it has no direction
+  if (!(squares > 0.25f)) return;  // of few dimensions: a zero vector, as far as codes can tell
   const float norm = std::sqrt(squares);
   for (std::size_t d = 0; d < metric.padded; ++d) vector[d] /= norm;
 }

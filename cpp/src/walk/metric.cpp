@@ -112,6 +112,11 @@ void Metric::scale_query(float* query) const {
 }
 
 void Metric::encode_codes(const Grid& grid, const float* vector, unsigned char* codes) const {
+  const std::size_t coded = grid.rotated ? padded : dimensions;
+  if (space == Space::Cosine && coded >= kLeastForZero &&
+      std::all_of(vector, vector + padded, [](float x) { return x == 0; })) {
+    return encode_zero(grid.codes, coded, codes);
+  }
   if (grid.codes == Codes::Int8) {
     return level->floats->encode(vector, grid.origin.data(), grid.inverse_step(), grid.lowest, grid.highest, padded,
                                  codes);
