@@ -79,9 +79,9 @@ class Index:
         byte a dimension; ``"int4"``, half a byte, not for inner products; ``"none"``, the vectors
         themselves, which is all that 8-bit storages take in cosine space. What is found nearest is
         then compared by the vectors, so distances are exact. Codes make queries and building faster
-        at equal recall where they can tell rows apart. Ask for ``"none"`` where many rows lie
-        closer together than a hundredth of the data's range, or where queries lie far outside of
-        it: recall then ends below 1 at any ef. ``"auto"`` takes int4 from 192 dimensions on, int8
+        at equal recall where they can tell rows apart. Queries that lie far outside of the data's
+        range, or among very many rows closer together than a hundredth of it, are compared with the
+        vectors themselves: ask for ``"none"`` where most queries are so. ``"auto"`` takes int4 from 192 dimensions on, int8
         below and for inner products, none for 8-bit storages, and int8 where codes are all that is
         kept.
 

@@ -9,6 +9,7 @@
 #include "check.h"
 #include "fixtures.h"
 #include "guarded.h"
+#include "simd/keys.h"
 #include "walk/metric.h"
 
 namespace nearfield::test {
@@ -225,6 +226,70 @@ void encoding_is_alike_at_every_level() {
   }
 }
 
+// A query that lies outside of the grid is compared as it is: close to float64, and with the same bits at every level.
+void codes_are_compared_as_numbers() {
+  constexpr std::size_t kRows = 7;  // one batch of four and one of three
+  for (const Kind kind : kKinds) {
+    for (const std::size_t row_bytes : {64u, 128u, 192u, 448u}) {
+      const CodeRows codes(kind, Fill::kRandom, kRows, row_bytes);
+      const std::size_t dimensions = kind == Kind::kNibbles ? 2 * row_bytes : row_bytes;
+      const Guarded memory(dimensions * sizeof(float));
+      auto* query = reinterpret_cast<float*>(memory.data());
+      for (std::size_t d = 0; d < dimensions; ++d) query[d] = 300 * uniform(row_bytes, d);
+      std::vector<Slot> slots(kRows);
+      for (std::size_t i = 0; i < kRows; ++i) slots[i] = static_cast<Slot>(i);
+      std::vector<std::uint32_t> expected;
+      for_each_level([&](const std::string& level) {
+        std::vector<std::uint32_t> keys(kRows);
+        const Walks& walks = active_level().floats->code_walks[static_cast<int>(kind)];
+        walks.keys(codes.view, query, slots.data(), kRows, keys.data());
+        const std::string what = level + ", " + kNames[static_cast<int>(kind)] + ", " + std::to_string(row_bytes);
+        for (std::size_t i = 0; i < kRows; ++i) {
+          double sum = 0, size = 0;
+          for (std::size_t d = 0; d < dimensions; ++d) {
+            const double code = value_at(kind, codes.view.rows.row(slots[i]), d) / (kind == Kind::kNibbles ? 8.0 : 1.0);
+            const double q = query[d];
+            sum += kind == Kind::kProducts ? -q * code : (q - code) * (q - code);
+            size += std::fabs(q * code) + q * q;
+          }
+          const double scale = kind == Kind::kNibbles ? 1.0 : 1.0 / (127.0 * 127.0);
+          const double truth = sum * scale + (kind == Kind::kProducts ? 1 : 0);
+          check_near(distance_of(keys[i]), truth, 1e-5 * size * scale + 1e-6, what);
+        }
+        if (expected.empty()) expected = keys;
+        check(keys == expected, what + ": other bits than scalar");
+      });
+    }
+  }
+}
+
+// What is held at the edge is told, in steps; and a query as numbers is what it was, on the scale of the rows.
+void a_query_tells_how_far_it_lies_outside() {
+  for (const Kind kind : {Kind::kDifferences, Kind::kNibbles}) {
+    constexpr std::uint32_t kDimensions = 20;
+    IndexConfig config{Space::Euclidean, Storage::Float32, kDimensions};
+    config.codes = kind == Kind::kNibbles ? Codes::Int4 : Codes::Int8;
+    for_each_level([&](const std::string& level) {
+      const Metric metric(config, active_level());
+      Grid grid;
+      grid.codes = config.codes;
+      grid.step = 0.5f;
+      grid.origin.assign(metric.padded, -2.0f);
+      std::vector<float> query(metric.padded, -2.0f), numbers(query_code_bytes(kDimensions), 7.0f);
+      std::vector<unsigned char> codes(query_code_bytes(kDimensions) + 4);
+      check_equal(metric.encode_query(grid, query.data(), codes.data()), 0.0f, level + ": inside");
+      query[3] = -2.0f - 3 * grid.step;     // 3 steps below
+      query[11] = -2.0f + 131 * grid.step;  // 4 above
+      check_equal(metric.encode_query(grid, query.data(), codes.data()), 25.0f, level + ": outside");
+      write_in_steps(grid, query.data(), kDimensions, numbers.data());
+      const float unit = kind == Kind::kNibbles ? 8 : 1;
+      check_equal(numbers[3], -3 / unit, level + ": below");
+      check_equal(numbers[11], 131 / unit, level + ": above");
+      check_equal(numbers[0] + numbers[metric.padded] + numbers.back(), 0.0f, level + ": at the edge and behind");
+    });
+  }
+}
+
 // The place of each dimension in a row of 4 bits, and what stands behind the codes of a query.
 void vectors_become_codes() {
   for (const std::uint32_t dimensions : {1u, 15u, 16u, 64u, 65u, 100u, 128u, 129u, 200u, 384u}) {
@@ -278,6 +343,8 @@ const Group group{
      {"a row becomes a query alike at every level", a_row_becomes_a_query_alike_at_every_level},
      {"encoding rounds half to even and holds at the edge", encoding_rounds_half_to_even_and_holds_at_the_edge},
      {"encoding is alike at every level", encoding_is_alike_at_every_level},
+     {"codes are compared as numbers", codes_are_compared_as_numbers},
+     {"a query tells how far it lies outside", a_query_tells_how_far_it_lies_outside},
      {"vectors become codes", vectors_become_codes}}};
 
 }  // namespace

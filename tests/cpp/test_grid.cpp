@@ -257,13 +257,44 @@ void dimensions_far_from_zero_are_coded_as_well() {
   check_grid(kind, grid, vectors, kDimensions, "far from zero");
 }
 
+// A dimension in which all rows are alike is held exactly; and what does not vary at all.
+void what_is_always_the_same_is_held_exactly() {
+  constexpr std::size_t kDimensions = 20, kRows = 300;
+  for (const Kind& kind : kKinds) {
+    if (kind.space == Space::InnerProduct) continue;
+    for (const bool all : {false, true}) {
+      std::vector<float> vectors = scattered(kRows, kDimensions, 15);
+      for (std::size_t row = 0; row < kRows; ++row) {
+        for (std::size_t d = all ? 0 : 7; d < kDimensions; d += all ? 1 : kDimensions) {
+          vectors[row * kDimensions + d] = 0.375f;
+        }
+      }
+      const Grid grid = fit(kind, vectors, kDimensions);
+      check(!grid.rotated, name_of(kind) + ": not rotated");
+      const std::vector<int> codes = codes_of(kind, grid, vectors.data(), kDimensions);
+      check_near(decoded(grid, 7, codes[7]), 0.375, 1e-6, name_of(kind) + (all ? ": all alike" : ": one alike"));
+    }
+  }
+}
+
+// Sums of rotating that leave the range of floats: still numbers.
+void numbers_at_the_end_of_floats_are_rotated_to_numbers() {
+  constexpr std::size_t kPadded = 64;
+  Grid grid = empty_grid(Codes::Int8, Space::Euclidean, kPadded);
+  grid.rotated = true;
+  std::vector<float> vector(kPadded), buffer(kPadded);
+  for (std::size_t d = 0; d < kPadded; ++d) vector[d] = uniform(3, d) < 0 ? -3e38f : 3e38f;
+  const float* rotated = as_encoded(grid, vector.data(), kPadded, buffer.data());
+  check(std::none_of(rotated, rotated + kPadded, [](float x) { return std::isnan(x); }), "no NaN");
+}
+
 void doubt_grows_with_the_distance() {
   for (const Kind& kind : kKinds) {
     const Grid grid = fit(kind, scattered(100, 64, 11), 64);
     std::vector<unsigned char> query(query_code_bytes(64), 100);
     const Rounding rounding = rounding_of(grid, query.data(), 64);
     const bool products = kind.space == Space::InnerProduct;
-    check((rounding.flat > 0) == products && (rounding.rising > 0) == !products, name_of(kind) + ": how doubt rises");
+    check(rounding.flat > 0 && (rounding.rising > 0) == !products, name_of(kind) + ": how doubt rises");
     // A squared distance of 64 differences of 50 steps, each a step too long or too short, at 3.5 deviations.
     const double key = 64.0 * 50 * 50;
     const double doubt = rounding.flat + rounding.rising * std::sqrt(key);
@@ -272,15 +303,18 @@ void doubt_grows_with_the_distance() {
   }
 }
 
-const Group group{"grid",
-                  {{"odd data has a sound grid", odd_data_has_a_sound_grid},
-                   {"ordinary data lies inside", ordinary_data_lies_inside},
-                   {"an outlier is held at the edge", an_outlier_is_held_at_the_edge},
-                   {"spikes stay inside", spikes_stay_inside},
-                   {"rotating spreads and keeps distances", rotating_spreads_and_keeps_distances},
-                   {"unequal dimensions are rotated", unequal_dimensions_are_rotated},
-                   {"dimensions far from zero are coded as well", dimensions_far_from_zero_are_coded_as_well},
-                   {"doubt grows with the distance", doubt_grows_with_the_distance}}};
+const Group group{
+    "grid",
+    {{"odd data has a sound grid", odd_data_has_a_sound_grid},
+     {"ordinary data lies inside", ordinary_data_lies_inside},
+     {"an outlier is held at the edge", an_outlier_is_held_at_the_edge},
+     {"spikes stay inside", spikes_stay_inside},
+     {"rotating spreads and keeps distances", rotating_spreads_and_keeps_distances},
+     {"unequal dimensions are rotated", unequal_dimensions_are_rotated},
+     {"dimensions far from zero are coded as well", dimensions_far_from_zero_are_coded_as_well},
+     {"what is always the same is held exactly", what_is_always_the_same_is_held_exactly},
+     {"numbers at the end of floats are rotated to numbers", numbers_at_the_end_of_floats_are_rotated_to_numbers},
+     {"doubt grows with the distance", doubt_grows_with_the_distance}}};
 
 }  // namespace
 }  // namespace nearfield::test

@@ -299,11 +299,13 @@ void walks_in_turns_do_not_depend_on_their_company() {
   }
 }
 
-// A walk that meets every row logs just those that are in doubt in the end: none of them hidden.
+// A walk that meets every row logs just those that are in doubt in the end: none of them hidden. Where they are more
+// than `most`, it says so.
 void the_log_holds_what_is_in_doubt() {
-  constexpr std::size_t kRows = 900, kNearest = 5;
+  constexpr std::size_t kRows = 900, kNearest = 5, kMost = 8;
   const std::vector<float> vectors = clustered(kRows, kDimensions, 3);
   const std::vector<float> queries = clustered(20, kDimensions, 103);
+  std::size_t undecided = 0;
   for (const Kind& kind : kKinds) {
     OpenIndex index(config_of(kind));
     index.add(vectors);
@@ -315,7 +317,7 @@ void the_log_holds_what_is_in_doubt() {
         const Asked asked(index, reading, queries.data() + q * kDimensions, beam_for(kRows, kRows), kRows);
         const std::vector<std::uint64_t> all = sorted_entries(reading, asked.query);
         const double kth = entry_key(all[kNearest - 1]);
-        const Doubt doubt{kNearest, kth / 50, 1.5};
+        const Doubt doubt{kNearest, kth / 50, 1.5, kMost};
         WalkScratch& scratch = asked.lease->walk();
         WalkJob job{asked.query, entry.slot, entry.level, 0, kRows, doubt, &scratch, {}};
         reading.walks->search(reading.view, &job, 1);
@@ -328,9 +330,12 @@ void the_log_holds_what_is_in_doubt() {
         }
         check(log == expected, name_of(kind) + ": logged " + std::to_string(log.size()) + ", in doubt " +
                                    std::to_string(expected.size()) + (some_hidden ? ", some hidden" : ""));
+        check_equal(scratch.undecided, log.size() > kMost, name_of(kind) + ": undecided");
+        undecided += scratch.undecided;
       }
     }
   }
+  check(undecided > 10 && undecided < 150, "queries that are undecided: " + std::to_string(undecided));
 }
 
 const Group group{"walk",

@@ -259,3 +259,58 @@ def test_zero_vectors_hide_nothing_in_cosine_space(codes, dimensions):
         alone = nf.Index.from_vectors(vectors, codes=codes, storage_data_type="CodesOnly")
         assert not alone.get_vector(100).any()
         assert alone.get_distance(alone.get_vector(7), alone.get_vector(100)) == 1
+
+
+@pytest.mark.parametrize("storage", ["Float32", "CodesOnly"])
+@pytest.mark.parametrize("codes", ["int8", "int4"])
+@pytest.mark.parametrize("kind", ["long", "cone"])
+def test_queries_far_outside_of_the_range_are_not_held_at_its_edge(codes, storage, kind):
+    rng = np.random.default_rng(6)
+    vectors, queries = rng.normal(size=(8000, 32)), rng.normal(size=(100, 32))
+    if kind == "long":
+        space, queries = "euclidean", queries * 3
+    else:
+        space, vectors = "cosine", vectors + 3
+    plain = nf.Index.from_vectors(vectors, space=space, M=12, codes="none")
+    coded = nf.Index.from_vectors(
+        vectors, space=space, M=12, codes=codes, storage_data_type=storage
+    )
+    recalls = []
+    for index in (plain, coded):
+        exact = nf.ExactIndex(space, 32)
+        exact.add_items(index.get_vectors(index.ids))  # what is held
+        found = index.query(queries, k=10, query_ef=200)
+        recalls.append(nf.evaluate.recall(found, exact.query(queries, k=10)))
+    assert recalls[1] > recalls[0] - 0.02 > 0.5
+
+
+@pytest.mark.parametrize("codes", ["int8", "int4"])
+@pytest.mark.parametrize(("group", "least"), [(100, 0.995), (500, 0.75)])
+def test_rows_that_codes_cannot_tell_apart_are_told_apart_by_their_vectors(codes, group, least):
+    rng = np.random.default_rng(7)
+    centres = np.repeat(rng.normal(size=(4000 // group, 32)), group, axis=0)
+    vectors = rng.permutation(centres + 1e-4 * rng.normal(size=centres.shape))
+    queries = vectors[:200] + 2e-5 * rng.normal(size=(200, 32))
+    index = nf.Index.from_vectors(vectors, space="euclidean", M=12, codes=codes)
+    exact = nf.ExactIndex("euclidean", 32)
+    exact.add_items(vectors)
+    found = index.query(queries, k=10, query_ef=50)
+    assert nf.evaluate.recall(found, exact.query(queries, k=10)) > least
+
+
+@pytest.mark.parametrize("space", ["euclidean", "cosine"])
+def test_distances_of_codes_alone_are_those_of_the_vectors_they_stand_for(space):
+    # Few dimensions that vary make the grid rotate; 100 are no multiple of 16.
+    rng = np.random.default_rng(8)
+    vectors = rng.normal(size=(2000, 100)) * np.r_[np.full(90, 0.05), np.full(10, 1.0)]
+    index = nf.Index.from_vectors(vectors, space=space, M=8, storage_data_type="CodesOnly")
+    queries = vectors[:50].astype(np.float32)
+    found = index.query(queries, k=5, query_ef=50)
+    held = np.array([index.get_vectors(ids) for ids in found.ids], dtype=np.float64)
+    if space == "euclidean":
+        expected = ((held - queries[:, None]) ** 2).sum(-1)
+    else:
+        np.testing.assert_allclose(np.linalg.norm(held, axis=-1), 1, rtol=1e-5)
+        unit = queries / np.linalg.norm(queries, axis=1, keepdims=True)
+        expected = 1 - (held * unit[:, None]).sum(-1)
+    np.testing.assert_allclose(found.distances, expected, rtol=1e-4, atol=2e-6)

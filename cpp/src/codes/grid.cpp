@@ -43,9 +43,10 @@ double most_of_row(const std::vector<float>& distances, std::size_t rows) {
   return apart > 0 ? apart : std::numeric_limits<double>::infinity();
 }
 
-// The middle of each dimension, half the range around it, and the squared error that it leaves.
+// The middle of each dimension, whether it varies, half the range around it, and the squared error that it leaves.
 struct Range {
   std::vector<float> middle;
+  std::vector<bool> varies;
   float half;
   double error;
 };
@@ -91,7 +92,7 @@ Range choose_range(std::size_t rows, std::size_t dimensions, double levels, cons
     const float* vector = sample(i);
     for (std::size_t d = 0; d < dimensions; ++d) values[d * rows + i] = vector[d];
   }
-  Range range{std::vector<float>(dimensions), 0, 0};
+  Range range{std::vector<float>(dimensions), std::vector<bool>(dimensions), 0, 0};
   const std::size_t stride = rows * dimensions / kMostPooled + 1;  // some whole rows
   const std::size_t pooled = (rows + stride - 1) / stride;
   std::vector<float> distances;
@@ -101,6 +102,7 @@ Range choose_range(std::size_t rows, std::size_t dimensions, double levels, cons
     std::vector<float> column(begin, begin + static_cast<std::ptrdiff_t>(rows));
     // Halved apart: the sum of two floats may leave the range of floats.
     range.middle[d] = quantile(column, 1 - kCommonInOne) * 0.5f + quantile(column, kCommonInOne) * 0.5f;
+    range.varies[d] = std::any_of(column.begin(), column.end(), [&](float x) { return x != column[0]; });
     for (std::size_t i = 0; i < rows; i += stride) {
       distances.push_back(std::fabs(values[d * rows + i] - range.middle[d]));
     }
@@ -153,7 +155,10 @@ Grid fit_grid(Codes codes, Space space, std::size_t dimensions, std::size_t padd
     grid.rotated = turned.error * kRotationGain < plain.error;
     if (grid.rotated) plain = turned;
     grid.step = plain.half * 2.0f / (codes == Codes::Int4 ? 120.0f : 127.0f);
-    for (std::size_t d = 0; d < plain.middle.size(); ++d) grid.origin[d] = plain.middle[d] - plain.half;
+    for (std::size_t d = 0; d < plain.middle.size(); ++d) {
+      // What is always the same is held exactly: code 64, or nibble 8, stands for it.
+      grid.origin[d] = plain.middle[d] - (plain.varies[d] ? plain.half : 64 * grid.step);
+    }
   }
   std::vector<float> buffer(padded);
   std::size_t outside = 0;
@@ -203,6 +208,8 @@ const float* as_encoded(const Grid& grid, const float* vector, std::size_t padde
   if (!grid.rotated) return vector;
   std::copy_n(vector, padded, buffer);
   rotate(buffer, padded);
+  // Sums beyond the range of floats may end as infinity less infinity; infinity itself is held at the edge.
+  for (std::size_t d = 0; d < padded; ++d) buffer[d] = buffer[d] == buffer[d] ? buffer[d] : 0.0f;
   return buffer;
 }
 
@@ -234,7 +241,11 @@ Rounding rounding_of(const Grid& grid, const unsigned char* query, std::size_t d
   // product by the length of the other factor times it. Two rows differ by sqrt(2) of that.
   if (grid.lowest == 0) {
     const double width = grid.codes == Codes::Int4 ? 8 : 1;
-    return {0, kDoubt * std::sqrt(2 * 4 * (width * width + 1) / 12)};
+    const double square = (width * width + 1) / 12;
+    // Between near rows the square of the rounding itself counts: its mean is that of all, its variance is not.
+    const double fourth = (std::pow(width, 4) + 1) / 80 + width * width / 24;
+    const double of_squares = static_cast<double>(dimensions) * (fourth - square * square);
+    return {kDoubt * std::sqrt(2 * of_squares), kDoubt * std::sqrt(2 * 4 * square)};
   }
   double squares = 0;
   for (std::size_t d = 0; d < dimensions; ++d) {
@@ -243,6 +254,13 @@ Rounding rounding_of(const Grid& grid, const unsigned char* query, std::size_t d
   }
   // The near rows are about as long as the query, in steps of their own grids.
   return {kDoubt * std::sqrt(2 * 2 * squares / 12), 0};
+}
+
+void write_in_steps(const Grid& grid, const float* query, std::size_t dimensions, float* numbers) {
+  const float inverse_step = grid.codes == Codes::Int4 ? grid.inverse_step() * 0.125f : grid.inverse_step();
+  const std::size_t n = grid.origin.size();
+  for (std::size_t d = 0; d < n; ++d) numbers[d] = (query[d] - grid.origin[d]) * inverse_step;
+  std::fill(numbers + n, numbers + query_code_bytes(dimensions), 0.0f);
 }
 
 std::size_t count_outside(const Grid& grid, const float* vector, std::size_t dimensions) {

@@ -79,6 +79,12 @@ void decode_grid(const Grid& grid, const unsigned char* codes, std::size_t padde
 // The way back from as_encoded, in place: unrotated, and zeros behind the last dimension.
 void turn_back(const Grid& grid, float* vector, std::size_t dimensions, std::size_t padded);
 
+// Squared steps a dimension that a query may lose by being held at the edge of the grid, or codes of it would mislead a
+// walk: (8^2 + 1) / 12, what rounding to 4 bits takes from a row.
+inline constexpr float kMostHeldOff = 5.4f;
+// A query as numbers of the grid, not rounded: query_code_bytes(dimensions) floats, for FloatTable::code_walks.
+void write_in_steps(const Grid& grid, const float* query, std::size_t dimensions, float* numbers);
+
 // How many components of a vector, as it is encoded, lie outside by more than a thirtieth of the range, with 4 bits by
 // more than a fifth: there up to one in a hundred lies nearer to the edge by intent.
 std::size_t count_outside(const Grid& grid, const float* vector, std::size_t dimensions);

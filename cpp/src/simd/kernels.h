@@ -30,24 +30,24 @@ struct FloatKernel {
   template <int N>
   static void compare(const void* query, const unsigned char* const* rows, std::size_t row_bytes, std::uint32_t* keys) {
     float distances[N];
-    reduce<Lanes, Op, Rows, N>(static_cast<const float*>(query), rows, row_bytes / Rows::kElementBytes, distances);
+    reduce<Lanes, Op, Rows, N>(static_cast<const float*>(query), rows, row_bytes * Rows::kInLine / 64, distances);
     for (int r = 0; r < N; ++r) keys[r] = key_of(distances[r]);
   }
 
   static void compare_ahead(const void* query, const unsigned char* const* rows, const unsigned char* const* next,
                             std::size_t row_bytes, std::uint32_t* keys) {
     float distances[4];
-    reduce_ahead<Lanes, Op, Rows>(static_cast<const float*>(query), rows, next, row_bytes / Rows::kElementBytes,
+    reduce_ahead<Lanes, Op, Rows>(static_cast<const float*>(query), rows, next, row_bytes * Rows::kInLine / 64,
                                   distances);
     for (int r = 0; r < 4; ++r) keys[r] = key_of(distances[r]);
   }
 
   static const void* query_of(const unsigned char* row, std::size_t row_bytes, void* buffer) {
-    if constexpr (Rows::kElementBytes == 4) {
+    if constexpr (Rows::kInLine == 16) {
       return row;
     } else {
       auto* out = static_cast<float*>(buffer);
-      for (std::size_t d = 0; d < row_bytes / Rows::kElementBytes; d += 16) Lanes::store(out + d, Rows::load(row, d));
+      for (std::size_t d = 0; d < row_bytes * Rows::kInLine / 64; d += 16) Lanes::store(out + d, Rows::load(row, d));
       return out;
     }
   }

@@ -19,6 +19,10 @@ struct Avx2Lanes {
   static Vec load_int8(const std::uint8_t* p) {
     return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(eight(p))), _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(eight(p + 8)))};
   }
+  static Vec load_nibbles(const std::uint8_t* p, int shift) {
+    const __m128i bits = _mm_cvtsi32_si128(shift);
+    return {eight_nibbles(p, bits), eight_nibbles(p + 8, bits)};
+  }
   static Vec load_e4m3(const std::uint8_t* p) { return {eight_e4m3(p), eight_e4m3(p + 8)}; }
   static Vec load_float16(const std::uint8_t* p) {
     const auto* halves = reinterpret_cast<const __m128i*>(p);
@@ -52,6 +56,10 @@ struct Avx2Lanes {
 
  private:
   static __m128i eight(const std::uint8_t* p) { return _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)); }
+  static __m256 eight_nibbles(const std::uint8_t* p, __m128i shift) {
+    const __m256i moved = _mm256_srl_epi32(_mm256_cvtepu8_epi32(eight(p)), shift);
+    return _mm256_cvtepi32_ps(_mm256_and_si256(moved, _mm256_set1_epi32(15)));
+  }
   static __m256 eight_e4m3(const std::uint8_t* p) {
     const __m256i bytes = _mm256_cvtepu8_epi32(eight(p));
     const __m256i e = _mm256_and_si256(_mm256_srli_epi32(bytes, 1), _mm256_set1_epi32(15));

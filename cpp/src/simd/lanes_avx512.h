@@ -15,6 +15,10 @@ struct Avx512Lanes {
   static Vec zero() { return _mm512_setzero_ps(); }
   static Vec load(const float* p) { return _mm512_loadu_ps(p); }
   static Vec load_int8(const std::uint8_t* p) { return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(sixteen(p))); }
+  static Vec load_nibbles(const std::uint8_t* p, int shift) {
+    const __m512i moved = _mm512_srl_epi32(_mm512_cvtepu8_epi32(sixteen(p)), _mm_cvtsi32_si128(shift));
+    return _mm512_cvtepi32_ps(_mm512_and_si512(moved, _mm512_set1_epi32(15)));
+  }
   static Vec load_e4m3(const std::uint8_t* p) {
     const __m512i bytes = _mm512_cvtepu8_epi32(sixteen(p));
     const __m512i e = _mm512_and_si512(_mm512_srli_epi32(bytes, 1), _mm512_set1_epi32(15));

@@ -24,6 +24,12 @@ struct ScalarLanes {
     for (int i = 0; i < 16; ++i) r.v[i] = static_cast<float>(static_cast<std::int8_t>(p[i]));
     return r;
   }
+  // The low or the high halves of 16 bytes.
+  static Vec load_nibbles(const std::uint8_t* p, int shift) {
+    Vec r;
+    for (int i = 0; i < 16; ++i) r.v[i] = static_cast<float>(p[i] >> shift & 15);
+    return r;
+  }
   // Bits 0bMMMEEEES (codes/e4m3.h): (1 + m/8) * 2^(e-7), or m * 2^-10 where e is 0.
   static Vec load_e4m3(const std::uint8_t* p) {
     Vec r;

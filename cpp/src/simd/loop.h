@@ -33,8 +33,8 @@ inline void reduce_ahead(const float* query, const unsigned char* const* rows, c
   for (int r = 0; r < 4; ++r) sums[r] = Lanes::zero();
   for (std::size_t d = 0; d < dimensions; d += 16) {
     const typename Lanes::Vec q = Lanes::load(query + d);
-    if (d * Rows::kElementBytes % 64 == 0) {  // once a line
-      for (int r = 0; r < 4; ++r) __builtin_prefetch(next[r] + d * Rows::kElementBytes);
+    if (d % Rows::kInLine == 0) {
+      for (int r = 0; r < 4; ++r) __builtin_prefetch(next[r] + d / Rows::kInLine * 64);
     }
     for (int r = 0; r < 4; ++r) sums[r] = Op::accumulate(sums[r], q, Rows::load(rows[r], d));
   }

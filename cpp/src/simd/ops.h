@@ -32,10 +32,10 @@ struct OneMinusDot {
 };
 
 // load: 16 dimensions of a row as lanes. A query of a Float8 index is multiplied by 127 beforehand, so its
-// bytes need no scaling here; `scale` (per factor) restores the unit at the end.
+// bytes need no scaling here; `scale` (per factor) restores the unit at the end. kInLine: dimensions in 64 bytes.
 template <class Lanes>
 struct Float32Rows {
-  static constexpr std::size_t kElementBytes = 4;
+  static constexpr std::size_t kInLine = 16;
   static constexpr float kScale = 1.0f;
   static typename Lanes::Vec load(const unsigned char* row, std::size_t dimension) {
     return Lanes::load(reinterpret_cast<const float*>(row) + dimension);
@@ -44,7 +44,7 @@ struct Float32Rows {
 
 template <class Lanes>
 struct Float8Rows {
-  static constexpr std::size_t kElementBytes = 1;
+  static constexpr std::size_t kInLine = 64;
   static constexpr float kScale = 1.0f / 127.0f;
   static typename Lanes::Vec load(const unsigned char* row, std::size_t dimension) {
     return Lanes::load_int8(row + dimension);
@@ -53,7 +53,7 @@ struct Float8Rows {
 
 template <class Lanes>
 struct E4M3Rows {
-  static constexpr std::size_t kElementBytes = 1;
+  static constexpr std::size_t kInLine = 64;
   static constexpr float kScale = 1.0f;
   static typename Lanes::Vec load(const unsigned char* row, std::size_t dimension) {
     return Lanes::load_e4m3(row + dimension);
@@ -62,10 +62,20 @@ struct E4M3Rows {
 
 template <class Lanes>
 struct Float16Rows {
-  static constexpr std::size_t kElementBytes = 2;
+  static constexpr std::size_t kInLine = 32;
   static constexpr float kScale = 1.0f;
   static typename Lanes::Vec load(const unsigned char* row, std::size_t dimension) {
     return Lanes::load_float16(row + 2 * dimension);
+  }
+};
+
+// Codes of 4 bits as the numbers that they are: in each 64 bytes the low halves, then the high ones.
+template <class Lanes>
+struct NibbleRows {
+  static constexpr std::size_t kInLine = 128;
+  static constexpr float kScale = 1.0f;
+  static typename Lanes::Vec load(const unsigned char* row, std::size_t dimension) {
+    return Lanes::load_nibbles(row + dimension / 128 * 64 + dimension % 64, dimension % 128 < 64 ? 0 : 4);
   }
 };
 

@@ -21,6 +21,7 @@ void decode_codes(const Metric& metric, const Grid& grid, const unsigned char* c
     return;
   }
   decode_grid(grid, codes, metric.padded, vector);
+  if (!is_compared_rotated(metric, grid)) turn_back(grid, vector, metric.dimensions, metric.padded);
   if (metric.space != Space::Cosine) return;
   const float squares = metric.level->floats->dot(vector, vector, metric.padded);
   if (!(squares > 0.25f)) return;  // of few dimensions: a zero vector, as far as codes can tell
@@ -33,7 +34,7 @@ void held_vector(const State& state, const Metric& metric, const CodePlane* code
     return decode_row(metric.storage, state.vectors.row(slot), metric.padded, vector);
   }
   decode_codes(metric, codes->grid, codes->rows.view().row(slot), vector);
-  turn_back(codes->grid, vector, metric.dimensions, metric.padded);
+  if (is_compared_rotated(metric, codes->grid)) turn_back(codes->grid, vector, metric.dimensions, metric.padded);
 }
 
 void decoded_keys(const Metric& metric, const Reading& reading, Scratch& scratch, const Slot* slots, std::size_t n,

@@ -39,14 +39,18 @@ float dot(const float* a, const float* b, std::size_t dimensions) {
 
 // Adding 1.5 * 2^23 rounds to a whole number, ties to even, and leaves it in the low bits, two's complement.
 template <class Lanes>
-void encode(const float* vector, const float* origin, float inverse_step, float lowest, float highest,
-            std::size_t dimensions, unsigned char* codes) {
+float encode(const float* vector, const float* origin, float inverse_step, float lowest, float highest,
+             std::size_t dimensions, unsigned char* codes) {
   const typename Lanes::Vec factor = Lanes::same(inverse_step), low = Lanes::same(lowest), high = Lanes::same(highest);
   const typename Lanes::Vec whole = Lanes::same(0x1.8p23f);
+  typename Lanes::Vec squares = Lanes::zero();
   for (std::size_t d = 0; d < dimensions; d += 16) {
     const typename Lanes::Vec x = Lanes::mul(Lanes::sub(Lanes::load(vector + d), Lanes::load(origin + d)), factor);
-    Lanes::store_low_bytes(codes + d, Lanes::add(Lanes::min(Lanes::max(x, low), high), whole));
+    const typename Lanes::Vec held = Lanes::min(Lanes::max(x, low), high);
+    Lanes::store_low_bytes(codes + d, Lanes::add(held, whole));
+    squares = SquaredL2<Lanes>::accumulate(squares, x, held);
   }
+  return Lanes::sum(squares);
 }
 
 template <class Kernel>
@@ -67,6 +71,9 @@ constexpr FloatTable make_floats() {
        {make_walks<FloatKernel<Lanes, L2, E4M3Rows<Lanes>>>(), make_walks<FloatKernel<Lanes, Dot, E4M3Rows<Lanes>>>()},
        {make_walks<FloatKernel<Lanes, L2, Float16Rows<Lanes>>>(),
         make_walks<FloatKernel<Lanes, Dot, Float16Rows<Lanes>>>()}},
+      {make_walks<FloatKernel<Lanes, L2, Float8Rows<Lanes>>>(),
+       make_walks<FloatKernel<Lanes, Dot, Float8Rows<Lanes>>>(),
+       make_walks<FloatKernel<Lanes, L2, NibbleRows<Lanes>>>()},
       &dot<Lanes>,
       &encode<Lanes>};
 }

@@ -81,6 +81,8 @@ Metric::Metric(const IndexConfig& config, const Level& simd_level)
       level(&simd_level),
       walks(&simd_level.floats->walks[storage_row(config.storage)][config.space == Space::Euclidean ? 0 : 1]),
       code_walks(config.codes == Codes::None ? nullptr : &simd_level.code_walks[codes_row(config.codes, config.space)]),
+      number_walks(config.codes == Codes::None ? nullptr
+                                               : &simd_level.floats->code_walks[codes_row(config.codes, config.space)]),
       // Squared distances take alpha, and one minus a cosine is half of one. Inner products may be negative, where a
       // factor means nothing.
       alpha_percent(config.space == Space::InnerProduct ? 100 : 110) {}
@@ -118,8 +120,8 @@ void Metric::encode_codes(const Grid& grid, const float* vector, unsigned char* 
     return encode_zero(grid.codes, coded, codes);
   }
   if (grid.codes == Codes::Int8) {
-    return level->floats->encode(vector, grid.origin.data(), grid.inverse_step(), grid.lowest, grid.highest, padded,
-                                 codes);
+    level->floats->encode(vector, grid.origin.data(), grid.inverse_step(), grid.lowest, grid.highest, padded, codes);
+    return;
   }
   // On a grid of 8 steps, then two to a byte.
   std::vector<unsigned char> nibbles(query_code_bytes(dimensions));
@@ -130,16 +132,17 @@ void Metric::encode_codes(const Grid& grid, const float* vector, unsigned char* 
   }
 }
 
-void Metric::encode_query(const Grid& grid, const float* query, unsigned char* codes) const {
+float Metric::encode_query(const Grid& grid, const float* query, unsigned char* codes) const {
   const std::size_t bytes = query_code_bytes(dimensions);
   std::memset(codes + padded, 0, bytes - padded);
   if (space != Space::InnerProduct) {
-    level->floats->encode(query, grid.origin.data(), grid.inverse_step(), grid.lowest, grid.highest, padded, codes);
-    if (grid.codes == Codes::Int8) return;
+    const float held_off =
+        level->floats->encode(query, grid.origin.data(), grid.inverse_step(), grid.lowest, grid.highest, padded, codes);
+    if (grid.codes == Codes::Int8) return held_off;
     std::uint32_t squares = 0;
     for (std::size_t i = 0; i < bytes; ++i) squares += std::uint32_t{codes[i]} * codes[i];
     std::memcpy(codes + bytes, &squares, sizeof squares);
-    return;
+    return held_off;
   }
   // A grid of its own: its length is no matter.
   float largest = 0;
@@ -150,6 +153,7 @@ void Metric::encode_query(const Grid& grid, const float* query, unsigned char* c
   std::int32_t sum = 0;
   for (std::size_t i = 0; i < row_bytes; ++i) sum += static_cast<std::int8_t>(codes[i]);
   std::memcpy(codes + row_bytes, &sum, sizeof sum);
+  return 0;
 }
 
 void Metric::encode(const float* vector, float* unit, std::byte* row) const {

@@ -22,14 +22,16 @@ struct Metric {
   const Level* level;
   const Walks* walks;           // of the stored vectors
   const Walks* code_walks;      // of their codes; null where there are none
+  const Walks* number_walks;    // of their codes as numbers, with a query of floats; the same
   std::uint32_t alpha_percent;  // of pruning, by space (walk/prune.h)
 
   // Write `vector` as a query: at unit length in cosine space, zeros behind the last dimension. `query` has room for
   // `padded` floats. encode_query wants it so; walks of the stored vectors after scale_query.
   void prepare(const float* vector, float* query) const;
   void scale_query(float* query) const;  // times 127 for Float8
-  // A prepared query, as_encoded (codes/grid.h), as codes: query_code_bytes(dimensions) and 4 more.
-  void encode_query(const Grid& grid, const float* query, unsigned char* codes) const;
+  // A prepared query, as_encoded (codes/grid.h), as codes: query_code_bytes(dimensions) and 4 more. Returns the squared
+  // steps that it was held off by; 0 for inner products, where each query has a grid of its own.
+  float encode_query(const Grid& grid, const float* query, unsigned char* codes) const;
 
   // Encode a user's vector into a stored row, at unit length in cosine space. `unit` has room for `padded` floats.
   void encode(const float* vector, float* unit, std::byte* row) const;

@@ -79,10 +79,11 @@ void write_row(const Batch& batch, const WalkView& view, WalkResult result, std:
   batch.counts[row] = static_cast<std::uint32_t>(found);
 }
 
-// Memory and job of each of the queries that take turns.
+// Memory and way of each of the queries that take turns.
 struct Turns {
   ScratchPool::Lease leases[kTurns];
-  WalkJob jobs[kTurns];
+  bool by_codes[kTurns];  // whether codes lead the walk
+  WalkResult results[kTurns];
 };
 
 // What is searched for, the same for all queries on one view.
@@ -100,44 +101,107 @@ Wanted wanted_of(const Batch& batch, const Reading& reading) {
   return {ef, beam_for(ef, hidden), view.count <= kScanShare * ef};
 }
 
-void prepare(const Batch& batch, const Reading& reading, const Wanted& wanted, std::size_t row, Scratch& scratch) {
+// The query in all the ways in which it may be compared. Returns whether codes can lead its walk.
+bool prepare(const Batch& batch, const Reading& reading, const Wanted& wanted, std::size_t row, Scratch& scratch) {
+  const Metric& metric = batch.metric;
   const WalkView& view = reading.view;
-  scratch.fit(view.count, wanted.beam, wanted.ef, view.places0, batch.metric.padded);
-  batch.metric.prepare(batch.queries + row * batch.metric.dimensions, scratch.query());
+  scratch.fit(view.count, wanted.beam, wanted.ef, view.places0, metric.padded);
+  metric.prepare(batch.queries + row * metric.dimensions, scratch.query());
+  bool by_codes = false;
   if (reading.codes != nullptr) {
     const Grid& grid = reading.codes->grid;
-    const float* encoded = as_encoded(grid, scratch.query(), batch.metric.padded, scratch.decoded());
-    batch.metric.encode_query(grid, encoded, scratch.codes());
-    // Rows that are decoded are compared as they were encoded.
-    if (batch.metric.storage == Storage::CodesOnly) std::copy_n(encoded, batch.metric.padded, scratch.query());
+    const float* encoded = as_encoded(grid, scratch.query(), metric.padded, scratch.decoded());
+    const float held_off = metric.encode_query(grid, encoded, scratch.codes());
+    by_codes = held_off <= kMostHeldOff * static_cast<float>(metric.dimensions);
+    if (metric.storage == Storage::CodesOnly) {
+      if (is_compared_rotated(metric, grid)) std::copy_n(encoded, metric.padded, scratch.query());
+      if (!by_codes) write_in_steps(grid, encoded, metric.dimensions, scratch.decoded());
+    }
   }
-  batch.metric.scale_query(scratch.query());
+  metric.scale_query(scratch.query());
+  return by_codes;
 }
 
-Doubt doubt_of(const Batch& batch, const Reading& reading, const unsigned char* query) {
-  if (reading.codes == nullptr) return {};
+// Ordinary data leaves up to 4 k rows in doubt at k = 10, 3 k at k = 100 (384-d text on 4 bits, 1,000 queries). What
+// the beam has held is compared again, however many.
+Doubt doubt_of(const Batch& batch, const Reading& reading, const Wanted& wanted, const unsigned char* query) {
   const Rounding rounding = rounding_of(reading.codes->grid, query, batch.metric.dimensions);
-  return {std::min(batch.options.k, reading.view.count), rounding.flat, rounding.rising};
+  const std::size_t k = std::min(batch.options.k, reading.view.count);
+  return {k, rounding.flat, rounding.rising, std::max({std::size_t{64}, 3 * k, wanted.ef})};
 }
 
-void walk(const Batch& batch, const Reading& reading, const Wanted& wanted, Turns& turns, std::size_t n) {
-  const WalkView& view = reading.view;
+// The walks of those queries that are led by codes, or of the others: these compare the stored vectors or, where there
+// are codes alone, those with the query as it is.
+void walk(const Batch& batch, const Reading& reading, const Wanted& wanted, Turns& turns, std::size_t n,
+          bool by_codes) {
+  const bool by_vectors = !by_codes && batch.metric.storage != Storage::CodesOnly;
+  const WalkView view = by_vectors ? vectors_of(reading.view, batch.state) : reading.view;
+  const Walks* others = by_vectors ? batch.metric.walks : batch.metric.number_walks;
   const Entry entry = batch.state.graph.entry();
   // The entry point may be newer than the count of this view; its row is then not ours to read.
   const bool known = entry.slot < view.count;
+  WalkJob jobs[kTurns];
+  std::size_t who[kTurns];
+  std::size_t num_jobs = 0;
   for (std::size_t i = 0; i < n; ++i) {
+    if (turns.by_codes[i] != by_codes) continue;
     Scratch& scratch = *turns.leases[i];
-    const void* query = reading.codes != nullptr ? static_cast<const void*>(scratch.codes()) : scratch.query();
-    turns.jobs[i] = {query,
-                     known ? entry.slot : 0,
-                     known ? entry.level : batch.state.graph.level_of(0),
-                     0,
-                     wanted.ef,
-                     doubt_of(batch, reading, scratch.codes()),
-                     &scratch.walk(),
-                     {}};
+    const void* query = by_codes     ? static_cast<const void*>(scratch.codes())
+                        : by_vectors ? scratch.query()
+                                     : scratch.decoded();
+    jobs[num_jobs] = {query,
+                      known ? entry.slot : 0,
+                      known ? entry.level : batch.state.graph.level_of(0),
+                      0,
+                      wanted.ef,
+                      by_codes ? doubt_of(batch, reading, wanted, scratch.codes()) : Doubt{},
+                      &scratch.walk(),
+                      {}};
+    who[num_jobs++] = i;
   }
-  reading.walks->search(view, turns.jobs, n);
+  if (num_jobs == 0) return;
+  (by_codes ? reading.walks : others)->search(view, jobs, num_jobs);
+  for (std::size_t i = 0; i < num_jobs; ++i) turns.results[who[i]] = jobs[i].result;
+}
+
+// Both as one: what was met on codes, in scratch.sorted(), and what a walk on the vectors has found. Distances of both
+// are exact, so a row that is in both has the same entry.
+WalkResult merge(WalkResult met, WalkResult found, std::size_t k) {
+  Beam sorted{met.entries, k};
+  sorted.size = met.size;
+  for (std::size_t i = 0; i < std::min(found.size, k); ++i) {
+    const std::uint64_t entry = make_entry(entry_key(found.entries[i]), entry_slot(found.entries[i]));
+    if (entry < sorted.bound() && !std::binary_search(sorted.entries, sorted.entries + sorted.size, entry)) {
+      sorted.insert(entry);
+    }
+  }
+  return {sorted.entries, sorted.size};
+}
+
+// Walk for all of them, and compare again what codes leave in doubt.
+void walk_all(const Batch& batch, const Reading& reading, const Wanted& wanted, Turns& turns, std::size_t n) {
+  walk(batch, reading, wanted, turns, n, true);
+  WalkResult met[kTurns] = {};
+  for (std::size_t i = 0; i < n; ++i) {
+    const WalkScratch& scratch = turns.leases[i]->walk();
+    if (!turns.by_codes[i] || scratch.damaged) continue;
+    met[i] = compare_again(batch, reading, *turns.leases[i]);
+    turns.results[i] = met[i];
+    turns.by_codes[i] = !scratch.undecided || batch.metric.storage == Storage::CodesOnly;
+  }
+  walk(batch, reading, wanted, turns, n, false);
+  for (std::size_t i = 0; i < n; ++i) {
+    WalkScratch& scratch = turns.leases[i]->walk();
+    if (turns.by_codes[i] || scratch.damaged) continue;
+    if (met[i].size > 0) {
+      turns.results[i] = merge(met[i], turns.results[i], std::min(batch.options.k, reading.view.count));
+    } else if (batch.metric.storage == Storage::CodesOnly) {
+      // Numbers of the grid give no distances: all that was found is compared again.
+      scratch.num_logged = std::min(turns.results[i].size, scratch.log_capacity);
+      std::copy_n(turns.results[i].entries, scratch.num_logged, scratch.log);
+      turns.results[i] = compare_again(batch, reading, *turns.leases[i]);
+    }
+  }
 }
 
 WalkResult scan(const Batch& batch, const Reading& reading, Scratch& scratch) {
@@ -160,17 +224,14 @@ void query_together(Batch& batch, std::size_t first, std::size_t n) {
   std::uint64_t distances = 0, hops = 0;
   for (std::size_t i = 0; i < n; ++i) {
     Scratch& scratch = *turns.leases[i];
-    prepare(batch, reading, wanted, first + i, scratch);
+    turns.by_codes[i] = prepare(batch, reading, wanted, first + i, scratch);
     distances -= scratch.walk().num_distances;
     hops -= scratch.walk().num_hops;
   }
-  if (!wanted.scan) walk(batch, reading, wanted, turns, n);
+  if (!wanted.scan) walk_all(batch, reading, wanted, turns, n);
   for (std::size_t i = 0; i < n; ++i) {
     Scratch& scratch = *turns.leases[i];
-    WalkResult result = turns.jobs[i].result;
-    if (!wanted.scan && reading.codes != nullptr && !scratch.walk().damaged) {
-      result = compare_again(batch, reading, scratch);
-    }
+    WalkResult result = turns.results[i];
     // How many could be found is known only to a scan: others may hide and bring back rows meanwhile.
     if (wanted.scan || (result.size < std::min(batch.options.k, reading.view.count) && !scratch.walk().damaged)) {
       result = scan(batch, reading, scratch);

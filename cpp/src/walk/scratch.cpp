@@ -40,7 +40,7 @@ void Scratch::fit(std::size_t slots, std::size_t beam, std::size_t wanted, std::
   fit_vector(keys_, walk_.log_capacity);
   sorted_begin_ = fit_vector(sorted_, wanted + 2 * kBeamMargin) + kBeamMargin;
   fit_vector(query_, padded);
-  fit_vector(decoded_, std::max(padded, query_code_bytes(padded) / sizeof(float) + 1));
+  fit_vector(decoded_, query_code_bytes(padded));
   fit_vector(codes_, query_code_bytes(padded) + sizeof(std::int32_t));
   walk_.beam_capacity = beam;
   walk_.damaged = false;

@@ -27,7 +27,8 @@ class Scratch {
   WalkScratch& walk() { return walk_; }
   float* query() { return query_.data(); }          // `padded` floats, for the prepared query
   unsigned char* codes() { return codes_.data(); }  // its codes, and 4 bytes behind them
-  float* decoded() { return decoded_.data(); }      // `padded` floats or codes and 4 bytes, for a row as a query
+  // A row as a query, or a query as numbers of the grid: query_code_bytes floats, which serve for codes too.
+  float* decoded() { return decoded_.data(); }
   static constexpr std::size_t kDecodedRows = 4;
   float* decoded_rows(std::size_t padded);           // that many rows of `padded` floats
   std::uint32_t* slots() { return slots_.data(); }   // log_capacity places, for rows that are compared again

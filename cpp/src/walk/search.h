@@ -67,6 +67,7 @@ inline void shorten_log(const WalkView& view, WalkScratch& scratch, std::uint64_
     scratch.log[kept] = scratch.log[i];
     kept += scratch.log[kept] <= limit && (view.hide == 0 || !is_hidden(view, entry_slot(scratch.log[kept])));
   }
+  scratch.undecided |= kept > scratch.log_capacity;
   scratch.num_logged = kept < scratch.log_capacity ? kept : scratch.log_capacity;
 }
 
@@ -167,6 +168,7 @@ inline void begin_beam(const WalkView& view, Walk& walk) {
   walk.beam.clear();
   walk.found.clear();
   keep(view, walk, walk.entry);
+  scratch.undecided = false;
   scratch.num_logged = walk.job->doubt.k > 0 ? 1 : 0;
   if (scratch.num_logged > 0) scratch.log[0] = walk.entry;
   choose(view, walk);
@@ -228,7 +230,9 @@ inline void finish(const WalkView& view, Walk& walk) {
   const Beam& beam = view.hide != 0 ? walk.found : walk.beam;
   walk.job->result = {beam.entries, beam.size};
   WalkScratch& scratch = *walk.job->scratch;
-  if (scratch.num_logged > 0) shorten_log(view, scratch, doubtful_until(view, walk));
+  if (scratch.num_logged == 0) return;
+  shorten_log(view, scratch, doubtful_until(view, walk));
+  scratch.undecided |= scratch.num_logged > walk.job->doubt.most;
 }
 
 inline constexpr std::size_t kMostTurns = 8;  // walks that take turns

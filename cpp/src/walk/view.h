@@ -54,7 +54,8 @@ struct WalkScratch {
   std::size_t num_touched = 0;
   std::uint64_t num_distances = 0;  // counters, only ever increased
   std::uint64_t num_hops = 0;
-  bool damaged = false;  // touch() refused a block; results are void
+  bool undecided = false;  // more was in doubt at the end of the last walk than codes can help with: Doubt::most
+  bool damaged = false;    // touch() refused a block; results are void
 };
 
 // What a walk returns: entries of (distance, slot), nearest first, in scratch.beam or scratch.found.
@@ -68,6 +69,7 @@ struct Doubt {
   std::size_t k = 0;  // 0: nothing is in doubt, and nothing is logged
   double flat = 0;    // key + flat + rising * sqrt(key)
   double rising = 0;
+  std::size_t most = 0;  // rows in doubt: beyond that the walk was lost among rows that codes cannot tell apart
 };
 
 // One walk: from `start` on level `from` to the nearest neighbour until none is nearer, level by level, down to the one
@@ -78,7 +80,7 @@ struct WalkJob {
   int from = 0, to = 0;
   std::size_t ef = 1;              // how many of the nearest are kept, and expanded, before the walk ends
   Doubt doubt;                     // k at most ef
-  WalkScratch* scratch = nullptr;  // its log holds, among others, what is in doubt in the end, as far as it has places
+  WalkScratch* scratch = nullptr;  // its log holds, among others, what is in doubt in the end, or undecided is set
   WalkResult result{};             // not hidden ones; hidden ones are walked through
 };
 
@@ -112,12 +114,15 @@ inline constexpr int kNumCodes = 3;     // 8 bits differences, 8 bits products, 
 // What a level does with floats. Levels that differ in their integers alone share one.
 struct FloatTable {
   Walks walks[kNumStorages][kNumMetrics];
+  // Of codes as numbers, with a query of floats: for queries that lie outside of the grid. 7 bits are whole numbers of
+  // Float8, so these take its walks; the scale of their keys is no distance.
+  Walks code_walks[kNumCodes];
   // Plain dot product of two padded float32 arrays, in the fixed order; for norms.
   float (*dot)(const float* a, const float* b, std::size_t dimensions);
   // Codes of a vector (codes/grid.h): round((vector - origin) * inverse_step), ties to even, held between lowest and
-  // highest. A multiple of 16 dimensions.
-  void (*encode)(const float* vector, const float* origin, float inverse_step, float lowest, float highest,
-                 std::size_t dimensions, unsigned char* codes);
+  // highest. A multiple of 16 dimensions. Returns the sum of squares, in steps, by which they were held off.
+  float (*encode)(const float* vector, const float* origin, float inverse_step, float lowest, float highest,
+                  std::size_t dimensions, unsigned char* codes);
 };
 
 struct Level {
