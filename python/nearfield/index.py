@@ -428,6 +428,7 @@ class Index:
         num_threads: int | None = -1,
         apply: bool = False,
         progress: Progress = None,
+        truth: Any = None,
     ) -> Tuning:
         """Find the smallest beam width that gives a recall.
 
@@ -454,11 +455,16 @@ class Index:
             files.
         progress : bool or callable, optional
             As for `add_items`, with queries for rows, while the true neighbours are looked for.
+        truth : array of ids of shape (n, >=k), or tuple (ids, distances), optional
+            The true neighbours of each query, nearest first, such as those that `ExactIndex` finds
+            among the vectors that were given. Default: those among the vectors that the index
+            holds; where `exact` is False, what rounding them costs is then not counted.
 
         Returns
         -------
         Tuning
-            ``ef``, whether the recall was ``reached``, and the figures behind it. A recall that no
+            ``ef``, whether the recall was ``reached``, and the figures behind it; ``against`` says
+            which truth they are of, and printing it says so where it is not plain. A recall that no
             width up to ``max_ef`` gives is no error: ``reached`` is False then, and ``ef`` is the
             best found.
 
@@ -467,7 +473,8 @@ class Index:
         DimensionMismatch, NotFinite
             Queries of a wrong width, or that hold NaN or infinity.
         InvalidInput
-            A number out of its bounds, or ``assured`` with a recall of 1.
+            A number out of its bounds, ``assured`` with a recall of 1, or a ``truth`` of another
+            number of queries, of fewer than ``k`` neighbours, or of ids that are not stored.
         NotEnoughData
             Fewer than 20 queries; with ``assured``, so few that not even a half without a miss
             would do: the message says how many it takes.
@@ -478,11 +485,12 @@ class Index:
 
         Notes
         -----
-        The truth is brute force over the index's own vectors, which takes most of the time. One
-        half of the queries chooses: the width reaches ``recall`` on it, as does every wider one
-        that was tried, and the next narrower one does not. That half is biased, because its recall
-        was looked at until it sufficed. The other half is walked at the chosen width alone, so
-        its recall is unbiased for queries like these; it comes with Wilson's interval.
+        Where no ``truth`` is given, it is brute force over the index's own vectors, which takes
+        most of the time. One half of the queries chooses: the width reaches ``recall`` on it, as
+        does every wider one that was tried, and the next narrower one does not. That half is
+        biased, because its recall was looked at until it sufficed. The other half is walked at the
+        chosen width alone, so its recall is unbiased for queries like these; it comes with Wilson's
+        interval.
 
         By default the width stays when that interval reaches up to ``recall``: the true recall is
         about the one asked for, as likely a little below as above. When the interval lies below
@@ -517,6 +525,7 @@ class Index:
             num_threads=num_threads,
             apply=apply,
             progress=progress,
+            truth=truth,
         )
 
     def get_vector(self, id: int) -> Vectors:

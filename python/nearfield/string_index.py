@@ -322,12 +322,15 @@ class StringIndex:
         num_threads: int | None = -1,
         apply: bool = False,
         progress: Progress = None,
+        truth: Any = None,
     ) -> Tuning:
         """Find the smallest beam width that gives a recall.
 
         Parameters
         ----------
         queries, recall, k, max_ef, assured, confidence, seed, num_threads, apply, progress
+            As for `nearfield.Index.tune`.
+        truth : array of keys of shape (n, >=k), or tuple (keys, distances), optional
             As for `nearfield.Index.tune`.
 
         Returns
@@ -340,7 +343,11 @@ class StringIndex:
         InvalidInput, NotEnoughData, TooFewNeighbors, TypeError
             As for `nearfield.Index.tune`.
         """
-        return self._index.tune(
+        from nearfield.tune import tune
+
+        # Without keys to compare, the index inside is quicker and gives the same.
+        return tune(
+            self._index if truth is None else self,
             queries,
             recall,
             k,
@@ -351,6 +358,7 @@ class StringIndex:
             num_threads=num_threads,
             apply=apply,
             progress=progress,
+            truth=truth,
         )
 
     def get_vector(self, key: str) -> Vectors:
