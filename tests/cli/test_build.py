@@ -71,7 +71,7 @@ def test_options_reach_the_index(tmp_path: Path, vectors: Any, run: Run) -> None
     index = nf.load(out)
     assert said == {
         "index": str(out), "rows": ROWS, "bytes": out.stat().st_size,
-        "kind": "Index", "dimensions": WIDTH, "space": "innerproduct", "storage": "float8",
+        "kind": "Index", "dimensions": WIDTH, "space": "InnerProduct", "storage": "Float8",
         "codes": "auto", "M": 6, "ef_construction": 50, "seed": 1,
     }  # fmt: skip
     assert (index.space, index.M, index.ef_construction) == (nf.Space.InnerProduct, 6, 50)

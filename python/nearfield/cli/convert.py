@@ -17,16 +17,24 @@ def command(
     source: Annotated[Path, typer.Argument(help="A file of nearfield, Voyager or hnswlib.")],
     out: Annotated[Path, typer.Argument(help="FILE.nf, or FILE.voy for Voyager.")],
     space: Annotated[
-        options.SpaceName | None,
-        typer.Option(case_sensitive=False, help="Where the file does not say it."),
+        str | None,
+        typer.Option(
+            parser=options.space_name,
+            metavar=options.SPACES,
+            help="Where the file does not say it.",
+        ),
     ] = None,
     dimensions: Annotated[
         int | None, typer.Option(min=1, help="Where the file does not say it; with --space.")
     ] = None,
     storage: Annotated[
-        options.StorageName,
-        typer.Option(case_sensitive=False, help="Where the file does not say it; with --space."),
-    ] = options.StorageName.float32,
+        str,
+        typer.Option(
+            parser=options.storage_name,
+            metavar=options.STORAGES,
+            help="Where the file does not say it; with --space.",
+        ),
+    ] = "Float32",
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -43,7 +51,7 @@ def command(
     if space is None:
         index = open_index(source)
     else:
-        index = nf.Index.load(source, space.value, dimensions, storage.value)
+        index = nf.Index.load(source, space, dimensions, storage)
     index.save(out)
     size = out.stat().st_size
     output.note(f"{out}: {len(index):,} rows, {size:,} bytes", quiet=quiet)

@@ -22,7 +22,7 @@ _GATE_FAILED = 5
 def command(
     index: options.IndexFile,
     queries: Annotated[str, typer.Option("--queries", help="A file of queries, as for build.")],
-    vectors: options.Column = None,
+    column: options.Column = None,
     rows: options.Rows = None,
     k: options.Neighbours = 10,
     ef: Annotated[str, typer.Option(help="Beam widths, separated by commas.")] = _EFS,
@@ -57,7 +57,7 @@ def command(
             raise typer.BadParameter(message)
     choice = truths.chosen(base, base_rows, key, truth)
     opened: Any = open_index(index)
-    source = open_source(queries, vectors=vectors, where=rows)
+    source = open_source(queries, vectors=column, where=rows)
     require_dimensions(source, opened, index)
     asked = source.read()[1]
     if not len(asked):
@@ -69,7 +69,7 @@ def command(
         raise InvalidInput(message)
     what = "reading" if truth is not None else "finding"
     output.note(f"{len(asked):,} queries, {len(opened):,} rows: {what} the truth", quiet=quiet)
-    true = truths.find(choice, opened, index, asked, k, vectors, None)
+    true = truths.find(choice, opened, index, asked, k, column, None)
     points = curve(opened, asked, k, widths, truth=true, num_threads=threads)
     against = points[0].against
     truths.note_meaning(against, opened, quiet=quiet)

@@ -18,7 +18,7 @@ _GATE_FAILED = 5
 def command(
     index: options.IndexFile,
     queries: Annotated[str, typer.Option("--queries", help="A file of queries, as for build.")],
-    vectors: options.Column = None,
+    column: options.Column = None,
     rows: options.Rows = None,
     limit: Annotated[
         int | None, typer.Option(min=1, help="Only the first so many queries.", show_default=False)
@@ -64,7 +64,7 @@ def command(
         raise typer.BadParameter(message)
     choice = truths.chosen(base, base_rows, key, truth)
     opened: Any = open_index(index)
-    source = open_source(queries, vectors=vectors, where=rows)
+    source = open_source(queries, vectors=column, where=rows)
     require_dimensions(source, opened, index)
     asked = source.read()[1][:limit]
     if k > len(opened):
@@ -72,7 +72,7 @@ def command(
         raise InvalidInput(message)
     what = "reading" if truth is not None else "finding"
     output.note(f"{len(asked):,} queries, {len(opened):,} rows: {what} the truth", quiet=quiet)
-    true = truths.find(choice, opened, index, asked, k, vectors, limit)
+    true = truths.find(choice, opened, index, asked, k, column, limit)
     with output.progress("finding the truth", quiet) as report:
         found = opened.tune(
             asked, recall, k, max_ef=max_ef, assured=assured, confidence=confidence, seed=seed,
