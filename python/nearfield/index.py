@@ -336,9 +336,9 @@ class Index:
             `nearfield.NO_ID` and infinite distances. ``counts`` of the result tells how many are
             valid.
         out : tuple of two ndarrays, optional
-            Arrays for ids (uint64) and distances (float32), C-contiguous and of the result's shape.
-            They are filled and returned, so a loop need not make new ones. After an error their
-            content is undefined.
+            Arrays for ids (uint64) and distances (float32), writeable, C-contiguous and of the
+            result's shape, that overlap neither each other nor the queries. They are filled and
+            returned, so a loop need not make new ones. After an error their content is undefined.
 
         Returns
         -------
@@ -399,7 +399,7 @@ class Index:
             raise InvalidInput(message)
         if k > LARGE_K:
             self._check_large_k(k, if_short)
-        ids, distances = (None, None) if out is None else as_outputs(out, vectors.shape[:-1], k)
+        ids, distances = (None, None) if out is None else as_outputs(out, vectors, k)
         found = self._core.query(vectors, k, ef, num_threads, ids, distances)
         result = Neighbors(found[:2])
         result._found = found
