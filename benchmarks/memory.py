@@ -33,7 +33,7 @@ VARIANTS: dict[str, Json] = {
     "nearfield": {},
     "nearfield-none": {"codes": "none"},
     "nearfield-float16": {"storage": "Float16"},
-    "nearfield-codesonly": {"storage": "codes-only"},
+    "nearfield-codesonly": {"storage": "CodesOnly"},
     _PEER: {},
 }
 _MOST_BY_PEER = 1.25
@@ -107,11 +107,12 @@ def _measured(bench: Bench, variant: str) -> Json:
 def _foretold(bench: Bench, asked: Json) -> Json:
     """Ask the function and the command what the index will take."""
     rows, dimensions = bench.data.base.shape
-    estimate = nf.estimate_memory(rows, dimensions, 16, space="cosine", **asked)
+    words = {{"storage": "storage_data_type"}.get(name, name): asked[name] for name in asked}
+    estimate = nf.estimate_memory(rows, dimensions, 16, space="cosine", **words)
     command = [sys.executable, "-m", "nearfield", "build", str(bench.file("base"))]
     command += ["--space", "cosine", "--M", "16", "--dry-run", "--json"]
     for option, value in asked.items():
-        command += [f"--{option}", value.lower()]
+        command += [f"--{option}", value]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         say(f"the dry run failed: {done.stderr.strip()[-300:]}")

@@ -16,7 +16,7 @@ from nearfield._numbers import as_count, as_id, as_threads, as_whole
 from nearfield.errors import FileMismatch, InvalidInput
 from nearfield.ids import LabelSetView
 from nearfield.neighbors import Neighbors, too_few
-from nearfield.spaces import CODES, Space, StorageDataType, as_codes, as_space, as_storage
+from nearfield.spaces import CODES_NAMES, Space, StorageDataType, as_codes, as_space, as_storage
 from nearfield.stats import IndexStats, stats_of
 from nearfield.typing import (
     Chunks,
@@ -40,7 +40,6 @@ __all__ = ["E4M3Index", "Float8Index", "FloatIndex", "Index"]
 _FLOAT32 = np.dtype(np.float32)
 _NDARRAY = np.ndarray
 _PLAIN = 0x101  # numpy's flags C_CONTIGUOUS and ALIGNED
-_CODES_NAMES = {number: cast(CodesName, name) for name, number in CODES.items()}
 _OWN = frozenset(("_core", "_ef", "_reserved"))
 _DEFAULT_EF = 10
 _MOST_ROWS = 2**31  # of any index
@@ -805,7 +804,7 @@ class Index:
     @property
     def codes(self) -> CodesName:
         """What queries compare on their way: "none", "int8" or "int4"."""
-        return _CODES_NAMES[self._core.codes]
+        return CODES_NAMES[self._core.codes]
 
     @property
     def simd_level(self) -> str:
@@ -900,10 +899,11 @@ class Index:
         return _restore, (type(self), self.as_bytes(), self._ef, self._reserved), own or None
 
     def __repr__(self) -> str:
-        """Name class, space, width and storage, as Voyager does."""
+        """Name class, space, width and storage, as Voyager does, and the codes."""
         return (
             f"<nearfield.{type(self).__name__} space={self.space.name} "
-            f"num_dimensions={self.num_dimensions} storage_data_type={self.storage_data_type.name}>"
+            f"num_dimensions={self.num_dimensions} "
+            f"storage_data_type={self.storage_data_type.name} codes={self.codes}>"
         )
 
 

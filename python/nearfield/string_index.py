@@ -747,10 +747,11 @@ class StringIndex:
         return _restore, (type(self), self.as_bytes(), self.ef, self._index._reserved), own or None
 
     def __repr__(self) -> str:
-        """Name class, space, width and storage."""
+        """Name class, space, width, storage and codes."""
         return (
             f"<nearfield.{type(self).__name__} space={self.space.name} "
-            f"num_dimensions={self.num_dimensions} storage_data_type={self.storage_data_type.name}>"
+            f"num_dimensions={self.num_dimensions} "
+            f"storage_data_type={self.storage_data_type.name} codes={self.codes}>"
         )
 
 

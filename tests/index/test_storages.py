@@ -99,7 +99,9 @@ def test_strings_pickles_and_estimates_know_float16():
     again = pickle.loads(pickle.dumps(index))
     assert again.storage_data_type is nf.Float16
     assert np.array_equal(again.get_vector("key 3"), index.get_vector("key 3"))
-    half, whole = (nf.estimate_memory(10, 40, storage=s) for s in (nf.Float16, nf.Float32))
+    half, whole = (
+        nf.estimate_memory(10, 40, storage_data_type=s) for s in (nf.Float16, nf.Float32)
+    )
     assert 2 * half.vector_bytes == whole.vector_bytes
     assert index.stats().vector_bytes == 100 * 48 * 2
     with pytest.raises(errors.InvalidInput, match=r"is Float16; expected Float32"):

@@ -55,7 +55,7 @@ def command(
     found = open_source(source, vectors=column, key=key, where=rows, ids=ids)
     kind = nf.StringIndex if found.key_kind == "text" else nf.Index
     described = {
-        "kind": "StringIndex" if found.key_kind == "text" else "Index",
+        "kind": kind.__name__,
         "dimensions": found.dimensions,
         "space": space,
         "storage": storage,
@@ -76,8 +76,9 @@ def command(
         memory = nf.estimate_memory(
             found.count(), found.dimensions, m, storage, space=space, codes=codes
         )
-        sizes = asdict(memory) | {"total_bytes": memory.total_bytes}
+        sizes = asdict(memory) | {"total_bytes": memory.total_bytes}  # "auto" is resolved in it
         _show({"rows": found.count(), **described, **sizes}, json)
+        output.note(str(memory), quiet=quiet or json)
         return
     if out is None:
         message = "name the file to write with -o, or ask for --dry-run"
@@ -101,7 +102,16 @@ def command(
         replaced = added - len(index)
         output.note(f"{replaced:,} rows were replaced by a later row of the same key", quiet=quiet)
     if json:
-        _show({"index": str(out), "rows": len(index), "bytes": size, **described}, True)
+        _show(
+            {
+                "index": str(out),
+                "rows": len(index),
+                "bytes": size,
+                **described,
+                "codes": index.codes,
+            },
+            True,
+        )
 
 
 def _some(source: Source, where: str | None) -> Iterator[Chunk]:
