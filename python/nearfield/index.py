@@ -613,6 +613,8 @@ class Index:
         format : "nearfield" or "voyager", optional
             Our own format, with checksums, or Voyager's version 1, which keeps neither checksums
             nor the seed. By default names that end in ``.voy`` or ``.voyager`` get Voyager's.
+            Storages that Voyager has not, Float16 and CodesOnly, are written there as Float32
+            vectors, which are those that `get_vector` gives: a larger file, and a warning.
 
         Raises
         ------
@@ -622,6 +624,11 @@ class Index:
             An unknown format; an empty index in Voyager's, which Voyager could not load.
         TypeError
             Neither a path nor a file object.
+
+        Warns
+        -----
+        UserWarning
+            Vectors are written as Float32 because Voyager's format has not the storage.
         """
         _files.write(
             self._core, _files.one_of("save", "output_path", output_path, file_like), format

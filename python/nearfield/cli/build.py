@@ -12,7 +12,7 @@ import typer
 import nearfield as nf
 from nearfield._files import format_of
 from nearfield.cli import options, output, settings
-from nearfield.cli.opening import check_index_name
+from nearfield.cli.opening import check_index_name, save_index
 from nearfield.errors import InvalidInput
 from nearfield.sources import Chunk, Source, open_source
 
@@ -95,7 +95,7 @@ def command(
     total = None if quiet else found.count()
     with output.progress("building", quiet, total) as report:
         added = len(index.add_items(_some(found, rows), num_threads=threads, progress=report))
-    index.save(out)
+    save_index(index, out, quiet=quiet)
     size = out.stat().st_size
     output.note(f"{out}: {len(index):,} rows, {size:,} bytes", quiet=quiet)
     if added > len(index):
