@@ -42,10 +42,11 @@ _SETS = ["debian-minilm", "mnist", "lastfm", "synthetic-1m"]
 _QUICK: Json = {"repetitions": 1, "min_seconds": 0.02, "pairs": 1, "modes": ("single", "batch1")}
 _QUICK_SETS = ["debian-minilm"]
 _QUICK_ROWS, _QUICK_QUERIES = 4000, 200
+_TOO_QUICK = "--quick looks at too few rows and queries to judge by; gates need a run without it"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; 0 is success, 1 a failed gate, 2 nothing to measure."""
+    """Run the command; 0 is success, 1 a failed gate, 2 nothing to measure or judge."""
     options = _options(arguments)
     if options.readme:
         write_readme(json.loads(options.readme.read_text()))
@@ -138,6 +139,9 @@ def write_readme(result: Json, path: Path = README) -> None:
 
 
 def _judge(result: Json) -> int:
+    if result["settings"].get("quick"):
+        print(f"not judged: {_TOO_QUICK}")
+        return 2
     judged = verdicts(result)
     print("\n".join(f"{'ok  ' if passed else 'FAIL'} {text}" for text, passed in judged))
     return 0 if all(passed for _, passed in judged) else 1
@@ -192,7 +196,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     if any("=" not in given or given.split("=")[0] not in VARIANTS for given in options.python):
         parser.error("--python takes LIBRARY=PATH")
     if options.quick and options.gate:
-        parser.error("--quick looks at too few rows and queries to judge by")
+        parser.error(_TOO_QUICK)
     return options
 
 
