@@ -284,6 +284,16 @@ def test_a_quick_result_is_not_judged(tmp_path: Path, capsys: pytest.CaptureFixt
     assert end.value.code == 2
 
 
+def test_a_quick_run_spares_what_compiles_for_minutes_unless_it_is_named() -> None:
+    every, quick = compare._options([]), compare._options(["--quick"])
+    assert every.engines == list(VARIANTS)
+    assert not every.spared
+    assert set(VARIANTS) - set(quick.engines) == set(quick.spared) == {"pynndescent"}
+    named = compare._options(["--quick", "--engines", "pynndescent"])
+    assert named.engines == ["pynndescent"]
+    assert not named.spared
+
+
 def test_old_results_can_still_be_read() -> None:
     for path in (Path(data_sets.__file__).parent / "results").glob("*.json"):
         result = json.loads(path.read_text())
