@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,7 @@ class Claim:
     table: Callable[[Json], str]
     verdicts: Callable[[Json], list[Verdict]]
     peers: tuple[str, ...] = ()
+    least: Mapping[str, int] = field(default_factory=dict)  # of options; below, nothing is judged
     draw: Callable[[Json, Path], None] | None = None
 
 
@@ -53,7 +54,7 @@ def parser(doc: str | None) -> argparse.ArgumentParser:
 
 
 def show(claim: Claim, options: argparse.Namespace) -> int:
-    """Run a command; 0 is success, 1 a failed gate, 2 nothing to measure with."""
+    """Run a command; 0 is success, 1 a failed gate, 2 nothing to measure with or to judge by."""
     if options.table:
         result = json.loads(options.table.read_text())
     else:
@@ -67,8 +68,22 @@ def show(claim: Claim, options: argparse.Namespace) -> int:
     print(claim.table(result))
     print(f"\n{conditions(result)}\n")
     judged = claim.verdicts(result)
+    small = too_small(claim, result["settings"])
+    if small:
+        print("\n".join([f"not judged: {small}", *(f"     {text}" for text, _ in judged)]))
+        return 2 if options.gate else 0
     print("\n".join(f"{'ok  ' if passed else 'FAIL'} {text}" for text, passed in judged))
     return 1 if options.gate and not all(passed for _, passed in judged) else 0
+
+
+def too_small(claim: Claim, settings: Mapping[str, Any]) -> str:
+    """Say which option is below what the claim is about; empty where it can be judged."""
+    for option, least in claim.least.items():
+        given = settings.get(option, least)
+        number = min(given) if isinstance(given, list) else given
+        if number < least:
+            return f"--{option} {number:,}; the claim is about {least:,} and more"
+    return ""
 
 
 def begin(claim: Claim, options: argparse.Namespace) -> Json:

@@ -33,9 +33,10 @@ VARIANTS: dict[str, Json] = {
     "nearfield": {},
     "nearfield-none": {"codes": "none"},
     "nearfield-float16": {"storage": "Float16"},
-    "nearfield-codesonly": {"storage": "codes-only"},
+    "nearfield-codesonly": {"storage": "CodesOnly"},
     _PEER: {},
 }
+_ROWS = 50_000  # with few, what a process takes for itself and the rows kept beside codes count
 _MOST_BY_PEER = 1.25
 _MOST_BY_RAW = 0.40
 _RAW_DIMENSIONS = (384, 784)  # where codes alone are to be so small
@@ -46,11 +47,11 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command."""
     parser = claims.parser(__doc__)
     add = parser.add_argument
-    add("--rows", type=int, default=50_000)
+    add("--rows", type=int, default=_ROWS)
     add("--dimensions", type=int, nargs="+", default=list(DIMENSIONS))
     add("--threads", type=int, default=2, help="of builds")
     add("--python", nargs="+", default=[], metavar="LIBRARY=PATH", help="of other environments")
-    claim = claims.Claim("memory", measure, table, verdicts, (_PEER,))
+    claim = claims.Claim("memory", measure, table, verdicts, (_PEER,), {"rows": _ROWS})
     return claims.show(claim, parser.parse_args(arguments))
 
 
@@ -107,11 +108,12 @@ def _measured(bench: Bench, variant: str) -> Json:
 def _foretold(bench: Bench, asked: Json) -> Json:
     """Ask the function and the command what the index will take."""
     rows, dimensions = bench.data.base.shape
-    estimate = nf.estimate_memory(rows, dimensions, 16, space="cosine", **asked)
+    words = {{"storage": "storage_data_type"}.get(name, name): asked[name] for name in asked}
+    estimate = nf.estimate_memory(rows, dimensions, 16, space="cosine", **words)
     command = [sys.executable, "-m", "nearfield", "build", str(bench.file("base"))]
     command += ["--space", "cosine", "--M", "16", "--dry-run", "--json"]
     for option, value in asked.items():
-        command += [f"--{option}", value.lower()]
+        command += [f"--{option}", value]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         say(f"the dry run failed: {done.stderr.strip()[-300:]}")

@@ -71,6 +71,53 @@ def test_a_gate_fails_only_where_it_is_asked_for(
     assert run("--table", str(path), "--gate") == 0
 
 
+def test_a_claim_is_not_judged_at_sizes_that_it_is_not_about(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(claims, "fingerprint", lambda: dict(MACHINE))
+    claim = claims.Claim(
+        "size", lambda options: {}, str, lambda result: [("is large", False)], least={"rows": 1000}
+    )
+    parser = claims.parser("Show.")
+    parser.add_argument("--rows", type=int, nargs="+")
+
+    def run(*given: str) -> tuple[int, str]:
+        code = claims.show(claim, parser.parse_args(["--out", str(tmp_path), "--rows", *given]))
+        return code, capsys.readouterr().out
+
+    assert run("1000", "2000", "--gate")[0] == 1
+    code, said = run("999", "2000")
+    assert code == 0
+    assert "not judged: --rows 999; the claim is about 1,000 and more\n     is large" in said
+    assert "FAIL" not in said
+    assert run("999", "--gate")[0] == 2, "what is not judged has not passed"
+
+
+@pytest.mark.parametrize(
+    ("command", "small"),
+    [
+        (memory, ("--rows", "2000")),
+        (opening, ("--rows", "2000")),
+        (drift, ("--rows", "5000", "16000")),
+        (drift, ("--queries", "100")),
+    ],
+)
+def test_commands_say_the_sizes_that_they_are_judged_at(
+    command: Any, small: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = []
+
+    def show(claim: claims.Claim, options: argparse.Namespace) -> int:
+        told.append(claims.too_small(claim, vars(options)))
+        return 0
+
+    monkeypatch.setattr(claims, "show", show)
+    command.main([])
+    command.main(list(small))
+    assert told[0] == "", "the defaults are judged"
+    assert told[1].startswith(small[0])
+
+
 # --- memory --------------------------------------------------------------------------------------
 
 

@@ -16,6 +16,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
+import compare
 import data_files
 import data_sets
 import measure
@@ -265,6 +266,32 @@ def test_gates_fail_what_was_not_measured() -> None:
     assert len(found) == 3 * 3 + 3
     assert not any(passed for _, passed in found)
     assert not any(passed for _, passed in verdicts(result | {"runs": {}}))
+
+
+def test_a_quick_result_is_not_judged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    whole = max((Path(data_sets.__file__).parent / "results").glob("*.json"))
+    result = json.loads(whole.read_text())
+    result["settings"]["quick"] = True
+    path = tmp_path / "quick.json"
+    path.write_text(json.dumps(result))
+    assert compare.main(["--table", str(path), "--gate"]) == 2
+    said = capsys.readouterr().out
+    assert said.splitlines()[-1].startswith("not judged: --quick looks at too few rows")
+    assert "FAIL" not in said
+    assert compare.main(["--table", str(path)]) == 0
+    with pytest.raises(SystemExit) as end:
+        compare.main(["--quick", "--gate"])
+    assert end.value.code == 2
+
+
+def test_a_quick_run_spares_what_compiles_for_minutes_unless_it_is_named() -> None:
+    every, quick = compare._options([]), compare._options(["--quick"])
+    assert every.engines == list(VARIANTS)
+    assert not every.spared
+    assert set(VARIANTS) - set(quick.engines) == set(quick.spared) == {"pynndescent"}
+    named = compare._options(["--quick", "--engines", "pynndescent"])
+    assert named.engines == ["pynndescent"]
+    assert not named.spared
 
 
 def test_old_results_can_still_be_read() -> None:

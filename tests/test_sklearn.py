@@ -6,6 +6,7 @@ import subprocess
 import sys
 from typing import Any
 
+import nearfield as nf
 import numpy as np
 import pytest
 from nearfield.errors import InvalidInput
@@ -26,6 +27,7 @@ METRICS = ["euclidean", "l2", "sqeuclidean", "cosine"]
         NearfieldTransformer(),
         NearfieldTransformer(mode="connectivity"),
         NearfieldTransformer(metric="cosine", n_jobs=2),
+        NearfieldTransformer(storage_data_type="Float16", codes="none"),
     ]
 )
 def test_estimator_checks(estimator: Any, check: Any) -> None:
@@ -95,6 +97,33 @@ def test_the_result_depends_on_the_seed_alone(rng: np.random.Generator) -> None:
     assert graph(random_state=np.random.RandomState(4)).nnz == first.nnz
 
 
+@pytest.mark.parametrize(
+    ("storage", "codes"),
+    [("Float16", "none"), (nf.StorageDataType.E4M3, "none"), ("codes-only", "int8")],
+)
+def test_the_rows_may_be_kept_in_less_memory(
+    rng: np.random.Generator, storage: Any, codes: str
+) -> None:
+    rows = clustered(rng, 600, 12)
+    asked = NearfieldTransformer(n_neighbors=8, storage_data_type=storage, codes=codes)
+    assert asked.get_params()["storage_data_type"] is storage, "kept as it was given"
+    fitted = clone(asked).fit(rows)
+    assert fitted.index_.storage_data_type is nf.spaces.as_storage(storage)
+    assert fitted.index_.codes == codes
+    exact = NearestNeighbors(n_neighbors=8, algorithm="brute").fit(rows)
+    expected = exact.kneighbors(return_distance=False)
+    found = fitted.kneighbors(return_distance=False)
+    shared = [len(set(a) & set(b)) for a, b in zip(found, expected, strict=True)]
+    assert np.mean(shared) > 6
+    graph = clone(asked).fit_transform(rows)
+    assert np.array_equal(graph.indices.reshape(600, 9)[:, 0], np.arange(600))
+    assert (graph.data.reshape(600, 9)[:, 0] == 0).all()
+    indices, _ = precomputed_knn(rows, 5, storage_data_type=storage, codes=codes)
+    assert np.array_equal(indices[:, 0], np.arange(600))
+    fitted.set_params(storage_data_type="Float32", codes="auto").fit(rows)
+    assert fitted.index_.exact
+
+
 @pytest.mark.parametrize("last", [Isomap, TSNE])
 def test_in_a_pipeline(rng: np.random.Generator, last: Any) -> None:
     rows = rng.normal(size=(120, 10))
@@ -152,6 +181,9 @@ def test_parameters_that_cannot_be_are_refused() -> None:
         ({"mode": "both"}, "mode is 'both'"),
         ({"n_neighbors": 0}, "n_neighbors is 0"),
         ({"n_neighbors": 2.5}, "n_neighbors is 2.5"),
+        ({"storage_data_type": "float7"}, "storage_data_type is 'float7'"),
+        ({"codes": "int2"}, "codes is 'int2'"),
+        ({"storage_data_type": "CodesOnly", "codes": "none"}, "codes"),
     ):
         with pytest.raises(InvalidInput, match=said):
             NearfieldTransformer(**options).fit(np.eye(4))

@@ -21,12 +21,13 @@ from nearfield.errors import DimensionMismatch, InvalidInput, NotFinite
 from nearfield.neighbors import NO_ID
 from nearfield.typing import Distances, Ids, IdsLike, Vectors, VectorsLike
 
-__all__ = ["as_ids", "as_outputs", "as_vectors"]
+__all__ = ["as_ids", "as_key_outputs", "as_outputs", "as_vectors"]
 
 _FLOAT32 = np.dtype(np.float32)
 _UINT64 = np.dtype(np.uint64)
 # numpy's flags C_CONTIGUOUS, OWNDATA, ALIGNED, WRITEABLE. Two arrays that own memory share none.
 _OWN_AND_PLAIN = 0x505
+_WRITTEN = {_UINT64: "np.uint64", _FLOAT32: "np.float32", np.dtype(object): "object"}
 _CPU_DEVICES = (1, 3, 13)  # DLPack's kDLCPU, kDLCUDAHost (pinned) and kDLCUDAManaged
 _WORD = 2**64
 
@@ -293,15 +294,15 @@ def _list_of_integers(given: Any, argument: str) -> NDArray[Any]:
     )
 
 
-def as_outputs(given: object, queries: tuple[int, ...], k: int) -> tuple[Ids, Distances]:
+def as_outputs(given: object, vectors: Vectors, k: int) -> tuple[Ids, Distances]:
     """Check the arrays that a caller wants results written to.
 
     Parameters
     ----------
     given : tuple of two ndarrays
         For ids and for distances.
-    queries : tuple of int
-        () for one query, (n,) for a batch.
+    vectors : ndarray of shape (width,) or (n, width)
+        The queries, which are read while the arrays are written.
     k : int
         Neighbours of each.
 
@@ -313,7 +314,7 @@ def as_outputs(given: object, queries: tuple[int, ...], k: int) -> tuple[Ids, Di
     Raises
     ------
     InvalidInput
-        Another dtype or shape, not C-contiguous, read-only, or one array for both.
+        Another dtype or shape, not C-contiguous or aligned, read-only, or memory that is shared.
     TypeError
         Not a tuple of two arrays.
     """
@@ -326,30 +327,82 @@ def as_outputs(given: object, queries: tuple[int, ...], k: int) -> tuple[Ids, Di
             and distances.dtype is _FLOAT32
             and ids.flags.num & _OWN_AND_PLAIN == _OWN_AND_PLAIN
             and distances.flags.num & _OWN_AND_PLAIN == _OWN_AND_PLAIN
-            and ids.shape == distances.shape == (*queries, k)
+            and ids.shape == distances.shape == (*vectors.shape[:-1], k)
+            and vectors is not distances
+            and vectors.base is not distances  # numpy's views name the array that owns the memory
+            and vectors.base is not ids
         ):
             return ids, distances
+    return cast(tuple[Ids, Distances], _outputs(given, "ids", _UINT64, vectors, k))
+
+
+def as_key_outputs(
+    given: object, vectors: Vectors, k: int
+) -> tuple[NDArray[np.object_], Distances]:
+    """Check the arrays that a caller wants keys and distances written to.
+
+    Parameters
+    ----------
+    given : tuple of two ndarrays
+        For keys, of dtype object, and for distances.
+    vectors, k
+        As for `as_outputs`.
+
+    Returns
+    -------
+    tuple of two ndarrays
+        The same arrays.
+
+    Raises
+    ------
+    InvalidInput, TypeError
+        As for `as_outputs`.
+    """
+    found = _outputs(given, "keys", np.dtype(object), vectors, k)
+    return cast(tuple[NDArray[np.object_], Distances], found)
+
+
+def _outputs(
+    given: object, first: str, dtype: np.dtype[Any], vectors: Vectors, k: int
+) -> tuple[NDArray[Any], NDArray[Any]]:
     if not isinstance(given, tuple | list) or len(given) != 2:
-        message = f"out is {type(given).__name__}; expected a tuple of two arrays (ids, distances)"
+        message = f"out is {_kind(given)}; expected a tuple of two arrays ({first}, distances)"
         raise TypeError(message)
-    shape = (*queries, k)
-    for name, array, dtype in zip(
-        ("ids", "distances"), given, (np.uint64, np.float32), strict=True
-    ):
+    shape = (*vectors.shape[:-1], k)
+    for name, array, wanted in ((first, given[0], dtype), ("distances", given[1], _FLOAT32)):
+        make = f"np.empty({shape}, dtype={_WRITTEN[wanted]})"
         if not isinstance(array, np.ndarray):
-            message = f"out: {name} is {type(array).__name__}; expected an ndarray"
+            message = f"out: {name} is of type {_kind(array)}; expected an ndarray, such as {make}"
             raise TypeError(message)
-        fits = array.dtype == dtype and array.shape == shape
-        if not (
-            fits and array.flags.c_contiguous and array.flags.writeable and array.flags.aligned
-        ):
-            message = (
-                f"out: {name} is {array.dtype}{list(array.shape)}; expected {np.dtype(dtype)}"
-                f"{list(shape)}, C-contiguous, aligned and writable"
-            )
+        fault = _fault(array, wanted, shape)
+        if fault:
+            message = f"out: {name} {fault}; {make} is right"
             raise InvalidInput(message)
-    ids, distances = given
-    if np.may_share_memory(ids, distances):
-        message = "out: ids and distances share memory; expected two arrays"
-        raise InvalidInput(message)
-    return ids, distances
+    names, distances = given
+    for one, other, what in (
+        (names, distances, f"{first} and distances"),
+        (names, vectors, f"{first} and the queries"),
+        (distances, vectors, "distances and the queries"),
+    ):
+        if np.may_share_memory(one, other):
+            message = f"out: {what} share memory; expected arrays that do not overlap"
+            raise InvalidInput(message)
+    return names, distances
+
+
+def _fault(array: NDArray[Any], dtype: np.dtype[Any], shape: tuple[int, ...]) -> str:
+    """Say why results cannot be written to an array; empty where they can."""
+    if array.dtype != dtype:
+        return f"has dtype {array.dtype}, expected {dtype}"
+    if array.shape != shape:
+        axes = "(k,)" if len(shape) == 1 else "(queries, k)"
+        return f"has shape {array.shape}, expected {axes} = {shape}"
+    if not array.flags.c_contiguous:
+        return "is not C-contiguous (a slice, a transpose or of Fortran's order), expected rows"
+    if not array.flags.aligned:
+        return "is not aligned in memory, expected an array of its own"
+    return "" if array.flags.writeable else "is read-only, expected a writeable array"
+
+
+def _kind(given: object) -> str:
+    return type(given).__name__

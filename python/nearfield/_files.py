@@ -7,6 +7,7 @@ hnswlib.
 from __future__ import annotations
 
 import os
+import warnings
 from typing import Any, TypedDict
 
 from nearfield import _core
@@ -15,7 +16,17 @@ from nearfield.errors import IndexFileNotAccessible, InvalidInput
 from nearfield.spaces import Space, StorageDataType, as_space, as_storage
 from nearfield.typing import FileFormat
 
-__all__ = ["Source", "Target", "as_bytes", "expected", "format_of", "one_of", "read", "write"]
+__all__ = [
+    "Source",
+    "Target",
+    "as_bytes",
+    "expected",
+    "format_of",
+    "one_of",
+    "read",
+    "voyager_storage",
+    "write",
+]
 
 VOYAGER_NAMES = (".voy", ".voyager")
 """How the names of files end that are written in Voyager's format unless another is asked for."""
@@ -213,8 +224,15 @@ def write(core: _core.Index, target: Target, file_format: FileFormat | None) -> 
         The path cannot be written.
     TypeError
         Neither a path nor a file object.
+
+    Warns
+    -----
+    UserWarning
+        Voyager has no such storage, so the vectors are written as Float32.
     """
     voyager = format_of(target, file_format) == "voyager"
+    if voyager:
+        _warn_of_decoding(core)
     path = _path(os.fsdecode(target) if isinstance(target, bytes) else target)
     if path is not None:
         try:
@@ -267,7 +285,39 @@ def as_bytes(core: _core.Index, file_format: FileFormat) -> bytes:
         As for `write`.
     """
     voyager = format_of(None, file_format) == "voyager"
+    if voyager:
+        _warn_of_decoding(core)
     return core.to_voyager_bytes() if voyager else core.to_bytes()
+
+
+def voyager_storage(storage: StorageDataType) -> StorageDataType:
+    """Give the storage that an index has in a file of Voyager's.
+
+    Parameters
+    ----------
+    storage : StorageDataType
+        That of the index.
+
+    Returns
+    -------
+    StorageDataType
+        The same where Voyager has it, else Float32.
+    """
+    known = (StorageDataType.Float32, StorageDataType.Float8, StorageDataType.E4M3)
+    return storage if storage in known else StorageDataType.Float32
+
+
+def _warn_of_decoding(core: _core.Index) -> None:
+    """Tell the caller of whoever calls `write` or `as_bytes` that a file will be larger."""
+    storage = StorageDataType(core.storage)
+    written = voyager_storage(storage)
+    if written is not storage and core.counts[0]:
+        message = (
+            f"Voyager's format has no {storage.name}: what the index holds is written as "
+            f"{written.name} vectors, 4 bytes a dimension, and loads as such; a .nf file keeps "
+            f"{storage.name}"
+        )
+        warnings.warn(message, UserWarning, stacklevel=4)
 
 
 def _path(given: Source) -> str | None:

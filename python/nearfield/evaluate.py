@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +20,14 @@ from nearfield.spaces import Space
 from nearfield.typing import Progress, Searcher, Vectors, VectorsLike
 
 __all__ = [
+    "Against",
     "CurvePoint",
     "Measurable",
     "TriedWidth",
     "Tuning",
+    "checked_truth",
     "curve",
+    "measured_against",
     "recall",
     "recall_by_query",
     "true_neighbors",
@@ -34,6 +37,14 @@ __all__ = [
 _BLOCK_ROWS = 1024
 _BLOCK_QUERIES = 256
 _TOLERANCE = 1e-6
+
+Against: TypeAlias = Literal["given", "held", "truth"]
+"""What recall is measured against.
+
+"given": the vectors as they were given to the index. "held": the vectors as an index holds them
+that has rounded them (`nearfield.Index.exact` is False), so what rounding costs does not show.
+"truth": true neighbours that the caller handed in.
+"""
 
 # `tune` stands on this file, so its names are fetched when they are asked for here.
 if TYPE_CHECKING:
@@ -80,6 +91,8 @@ class CurvePoint(NamedTuple):
     """Vectors compared with a query, per query; equal on every machine."""
     hops: float
     """Link rows read on level 0, per query; equal on every machine."""
+    against: Against = "given"
+    """What the recall is measured against."""
 
 
 def recall(
@@ -265,6 +278,80 @@ def _seen_before(ids: NDArray[Any]) -> NDArray[np.bool_]:
     return np.asarray(np.tril(equal, k=-1).any(axis=2))
 
 
+def measured_against(index: Measurable, truth: Any = None) -> Against:
+    """Tell what recall is measured against.
+
+    Parameters
+    ----------
+    index : Index or StringIndex
+        What is measured.
+    truth : object, optional
+        The truth that the caller handed in, or None.
+
+    Returns
+    -------
+    {"given", "held", "truth"}
+        See `Against`.
+
+    Examples
+    --------
+    >>> import nearfield as nf
+    >>> measured_against(nf.Index("cosine", 8, storage_data_type="Float8"))
+    'held'
+    """
+    if truth is not None:
+        return "truth"
+    return "given" if getattr(index, "exact", True) else "held"
+
+
+def checked_truth(
+    index: Measurable, truth: Any, queries: int, k: int, argument: str = "truth"
+) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """Check true neighbours that a caller hands in.
+
+    Parameters
+    ----------
+    index : Index or StringIndex
+        What is measured.
+    truth : array of ids or keys of shape (n, >=k), or tuple (ids, distances)
+        The true neighbours, nearest first.
+    queries : int
+        How many queries there are.
+    k : int
+        Neighbours of each.
+    argument : str, default "truth"
+        What errors call it.
+
+    Returns
+    -------
+    tuple
+        (ids or keys, distances or None), both of shape (queries, k).
+
+    Raises
+    ------
+    InvalidInput
+        Another number of queries, fewer than ``k`` neighbours, or neighbours that the index does
+        not hold.
+    """
+    ids, distances = _sides(truth)
+    if len(ids) != queries or ids.shape[1] < k:
+        message = (
+            f"{argument} holds {ids.shape[1]} neighbours for {len(ids)} queries; expected at "
+            f"least {k} for {queries}"
+        )
+        raise InvalidInput(message)
+    ids = ids[:, :k].astype(object) if ids.dtype.kind == "U" else ids[:, :k]
+    held = set(np.asarray(index.ids).tolist())
+    unknown = [each for each in dict.fromkeys(ids.ravel().tolist()) if each not in held]
+    if unknown:
+        message = (
+            f"{argument} names {len(unknown)} neighbours that the index does not hold, such as "
+            f"{unknown[0]!r}; its truth is of other rows"
+        )
+        raise InvalidInput(message)
+    return ids, None if distances is None else distances[:, :k]
+
+
 def true_neighbors(
     index: Measurable, queries: VectorsLike, k: int, *, progress: Progress = None
 ) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -340,7 +427,9 @@ def curve(
     efs : iterable of int
         Beam widths, at least ``k`` each; smaller ones are raised to it.
     truth : tuple (ids, distances) or array of ids, optional
-        The true neighbours; default `true_neighbors` of the index.
+        The true neighbours; default `true_neighbors` of the index, which are those of the vectors
+        as it holds them. Where ``index.exact`` is False they need not be those of the vectors that
+        were given: hand in ``nearfield.ExactIndex(...).query(queries, k).ids`` to measure by these.
     num_threads : int or None, default -1
         As for ``index.query``.
     exclude_self : True or array of ids, optional
@@ -351,7 +440,7 @@ def curve(
     Returns
     -------
     list of CurvePoint
-        One for each beam width, in the order given.
+        One for each beam width, in the order given; ``against`` says what the recall means.
 
     Raises
     ------
@@ -373,6 +462,7 @@ def curve(
         message = "queries is empty; expected at least one"
         raise InvalidInput(message)
     asked = as_count(k, "k") + (exclude_self is not None and exclude_self is not False)
+    against = measured_against(index, truth)
     if truth is None:
         truth = true_neighbors(index, rows, asked)
     points = []
@@ -388,6 +478,7 @@ def curve(
                 queries_per_second=len(rows) / seconds if seconds > 0 else float("inf"),
                 distances=getattr(found, "num_distances", 0) / len(rows),
                 hops=getattr(found, "num_hops", 0) / len(rows),
+                against=against,
             )
         )
     return points

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from nearfield._arrays import as_ids, as_vectors
+from nearfield._arrays import as_ids, as_outputs, as_vectors
 from nearfield._numbers import as_count, as_id, as_threads, as_whole
 from nearfield.errors import InvalidInput, NotFinite, UnknownId
 from nearfield.ids import LabelSetView
 from nearfield.neighbors import NO_ID, Neighbors, neighbors_of, too_few
 from nearfield.spaces import Space, StorageDataType, as_space, as_storage
-from nearfield.typing import Ids, IdsLike, IfShort, VectorLike, Vectors, VectorsLike
+from nearfield.typing import Distances, Ids, IdsLike, IfShort, VectorLike, Vectors, VectorsLike
 
 __all__ = ["ExactIndex"]
 
@@ -190,12 +190,13 @@ class ExactIndex:
         query_ef: int | None = -1,
         *,
         if_short: IfShort = "raise",
+        out: tuple[Ids, Distances] | None = None,
     ) -> Neighbors:
         """Find the ``k`` nearest stored vectors to each query, without exception.
 
         Parameters
         ----------
-        vectors, k, num_threads, query_ef, if_short
+        vectors, k, num_threads, query_ef, if_short, out
             As for `nearfield.Index.query`; ``num_threads`` and ``query_ef`` have no effect.
 
         Returns
@@ -222,8 +223,16 @@ class ExactIndex:
             raise InvalidInput(message)
         refuse_not_finite(queries, "vectors")
         batch = np.atleast_2d(queries)
-        ids = np.full((len(batch), k), NO_ID, dtype=np.uint64)
-        distances = np.full((len(batch), k), np.inf, dtype=np.float32)
+        shape = (*queries.shape[:-1], k)
+        if out is None:
+            filled: tuple[Ids, Distances] = (
+                np.empty(shape, dtype=np.uint64),
+                np.empty(shape, dtype=np.float32),
+            )
+        else:
+            filled = as_outputs(out, queries, k)
+        ids, distances = (each.reshape(len(batch), k) for each in filled)  # views
+        ids[:], distances[:] = NO_ID, np.inf
         live = np.flatnonzero(self._live)
         found = min(k, len(live))
         if found:
@@ -231,10 +240,9 @@ class ExactIndex:
                 block = slice(first, first + _BLOCK_QUERIES)
                 rows, distances[block, :found] = self._nearest(batch[block], live, found)
                 ids[block, :found] = self._ids[rows]
-        shape = (*queries.shape[:-1], k)
         counts = None if found == k else np.full(len(batch), found, dtype=np.uint32)
         compared = len(batch) * len(live)
-        result = neighbors_of((ids.reshape(shape), distances.reshape(shape), counts, compared, 0))
+        result = neighbors_of((*filled, counts, compared, 0))
         if counts is not None and len(batch) and if_short == "raise":
             marked = self.num_elements - len(live)
             raise too_few(result, k, (len(self._ids), len(live), marked, 0))

@@ -16,7 +16,7 @@ from nearfield._numbers import as_count, as_id, as_threads, as_whole
 from nearfield.errors import FileMismatch, InvalidInput
 from nearfield.ids import LabelSetView
 from nearfield.neighbors import Neighbors, too_few
-from nearfield.spaces import CODES, Space, StorageDataType, as_codes, as_space, as_storage
+from nearfield.spaces import CODES_NAMES, Space, StorageDataType, as_codes, as_space, as_storage
 from nearfield.stats import IndexStats, stats_of
 from nearfield.typing import (
     Chunks,
@@ -40,7 +40,6 @@ __all__ = ["E4M3Index", "Float8Index", "FloatIndex", "Index"]
 _FLOAT32 = np.dtype(np.float32)
 _NDARRAY = np.ndarray
 _PLAIN = 0x101  # numpy's flags C_CONTIGUOUS and ALIGNED
-_CODES_NAMES = {number: cast(CodesName, name) for name, number in CODES.items()}
 _OWN = frozenset(("_core", "_ef", "_reserved"))
 _DEFAULT_EF = 10
 _MOST_ROWS = 2**31  # of any index
@@ -336,9 +335,9 @@ class Index:
             `nearfield.NO_ID` and infinite distances. ``counts`` of the result tells how many are
             valid.
         out : tuple of two ndarrays, optional
-            Arrays for ids (uint64) and distances (float32), C-contiguous and of the result's shape.
-            They are filled and returned, so a loop need not make new ones. After an error their
-            content is undefined.
+            Arrays for ids (uint64) and distances (float32), writeable, C-contiguous and of the
+            result's shape, that overlap neither each other nor the queries. They are filled and
+            returned, so a loop need not make new ones. After an error their content is undefined.
 
         Returns
         -------
@@ -399,7 +398,7 @@ class Index:
             raise InvalidInput(message)
         if k > LARGE_K:
             self._check_large_k(k, if_short)
-        ids, distances = (None, None) if out is None else as_outputs(out, vectors.shape[:-1], k)
+        ids, distances = (None, None) if out is None else as_outputs(out, vectors, k)
         found = self._core.query(vectors, k, ef, num_threads, ids, distances)
         result = Neighbors(found[:2])
         result._found = found
@@ -428,6 +427,7 @@ class Index:
         num_threads: int | None = -1,
         apply: bool = False,
         progress: Progress = None,
+        truth: Any = None,
     ) -> Tuning:
         """Find the smallest beam width that gives a recall.
 
@@ -454,11 +454,16 @@ class Index:
             files.
         progress : bool or callable, optional
             As for `add_items`, with queries for rows, while the true neighbours are looked for.
+        truth : array of ids of shape (n, >=k), or tuple (ids, distances), optional
+            The true neighbours of each query, nearest first, such as those that `ExactIndex` finds
+            among the vectors that were given. Default: those among the vectors that the index
+            holds; where `exact` is False, what rounding them costs is then not counted.
 
         Returns
         -------
         Tuning
-            ``ef``, whether the recall was ``reached``, and the figures behind it. A recall that no
+            ``ef``, whether the recall was ``reached``, and the figures behind it; ``against`` says
+            which truth they are of, and printing it says so where it is not plain. A recall that no
             width up to ``max_ef`` gives is no error: ``reached`` is False then, and ``ef`` is the
             best found.
 
@@ -467,7 +472,8 @@ class Index:
         DimensionMismatch, NotFinite
             Queries of a wrong width, or that hold NaN or infinity.
         InvalidInput
-            A number out of its bounds, or ``assured`` with a recall of 1.
+            A number out of its bounds, ``assured`` with a recall of 1, or a ``truth`` of another
+            number of queries, of fewer than ``k`` neighbours, or of ids that are not stored.
         NotEnoughData
             Fewer than 20 queries; with ``assured``, so few that not even a half without a miss
             would do: the message says how many it takes.
@@ -478,11 +484,12 @@ class Index:
 
         Notes
         -----
-        The truth is brute force over the index's own vectors, which takes most of the time. One
-        half of the queries chooses: the width reaches ``recall`` on it, as does every wider one
-        that was tried, and the next narrower one does not. That half is biased, because its recall
-        was looked at until it sufficed. The other half is walked at the chosen width alone, so
-        its recall is unbiased for queries like these; it comes with Wilson's interval.
+        Where no ``truth`` is given, it is brute force over the index's own vectors, which takes
+        most of the time. One half of the queries chooses: the width reaches ``recall`` on it, as
+        does every wider one that was tried, and the next narrower one does not. That half is
+        biased, because its recall was looked at until it sufficed. The other half is walked at the
+        chosen width alone, so its recall is unbiased for queries like these; it comes with Wilson's
+        interval.
 
         By default the width stays when that interval reaches up to ``recall``: the true recall is
         about the one asked for, as likely a little below as above. When the interval lies below
@@ -517,6 +524,7 @@ class Index:
             num_threads=num_threads,
             apply=apply,
             progress=progress,
+            truth=truth,
         )
 
     def get_vector(self, id: int) -> Vectors:
@@ -605,6 +613,8 @@ class Index:
         format : "nearfield" or "voyager", optional
             Our own format, with checksums, or Voyager's version 1, which keeps neither checksums
             nor the seed. By default names that end in ``.voy`` or ``.voyager`` get Voyager's.
+            Storages that Voyager has not, Float16 and CodesOnly, are written there as Float32
+            vectors, which are those that `get_vector` gives: a larger file, and a warning.
 
         Raises
         ------
@@ -614,6 +624,11 @@ class Index:
             An unknown format; an empty index in Voyager's, which Voyager could not load.
         TypeError
             Neither a path nor a file object.
+
+        Warns
+        -----
+        UserWarning
+            Vectors are written as Float32 because Voyager's format has not the storage.
         """
         _files.write(
             self._core, _files.one_of("save", "output_path", output_path, file_like), format
@@ -796,7 +811,7 @@ class Index:
     @property
     def codes(self) -> CodesName:
         """What queries compare on their way: "none", "int8" or "int4"."""
-        return _CODES_NAMES[self._core.codes]
+        return CODES_NAMES[self._core.codes]
 
     @property
     def simd_level(self) -> str:
@@ -891,10 +906,11 @@ class Index:
         return _restore, (type(self), self.as_bytes(), self._ef, self._reserved), own or None
 
     def __repr__(self) -> str:
-        """Name class, space, width and storage, as Voyager does."""
+        """Name class, space, width and storage, as Voyager does, and the codes."""
         return (
             f"<nearfield.{type(self).__name__} space={self.space.name} "
-            f"num_dimensions={self.num_dimensions} storage_data_type={self.storage_data_type.name}>"
+            f"num_dimensions={self.num_dimensions} "
+            f"storage_data_type={self.storage_data_type.name} codes={self.codes}>"
         )
 
 

@@ -5,9 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nearfield import _core
-from nearfield._numbers import as_count
-from nearfield.errors import InvalidInput
-from nearfield.spaces import Space, StorageDataType, as_codes, as_space, as_storage
+from nearfield._numbers import as_count, as_whole
+from nearfield.errors import IndexFull
+from nearfield.spaces import (
+    CODES_NAMES,
+    Space,
+    StorageDataType,
+    as_codes,
+    as_space,
+    as_storage,
+)
 from nearfield.typing import CodesName
 
 __all__ = ["MemoryEstimate", "estimate_memory"]
@@ -16,6 +23,7 @@ __all__ = ["MemoryEstimate", "estimate_memory"]
 # place of its upper links (4), and its share of the table from ids to slots.
 _ROW_BYTES = 8 + 1 + 1 + 4
 _ID_TABLE_BYTES = 8
+_MOST_ROWS = 2**31  # kMaxSlots: cpp/include/nearfield/types.h
 _VECTOR_PADDING = 16  # numbers; the kernels read whole blocks
 _ELEMENT_BYTES = {
     StorageDataType.Float32: 4,
@@ -34,9 +42,9 @@ _HEADER_BYTES, _BLOCK, _SMALL_ALIGNMENT, _TABLE_ENTRY, _SUM = 2**12, 2**16, 64, 
 _GRID_HEADER = 32
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class MemoryEstimate:
-    """Bytes that an index needs when it is in memory.
+    """Bytes that an index needs when it is in memory; printing it gives them in larger units.
 
     Attributes
     ----------
@@ -54,6 +62,8 @@ class MemoryEstimate:
     file_bytes : int
         What `nearfield.Index.save` will write in nearfield's own format, not part of the total. The
         keys of a `nearfield.StringIndex` come on top.
+    codes : {"none", "int8", "int4"}
+        What queries will compare on their way: what ``"auto"`` stands for.
     """
 
     vector_bytes: int
@@ -62,6 +72,7 @@ class MemoryEstimate:
     other_bytes: int
     spare_bytes: int
     file_bytes: int
+    codes: CodesName
 
     @property
     def total_bytes(self) -> int:
@@ -74,12 +85,42 @@ class MemoryEstimate:
             + self.spare_bytes
         )
 
+    def __str__(self) -> str:
+        """Say the total, its parts and the file in MiB or what suits them."""
+        parts = ", ".join(
+            f"{name} {_readable(size)}"
+            for name, size in (
+                ("vectors", self.vector_bytes),
+                (f"{self.codes} codes" if self.code_bytes else "codes", self.code_bytes),
+                ("links", self.link_bytes),
+                ("other", self.other_bytes),
+                ("spare", self.spare_bytes),
+            )
+        )
+        return f"{_readable(self.total_bytes)} ({parts}); file {_readable(self.file_bytes)}"
+
+    def __repr__(self) -> str:
+        """Name the class before what `str` says."""
+        return f"<nearfield.MemoryEstimate {self}>"
+
+
+def _readable(size: int) -> str:
+    """Write bytes in the unit that leaves one to three digits before the point."""
+    if size < 1024:
+        return f"{size} B"
+    amount, unit = float(size), "B"
+    for larger in ("KiB", "MiB", "GiB", "TiB"):
+        if amount < 999.95:
+            break
+        amount, unit = amount / 1024, larger
+    return f"{amount:.1f} {unit}"
+
 
 def estimate_memory(
     rows: int,
-    dimensions: int,
+    num_dimensions: int,
     M: int = 12,
-    storage: StorageDataType | int | str = StorageDataType.Float32,
+    storage_data_type: StorageDataType | int | str = StorageDataType.Float32,
     *,
     space: Space | int | str = Space.Cosine,
     codes: CodesName = "auto",
@@ -89,13 +130,13 @@ def estimate_memory(
     Parameters
     ----------
     rows : int
-        Vectors, 0 or more. Overwritten rows count until the index is built anew.
-    dimensions : int
-        Numbers in a vector, 1 or more.
+        Vectors, 0 to 2^31. Overwritten rows count until the index is built anew.
+    num_dimensions : int
+        Numbers in a vector, 1 to 2^20.
     M : int, default 12
-        Links of a row on upper levels; 2M on level 0, so a row costs 8M bytes of links and a little
-        more.
-    storage : StorageDataType, int or str, default Float32
+        Links of a row on upper levels, 2 to 4096; 2M on level 0, so a row costs 8M bytes of links
+        and a little more.
+    storage_data_type : StorageDataType, int or str, default Float32
         4 bytes a dimension for Float32, 2 for Float16, 1 for Float8 and E4M3. For CodesOnly 4 for
         every row below 4,096 and for the last rows above, else none.
     space : Space, int or str, default Cosine
@@ -106,14 +147,15 @@ def estimate_memory(
     Returns
     -------
     MemoryEstimate
-        Vector, code, link, other, spare and total bytes, and those of the file.
+        Vector, code, link, other, spare and total bytes, those of the file, and the codes.
 
     Raises
     ------
     InvalidInput
-        Fewer than 1 dimension, or M below 2.
+        What `nearfield.Index` refuses: a number out of its bounds, codes that do not serve the
+        space or the storage, a name that is unknown. `IndexFull`: more rows than an index holds.
     TypeError
-        Something that is not a whole number.
+        An argument of a wrong type, or fewer than 0 rows.
 
     Notes
     -----
@@ -124,16 +166,21 @@ def estimate_memory(
     --------
     >>> estimate_memory(1_000_000, 128, M=16).total_bytes // 10**6
     802
+    >>> str(estimate_memory(1_000_000, 128, M=16)).split(" (")[0]
+    '765.6 MiB'
     """
     rows = as_count(rows, "rows")
-    dimensions = as_count(dimensions, "dimensions")
-    links = as_count(M, "M")
-    if dimensions < 1 or links < 2:
-        message = f"dimensions is {dimensions} and M is {links}; expected at least 1 and 2"
-        raise InvalidInput(message)
-    kept = as_storage(storage, "storage")
+    if rows > _MOST_ROWS:
+        message = f"rows is {rows}; an index holds at most 2^31 (split it into shards)"
+        raise IndexFull(message)
+    links = as_whole(M, "M", 2, 4096)
+    dimensions = as_whole(num_dimensions, "num_dimensions", 1, 2**20)
+    kept = as_storage(storage_data_type)
     element = _ELEMENT_BYTES[kept]
-    code_bytes = _core.code_bytes(as_space(space).value, kept.value, dimensions, as_codes(codes))
+    asked = as_space(space).value, as_codes(codes)
+    # An empty index refuses what an index cannot be, and knows what "auto" stands for.
+    chosen = _core.Index(asked[0], dimensions, links, links, 1, kept.value, asked[1]).codes
+    code_bytes = _core.code_bytes(asked[0], kept.value, dimensions, chosen)
     padded = -(-dimensions // _VECTOR_PADDING) * _VECTOR_PADDING
     kept_rows = rows
     if kept is StorageDataType.CodesOnly and rows >= _FEW_ROWS:
@@ -156,6 +203,7 @@ def estimate_memory(
         other_bytes=rows * (_ROW_BYTES + _ID_TABLE_BYTES),
         spare_bytes=sum(_spare(*plane) for plane in planes),
         file_bytes=_file_bytes(planes, grid_bytes),
+        codes=CODES_NAMES[chosen],
     )
 
 

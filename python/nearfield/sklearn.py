@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from nearfield.errors import InvalidInput
 from nearfield.index import Index
-from nearfield.spaces import Space
+from nearfield.spaces import Space, StorageDataType
+from nearfield.typing import CodesName
 
 try:
     from joblib import effective_n_jobs  # type: ignore[import-untyped]
@@ -73,6 +74,12 @@ class NearfieldTransformer(
         Threads, as in scikit-learn: None is 1, -1 all cores. The result does not depend on it.
     random_state : int, RandomState or None, default None
         Chooses the levels of the index; None is 1, so that the result is always deterministic.
+    storage_data_type : StorageDataType, int or str, default "Float32"
+        How the index keeps the rows, as for `nearfield.Index`. Others than "Float32" take less
+        memory and round the rows, so distances are those to what is kept; `fit_transform` still
+        gives 0 for a row and itself.
+    codes : {"auto", "none", "int8", "int4"}, default "auto"
+        What queries compare on their way, as for `nearfield.Index`.
 
     Attributes
     ----------
@@ -85,7 +92,7 @@ class NearfieldTransformer(
 
     Notes
     -----
-    Vectors are kept as float32. Fitting takes O(n log n) distances, a query O(log n).
+    Fitting takes O(n log n) distances, a query O(log n).
 
     Examples
     --------
@@ -107,6 +114,8 @@ class NearfieldTransformer(
         ef: int | None = None,
         n_jobs: int | None = None,
         random_state: Any = None,
+        storage_data_type: StorageDataType | int | str = "Float32",
+        codes: CodesName = "auto",
     ) -> None:
         self.n_neighbors = n_neighbors
         self.mode = mode
@@ -116,6 +125,8 @@ class NearfieldTransformer(
         self.ef = ef
         self.n_jobs = n_jobs
         self.random_state = random_state
+        self.storage_data_type = storage_data_type
+        self.codes = codes
 
     def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ARG002
         """Build the index.
@@ -135,7 +146,8 @@ class NearfieldTransformer(
         Raises
         ------
         InvalidInput
-            An unknown mode or metric, or a number out of its bounds.
+            An unknown mode, metric, storage or codes, codes that do not serve the storage, a number
+            out of its bounds, or a row that the storage cannot hold.
         """
         self._fit(X)
         return self
@@ -148,7 +160,13 @@ class NearfieldTransformer(
         _checked_count(self.n_neighbors)
         rows: NDArray[Any] = validate_data(self, X, dtype=[np.float32, np.float64])
         index = Index(
-            _SPACES[self.metric], rows.shape[1], self.M, self.ef_construction, self._seed()
+            _SPACES[self.metric],
+            rows.shape[1],
+            self.M,
+            self.ef_construction,
+            self._seed(),
+            storage_data_type=self.storage_data_type,
+            codes=self.codes,
         )
         index.add_items(rows, num_threads=effective_n_jobs(self.n_jobs))
         self.index_ = index

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import enum
 import operator
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from nearfield.errors import InvalidInput
+from nearfield.typing import CodesName
 
-__all__ = ["CODES", "Space", "StorageDataType", "as_codes", "as_space", "as_storage"]
+__all__ = ["CODES", "CODES_NAMES", "Space", "StorageDataType", "as_codes", "as_space", "as_storage"]
 
 
 class Space(enum.Enum):
@@ -63,6 +64,8 @@ class StorageDataType(enum.Enum):
 
 CODES = {"none": 0, "int4": 4, "int8": 8, "auto": 255}
 """Names of codes and their numbers in the core: bits a dimension; see `nearfield.Index`."""
+CODES_NAMES = {number: cast(CodesName, name) for name, number in CODES.items()}
+"""The other way round."""
 
 _Choice = TypeVar("_Choice", Space, StorageDataType)
 

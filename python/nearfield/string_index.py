@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nearfield import _files
 from nearfield._adding import add_rows
-from nearfield._arrays import as_vectors
+from nearfield._arrays import as_key_outputs, as_vectors
 from nearfield._chunks import is_chunked
 from nearfield._core import Index as Core
 from nearfield._keys import ATTACHMENT, KeyTable, as_key, as_keys
@@ -24,6 +24,7 @@ from nearfield.spaces import Space, StorageDataType
 from nearfield.stats import IndexStats
 from nearfield.typing import (
     CodesName,
+    Distances,
     FileFormat,
     IfShort,
     Progress,
@@ -268,6 +269,7 @@ class StringIndex:
         query_ef: int | None = -1,
         *,
         if_short: IfShort = "raise",
+        out: tuple[NDArray[np.object_], Distances] | None = None,
     ) -> KeyNeighbors:
         """Find the ``k`` nearest stored vectors to each query.
 
@@ -277,6 +279,8 @@ class StringIndex:
             As for `nearfield.Index.query`.
         if_short : "raise" or "pad", default "raise"
             As for `nearfield.Index.query`; the key that pads is None.
+        out : tuple of two ndarrays, optional
+            As for `nearfield.Index.query`, but the first is for keys and of dtype object.
 
         Returns
         -------
@@ -292,20 +296,26 @@ class StringIndex:
         raising = if_short == "raise"
         if raising and as_count(k, "k") > LARGE_K:
             self._index._check_large_k(k, if_short)
+        keys = ids = None
+        if out is not None:
+            vectors = as_vectors(vectors, self.num_dimensions, "vectors")
+            keys, distances = as_key_outputs(out, vectors, as_count(k, "k"))
+            ids = (np.empty(keys.shape, dtype=np.uint64), distances)
         found = self._index.query(
-            vectors, k, num_threads, query_ef, if_short="pad" if raising else if_short
+            vectors, k, num_threads, query_ef, if_short="pad" if raising else if_short, out=ids
         )
-        result = self._named(found)
+        result = self._named(found, keys)
         if raising and found._found[2] is not None:
             raise too_few(result, k, self._index._core.counts)
         return result
 
-    def _named(self, found: Neighbors) -> KeyNeighbors:
+    def _named(self, found: Neighbors, keys: NDArray[np.object_] | None) -> KeyNeighbors:
         key = self._keys.key
         names = [None if id == NO_ID else key(id) for id in found.ids.ravel().tolist()]
-        keys = np.empty(len(names), dtype=object)
-        keys[:] = names
-        result = KeyNeighbors((keys.reshape(found.ids.shape), found.distances))
+        if keys is None:
+            keys = np.empty(found.ids.shape, dtype=object)
+        keys.reshape(-1)[:] = names
+        result = KeyNeighbors((keys, found.distances))
         result._found = found._found
         return result
 
@@ -322,12 +332,15 @@ class StringIndex:
         num_threads: int | None = -1,
         apply: bool = False,
         progress: Progress = None,
+        truth: Any = None,
     ) -> Tuning:
         """Find the smallest beam width that gives a recall.
 
         Parameters
         ----------
         queries, recall, k, max_ef, assured, confidence, seed, num_threads, apply, progress
+            As for `nearfield.Index.tune`.
+        truth : array of keys of shape (n, >=k), or tuple (keys, distances), optional
             As for `nearfield.Index.tune`.
 
         Returns
@@ -340,7 +353,11 @@ class StringIndex:
         InvalidInput, NotEnoughData, TooFewNeighbors, TypeError
             As for `nearfield.Index.tune`.
         """
-        return self._index.tune(
+        from nearfield.tune import tune
+
+        # Without keys to compare, the index inside is quicker and gives the same.
+        return tune(
+            self._index if truth is None else self,
             queries,
             recall,
             k,
@@ -351,6 +368,7 @@ class StringIndex:
             num_threads=num_threads,
             apply=apply,
             progress=progress,
+            truth=truth,
         )
 
     def get_vector(self, key: str) -> Vectors:
@@ -729,10 +747,11 @@ class StringIndex:
         return _restore, (type(self), self.as_bytes(), self.ef, self._index._reserved), own or None
 
     def __repr__(self) -> str:
-        """Name class, space, width and storage."""
+        """Name class, space, width, storage and codes."""
         return (
             f"<nearfield.{type(self).__name__} space={self.space.name} "
-            f"num_dimensions={self.num_dimensions} storage_data_type={self.storage_data_type.name}>"
+            f"num_dimensions={self.num_dimensions} "
+            f"storage_data_type={self.storage_data_type.name} codes={self.codes}>"
         )
 
 

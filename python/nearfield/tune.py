@@ -27,6 +27,11 @@ __all__ = ["TriedWidth", "Tunable", "Tuning", "tune"]
 
 _FEWEST_QUERIES = 20
 _WIDEST = 2**31
+_MEANING: dict[evaluate.Against, str] = {
+    "given": "",
+    "held": "; recall of the vectors that the index holds, which are not quite those given",
+    "truth": "; recall of the truth that was handed in",
+}
 
 
 class Tunable(evaluate.Measurable, Protocol):
@@ -88,6 +93,9 @@ class Tuning:
         Link rows read on level 0 at ``ef``, per query of both halves; equal on every machine.
     curve : tuple of TriedWidth
         Every width that was tried, narrowest first.
+    against : {"given", "held", "truth"}
+        What recall is measured against: the vectors as they were given, the vectors as an index
+        holds them that has rounded them, or the ``truth`` that was handed in.
     """
 
     ef: int
@@ -105,6 +113,7 @@ class Tuning:
     distances: float
     hops: float
     curve: tuple[TriedWidth, ...]
+    against: evaluate.Against = "given"
 
     @property
     def assured(self) -> bool:
@@ -112,14 +121,14 @@ class Tuning:
         return self.low >= self.target
 
     def __str__(self) -> str:
-        """Say it in one line."""
+        """Say it in one line, and what the recall means where that is not the plain thing."""
         wanted = f"recall@{self.k} {self.target:g}"
         verdict = f"reaches {wanted}" if self.reached else f"is the best found, short of {wanted}"
         return (
             f"ef {self.ef} {verdict}: {self.recall:.4f} on {self.tuning_queries} queries, "
             f"{self.verified:.4f} ({self.low:.4f} to {self.high:.4f}, {self.confidence:.0%} "
             f"confidence) on {self.verifying_queries} others; {self.distances:.1f} distances and "
-            f"{self.hops:.1f} hops a query"
+            f"{self.hops:.1f} hops a query{_MEANING[self.against]}"
         )
 
 
@@ -136,6 +145,7 @@ def tune(
     num_threads: int | None = -1,
     apply: bool = False,
     progress: Progress = None,
+    truth: Any = None,
 ) -> Tuning:
     """Find the smallest beam width that gives a recall.
 
@@ -143,7 +153,7 @@ def tune(
     ----------
     index : Index or StringIndex
         What is tuned.
-    queries, recall, k, max_ef, assured, confidence, seed, num_threads, apply, progress
+    queries, recall, k, max_ef, assured, confidence, seed, num_threads, apply, progress, truth
         As for `nearfield.Index.tune`, which says what is guaranteed.
 
     Returns
@@ -181,9 +191,14 @@ def tune(
     # Raw numbers of this generator never change between versions of numpy; its permutations may.
     numbers = np.random.PCG64(as_count(seed, "seed")).random_raw(len(rows))
     order = np.argsort(numbers, kind="stable")
-    truth = evaluate.true_neighbors(index, rows, wanted, progress=progress)
+    true_ids: NDArray[Any]
+    distances: NDArray[Any] | None
+    if truth is None:
+        true_ids, distances = evaluate.true_neighbors(index, rows, wanted, progress=progress)
+    else:
+        true_ids, distances = evaluate.checked_truth(index, truth, len(rows), wanted)
     choosing, verifying = (
-        _Half(index, rows[part], (truth[0][part], truth[1][part]), threads, level)
+        _Half(index, rows[part], _part(true_ids, distances, part), wanted, threads, level)
         for part in np.array_split(order, [len(rows) // 2])
     )
 
@@ -226,7 +241,13 @@ def tune(
         distances=(ours.distances + theirs.distances) / len(rows),
         hops=(ours.hops + theirs.hops) / len(rows),
         curve=choosing.curve(),
+        against=evaluate.measured_against(index, truth),
     )
+
+
+def _part(ids: NDArray[Any], distances: NDArray[Any] | None, rows: NDArray[Any]) -> Any:
+    """Give the truth of some queries, with distances where there are any."""
+    return ids[rows] if distances is None else (ids[rows], distances[rows])
 
 
 class _Found(NamedTuple):
@@ -243,17 +264,17 @@ class _Half:
     """One half of the queries with its truth; each width is walked once."""
 
     def __init__(
-        self, index: Tunable, rows: Vectors, truth: tuple[Any, Any], threads: Any, level: float
+        self, index: Tunable, rows: Vectors, truth: Any, k: int, threads: Any, level: float
     ) -> None:
         self.rows = rows
-        self._index, self._truth, self._threads, self._level = index, truth, threads, level
+        self._index, self._truth, self._k = index, truth, k
+        self._threads, self._level = threads, level
         self._found: dict[int, _Found] = {}
 
     def at(self, ef: int) -> _Found:
         """Measure a width, or give what it was measured to be."""
         if ef not in self._found:
-            k = self._truth[0].shape[1]
-            found = self._index.query(self.rows, k, self._threads, ef)
+            found = self._index.query(self.rows, self._k, self._threads, ef)
             self._found[ef] = _Found(
                 evaluate.recall(found, self._truth),
                 *_interval(evaluate.recall_by_query(found, self._truth), self._level),

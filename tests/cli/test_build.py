@@ -71,8 +71,8 @@ def test_options_reach_the_index(tmp_path: Path, vectors: Any, run: Run) -> None
     index = nf.load(out)
     assert said == {
         "index": str(out), "rows": ROWS, "bytes": out.stat().st_size,
-        "kind": "Index", "dimensions": WIDTH, "space": "innerproduct", "storage": "float8",
-        "codes": "auto", "M": 6, "ef_construction": 50, "seed": 1,
+        "kind": "Index", "dimensions": WIDTH, "space": "InnerProduct", "storage": "Float8",
+        "codes": "none", "M": 6, "ef_construction": 50, "seed": 1,
     }  # fmt: skip
     assert (index.space, index.M, index.ef_construction) == (nf.Space.InnerProduct, 6, 50)
     assert index.storage_data_type is nf.Float8
@@ -103,8 +103,14 @@ def test_dry_run_writes_nothing_and_estimates(tmp_path: Path, parquet: Path, run
     estimate = json.loads(done.out)
     assert not (tmp_path / "no.nf").exists()
     assert estimate["rows"] == 1080
-    assert estimate["total_bytes"] == nf.estimate_memory(1080, WIDTH).total_bytes
-    assert "total_bytes\t" in run("build", parquet, "--dry-run").out
+    memory = nf.estimate_memory(1080, WIDTH)
+    assert estimate["total_bytes"] == memory.total_bytes
+    assert estimate["codes"] == "int8", "what auto stands for"
+    shown = run("build", parquet, "--dry-run", "--rows", "split=base")
+    assert "total_bytes\t" in shown.out
+    assert "codes\tint8\n" in shown.out
+    assert shown.err == f"{memory}\n"
+    assert run("build", parquet, "--dry-run", "--storage", "E4M3", "--codes", "int8").code == 3
 
 
 def test_a_bad_row_is_named_and_leaves_no_file(tmp_path: Path, vectors: Any, run: Run) -> None:

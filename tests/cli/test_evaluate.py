@@ -55,10 +55,27 @@ def test_what_the_storage_rounds_counts_against_the_base(
     out = tmp_path / "rounded.nf"
     run("build", tmp_path / "base.npy", "--storage", "e4m3", "-o", out)
     ask = ("evaluate", out, "--queries", tmp_path / "q.npy", "--ef", ROWS, "--json")
-    own = json.loads(run(*ask).out)["best_recall"]
-    base = json.loads(run(*ask, "--base", tmp_path / "base.npy").out)["best_recall"]
-    assert own == 1
-    assert 0.5 < base < 1
+    own, base = (run(*ask, *more) for more in ((), ("--base", tmp_path / "base.npy")))
+    assert json.loads(own.out)["best_recall"] == 1
+    assert 0.5 < json.loads(base.out)["best_recall"] < 1
+    said = [json.loads(each.out) for each in (own, base)]
+    assert [each["against"] for each in said] == ["held", "truth"]
+    assert [each["curve"][0]["against"] for each in said] == ["held", "truth"]
+    note = "recall is of the vectors that the index holds (E4M3), not of those that it was given"
+    assert note in own.err
+    assert note not in base.err
+
+
+def test_a_base_of_other_rows_is_refused(tmp_path: Path, vectors: Any, run: Run) -> None:
+    np.save(tmp_path / "base.npy", vectors)
+    np.save(tmp_path / "half.npy", vectors[::2])
+    out = tmp_path / "half.nf"
+    run("build", tmp_path / "half.npy", "-o", out)
+    ask = ("evaluate", out, "--queries", tmp_path / "half.npy")
+    done = run(*ask, "--base", tmp_path / "base.npy")
+    assert (done.code, done.out) == (3, "")
+    assert "base.npy names" in done.err
+    assert "that the index does not hold" in done.err
 
 
 @pytest.mark.parametrize("suffix", ["npy", "ivecs", "ibin"])

@@ -90,6 +90,28 @@ def test_convert_to_voyager_and_back(tmp_path: Path, parquet: Path, run: Run) ->
     assert np.array_equal(*found)
 
 
+@pytest.mark.parametrize("storage", ["Float16", "CodesOnly"])
+def test_what_voyager_has_not_is_written_as_vectors_and_told(
+    tmp_path: Path, parquet: Path, run: Run, storage: str
+) -> None:
+    ours, theirs = tmp_path / "a.nf", tmp_path / "b.voy"
+    run("build", parquet, "--storage", storage, "-o", ours)
+    note = f"Voyager's format has no {storage}: what the index holds is written as Float32 vectors"
+    done = run("convert", ours, theirs, "--json")
+    assert note in done.err
+    assert "UserWarning" not in done.err
+    said = json.loads(done.out)
+    assert (said["storage"], said["format"]) == ("Float32", "voyager")
+    one, two = nf.load(ours), nf.load(theirs)
+    assert two.storage_data_type is nf.Float32
+    assert np.array_equal(one.get_vectors(one.ids), two.get_vectors(two.ids))
+    assert run("convert", ours, theirs, "--quiet").err == ""
+    assert note in run("build", parquet, "--storage", storage, "-o", tmp_path / "c.voy").err
+    kept = run("convert", ours, tmp_path / "d.nf", "--json")
+    assert note not in kept.err
+    assert json.loads(kept.out)["storage"] == storage
+
+
 def test_files_that_do_not_say_their_space_are_told_it(tmp_path: Path, run: Run) -> None:
     old = GOLDEN / "voyager_v0_cosine_16d_float8_M12.voy"
     refused = run("convert", old, tmp_path / "x.nf")

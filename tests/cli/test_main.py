@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -34,11 +35,83 @@ def test_help_names_the_exit_codes(run: Run, command: str) -> None:
 def test_help_of_build_names_every_option(run: Run) -> None:
     out = run("build", "--help").out
     for option in (
-        "--vectors", "--key", "--ids", "--rows", "--space", "--M", "--ef-construction", "--storage",
-        "--threads", "--seed", "--dry-run", "--config", "--json", "--quiet", "-o",
+        "--column", "--vectors", "--key", "--ids", "--rows", "--space", "--M", "--ef-construction",
+        "--storage", "--codes", "--threads", "--seed", "--dry-run", "--config", "--json", "--quiet",
+        "-o",
     ):  # fmt: skip
         assert option in out
     assert "NEARFIELD_BUILD_SEED" in out
+    for names in ("Euclidean|InnerProduct|Cosine", "Float32|Float16|Float8|E4M3|CodesOnly"):
+        assert names in out
+        assert names in run("convert", "--help").out
+
+
+@pytest.mark.parametrize("storage", ["CodesOnly", "codes-only", "codesonly", "CODES_ONLY"])
+def test_names_are_matched_without_regard_to_case_and_hyphens(
+    tmp_path: Path, parquet: Path, run: Run, storage: str
+) -> None:
+    how = ("--storage", storage, "--space", "inner-product", "--codes", "INT8")
+    done = run("build", parquet, "-o", tmp_path / "out.nf", *how, "--json")
+    assert done.code == 0, done.err
+    said = json.loads(done.out)
+    assert (said["storage"], said["space"], said["codes"]) == ("CodesOnly", "InnerProduct", "int8")
+    told = json.loads(run("info", tmp_path / "out.nf", "--json").out)
+    assert {name: told[name] for name in ("storage", "space", "codes")} == {
+        name: said[name] for name in ("storage", "space", "codes")
+    }
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        (
+            "--storage",
+            "--storage is 'x'; expected one of Float8, Float32, E4M3, Float16, CodesOnly",
+        ),
+        ("--space", "--space is 'x'; expected one of Euclidean, InnerProduct, Cosine"),
+        ("--codes", "--codes is 'x'; expected one of 'none', 'int4', 'int8', 'auto'"),
+    ],
+)
+def test_an_unknown_name_is_told_the_known_ones(
+    tmp_path: Path, parquet: Path, run: Run, option: str, said: str
+) -> None:
+    done = run("build", parquet, "-o", tmp_path / "out.nf", option, "x")
+    assert done.code == 2
+    assert said in " ".join(done.err.replace("│", " ").split())
+
+
+@pytest.mark.parametrize("command", ["query", "tune", "evaluate"])
+def test_queries_have_the_same_names_everywhere(
+    tmp_path: Path, built: Path, parquet: Path, run: Run, command: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    more = {"query": (), "tune": ("--recall", 0.5, "-q"), "evaluate": ("--ef", 10, "-q")}[command]
+    both = ("--queries", parquet, "--column", "embedding")
+    ask = (command, built, *more, "--rows", "split=query", "--json")
+
+    def comparable(*how: object) -> object:
+        done = run(*ask, *how)
+        assert done.code == 0, done.err
+        said = json.loads(done.out)
+        for point in said.get("curve", ()):
+            point.pop("queries_per_second", None)
+        return said
+
+    expected = comparable(*both)
+    assert run(*ask, "--queries", parquet, "--column", "split").code != 0, "the column is read"
+    # The names of before: a file for query, a column for the others.
+    old = ("--vectors", parquet, "--column", "embedding")
+    old = old if command == "query" else ("--queries", parquet, "--vectors", "embedding")
+    assert comparable(*old) == expected
+    config = tmp_path / "settings.toml"
+    settings = dict(zip(old[::2], old[1::2], strict=True))
+    lines = "".join(f'{name[2:]} = "{value}"\n' for name, value in settings.items())
+    config.write_text(f"[{command}]\n{lines}")
+    needed = () if command == "query" else both[:2]
+    assert comparable(*needed, "--config", config) == expected
+    for name, value in settings.items():
+        monkeypatch.setenv(f"NEARFIELD_{command.upper()}_{name[2:].upper()}", str(value))
+    assert comparable(*needed) == expected
 
 
 @pytest.mark.parametrize(
@@ -138,7 +211,7 @@ def test_a_bad_file_of_settings_is_refused(
 
 
 def test_the_module_runs_and_a_closed_pipe_is_no_error(built: Path, parquet: Path) -> None:
-    command = [sys.executable, "-m", "nearfield", "query", str(built), "--vectors", str(parquet)]
+    command = [sys.executable, "-m", "nearfield", "query", str(built), "--queries", str(parquet)]
     with subprocess.Popen(
         [*command, "-k", "100", "--jsonl"],
         stdout=subprocess.PIPE,

@@ -14,7 +14,7 @@ def test_build_info_validate_query_evaluate_on_real_embeddings(
     source = shared_data / "debian-minilm.parquet"
     out = tmp_path / "debian.nf"
     built = run(
-        "build", source, "--vectors", "embedding", "--key", "name", "--rows", "split=base",
+        "build", source, "--column", "embedding", "--key", "name", "--rows", "split=base",
         "--space", "cosine", "--ef-construction", "60", "-o", out, "--json",
     )  # fmt: skip
     assert built.code == 0, built.err
@@ -26,7 +26,7 @@ def test_build_info_validate_query_evaluate_on_real_embeddings(
     neighbours = json.loads(asked.out)["queries"][0]["neighbors"]
     assert len({each["key"] for each in neighbours} - {"python3-numpy"}) == 5
     measured = run(
-        "evaluate", out, "--queries", source, "--vectors", "embedding", "--rows", "split=query",
+        "evaluate", out, "--queries", source, "--column", "embedding", "--rows", "split=query",
         "-k", 10, "--ef", "64,128", "--min-recall", "0.95", "--json",
     )  # fmt: skip
     assert measured.code == 0, measured.err

@@ -14,7 +14,7 @@ from tests.cli.conftest import WIDTH, Run
 
 def test_lines_have_query_rank_id_and_distance(built: Path, parquet: Path, run: Run) -> None:
     done = run(
-        "query", built, "--vectors", parquet, "--rows", "split=query", "-k", 3, "--key", "name"
+        "query", built, "--queries", parquet, "--rows", "split=query", "-k", 3, "--key", "name"
     )
     assert (done.code, done.err) == (0, "")
     head, *lines = [line.split("\t") for line in done.out.splitlines()]
@@ -32,9 +32,9 @@ def test_json_is_one_object_and_jsonl_one_a_query(
     tmp_path: Path, built: Path, vectors: Any, run: Run
 ) -> None:
     np.save(tmp_path / "q.npy", vectors[:3])
-    one = json.loads(run("query", built, "--vectors", tmp_path / "q.npy", "-k", 2, "--json").out)
+    one = json.loads(run("query", built, "--queries", tmp_path / "q.npy", "-k", 2, "--json").out)
     lines = run(
-        "query", built, "--vectors", tmp_path / "q.npy", "-k", 2, "--jsonl"
+        "query", built, "--queries", tmp_path / "q.npy", "-k", 2, "--jsonl"
     ).out.splitlines()
     assert one["k"] == 2
     assert one["queries"] == [json.loads(line) for line in lines]
@@ -74,11 +74,11 @@ def test_a_tab_in_a_key_stays_inside_its_field(tmp_path: Path, run: Run) -> None
 
 def test_wrong_questions_are_refused(tmp_path: Path, built: Path, parquet: Path, run: Run) -> None:
     assert run("query", built).code == 2
-    assert run("query", built, "--vectors", parquet, "--id", "item 7").code == 2
+    assert run("query", built, "--queries", parquet, "--id", "item 7").code == 2
     assert run("query", built, "--id", "nobody").code == 3
-    assert run("query", built, "--vectors", parquet, "-k", 0).code == 2
+    assert run("query", built, "--queries", parquet, "-k", 0).code == 2
     np.save(tmp_path / "narrow.npy", np.ones((2, WIDTH - 1)))
-    done = run("query", built, "--vectors", tmp_path / "narrow.npy")
+    done = run("query", built, "--queries", tmp_path / "narrow.npy")
     assert done.code == 3
     assert "narrow.npy holds vectors of 15 dimensions; items.nf holds 16" in done.err
     index = nf.Index(nf.Space.Cosine, WIDTH)

@@ -102,6 +102,43 @@ def test_keys_and_parquet_queries(built: Path, parquet: Path, run: Run) -> None:
     assert (said["rows"], said["tuning_queries"]) == (1080, 60)
 
 
+def test_the_truth_comes_from_the_places_that_evaluate_knows(
+    tmp_path: Path, vectors: Any, run: Run
+) -> None:
+    np.save(tmp_path / "base.npy", vectors)
+    np.save(tmp_path / "q.npy", vectors[:60] + 0.01)
+    out = tmp_path / "rounded.nf"
+    run("build", tmp_path / "base.npy", "--storage", "e4m3", "-o", out)
+    ruler = nf.ExactIndex(nf.Space.Cosine, WIDTH)
+    ruler.add_items(vectors)
+    true = ruler.query(vectors[:60] + 0.01, k=12).ids
+    np.save(tmp_path / "truth.npy", true.astype(np.int64))
+    ask = ("tune", out, "--queries", tmp_path / "q.npy", "--recall", 0.999, "--json")
+    own = run(*ask)
+    assert own.code == 0
+    assert json.loads(own.out)["against"] == "held"
+    note = "recall is of the vectors that the index holds (E4M3), not of those that it was given"
+    assert note in own.err
+    assert run(*ask, "--quiet").err == ""
+    base, read = (
+        run(*ask, *more)
+        for more in (
+            ("--base", tmp_path / "base.npy"),
+            ("--truth", tmp_path / "truth.npy"),
+        )
+    )
+    assert base.code == read.code == 5, "what E4M3 has rounded is not found at any width"
+    assert base.out == read.out
+    assert json.loads(base.out)["against"] == "truth"
+    assert note not in base.err
+    assert "60 queries, 1,200 rows: reading the truth" in read.err
+    few = json.loads(run(*ask, "--truth", tmp_path / "truth.npy", "--limit", 40).out)
+    assert few["tuning_queries"] + few["verifying_queries"] == 40
+    both = run(*ask, "--truth", tmp_path / "truth.npy", "--base", tmp_path / "base.npy")
+    assert both.code == 2
+    assert run(*ask, "-k", 13, "--truth", tmp_path / "truth.npy").code == 3
+
+
 @pytest.mark.parametrize(
     ("options", "code", "said"),
     [

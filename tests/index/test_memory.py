@@ -70,11 +70,79 @@ def test_estimate_by_hand():
     assert estimate.spare_bytes == 24 * (32 * 4 + 64 + 88 + 14) + 28 * 44
     parts = (estimate.vector_bytes, estimate.code_bytes, estimate.link_bytes, estimate.other_bytes)
     assert estimate.total_bytes == sum(parts) + estimate.spare_bytes
-    eight = nf.estimate_memory(1000, 17, M=11, storage="E4M3")
+    eight = nf.estimate_memory(1000, 17, M=11, storage_data_type="E4M3")
     assert eight.vector_bytes * 4 == estimate.vector_bytes
     assert nf.estimate_memory(0, 1).total_bytes == 0
     with pytest.raises(AttributeError):
         estimate.vector_bytes = 0
+
+
+def test_an_estimate_is_said_in_readable_units():
+    estimate = nf.estimate_memory(1_000_000, 128, M=16)
+    assert estimate.total_bytes == 802_820_608
+    text = (
+        "765.6 MiB (vectors 488.3 MiB, int8 codes 122.1 MiB, links 126.1 MiB, other 21.0 MiB, "
+        "spare 8.2 MiB); file 750.5 MiB"
+    )
+    assert str(estimate) == text
+    assert repr(estimate) == f"<nearfield.MemoryEstimate {text}>"
+    assert str(nf.estimate_memory(0, 1, codes="none")).startswith("0 B (vectors 0 B, codes 0 B,")
+    assert str(nf.estimate_memory(2**31, 2**10)).split(" (")[0].endswith("TiB")
+    assert "KiB" in str(nf.estimate_memory(100, 2)).split(" (")[0]
+
+
+@pytest.mark.parametrize(
+    ("dimensions", "options", "codes"),
+    [
+        (191, {}, "int8"),
+        (192, {}, "int4"),
+        (192, {"space": "InnerProduct"}, "int8"),
+        (192, {"storage_data_type": "CodesOnly"}, "int8"),
+        (192, {"storage_data_type": "Float8"}, "none"),
+        (192, {"codes": "none"}, "none"),
+    ],
+)
+def test_an_estimate_names_the_codes_that_the_index_will_have(dimensions, options, codes):
+    assert nf.estimate_memory(10, dimensions, **options).codes == codes
+    index = nf.Index(**({"space": "Cosine"} | options), num_dimensions=dimensions)
+    assert index.codes == codes
+    assert repr(index).endswith(f"storage_data_type={index.storage_data_type.name} codes={codes}>")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"M": 1},
+        {"M": 4097},
+        {"M": 1.5},
+        {"num_dimensions": 0},
+        {"num_dimensions": 2**20 + 1},
+        {"num_dimensions": "8"},
+        {"num_dimensions": 2**17 + 1, "codes": "int8"},
+        {"storage_data_type": "float7"},
+        {"storage_data_type": 7},
+        {"storage_data_type": "CodesOnly", "codes": "none"},
+        {"storage_data_type": "E4M3", "codes": "int8"},
+        {"space": "InnerProduct", "codes": "int4"},
+        {"space": "manhattan"},
+        {"space": 9},
+        {"codes": "int2"},
+        {"codes": 8},
+    ],
+)
+def test_an_estimate_refuses_what_an_index_refuses_in_the_same_words(options):
+    asked = {"space": "Cosine", "num_dimensions": 8} | options
+    with pytest.raises((errors.InvalidInput, TypeError)) as of_index:
+        nf.Index(**asked)
+    with pytest.raises(type(of_index.value)) as of_estimate:
+        nf.estimate_memory(10, **asked)
+    assert str(of_estimate.value) == str(of_index.value)
+
+
+def test_more_rows_than_an_index_holds_are_refused():
+    assert nf.estimate_memory(2**31, 8).total_bytes > 0
+    with pytest.raises(errors.IndexFull, match=r"rows is 2147483649; an index holds at most 2\^31"):
+        nf.estimate_memory(2**31 + 1, 8)
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,15 @@ def test_voyager_gets_other_storages_as_float32(space, storage, tmp_path: Path):
     index = nf.Index(space, 21, M=8, storage_data_type=storage)
     index.add_items(rows(300, 21))
     index.mark_deleted(7)
-    index.save(tmp_path / "a.voy")
+    with pytest.warns(
+        UserWarning, match=f"no {index.storage_data_type.name}: .* as Float32"
+    ) as said:
+        index.save(tmp_path / "a.voy")
+    assert [each.filename for each in said] == [__file__], "it names the line that saves"
+    with pytest.warns(UserWarning, match="4 bytes a dimension"):
+        assert index.as_bytes(format="voyager") == (tmp_path / "a.voy").read_bytes()
+    index.save(tmp_path / "a.nf")  # and no warning
+    assert (tmp_path / "a.nf").stat().st_size > 0
     loaded = nf.Index.load(tmp_path / "a.voy")
     assert loaded.storage_data_type is nf.Float32
     ids = [id for id in range(300) if id != 7]
@@ -99,7 +107,9 @@ def test_strings_pickles_and_estimates_know_float16():
     again = pickle.loads(pickle.dumps(index))
     assert again.storage_data_type is nf.Float16
     assert np.array_equal(again.get_vector("key 3"), index.get_vector("key 3"))
-    half, whole = (nf.estimate_memory(10, 40, storage=s) for s in (nf.Float16, nf.Float32))
+    half, whole = (
+        nf.estimate_memory(10, 40, storage_data_type=s) for s in (nf.Float16, nf.Float32)
+    )
     assert 2 * half.vector_bytes == whole.vector_bytes
     assert index.stats().vector_bytes == 100 * 48 * 2
     with pytest.raises(errors.InvalidInput, match=r"is Float16; expected Float32"):

@@ -85,9 +85,14 @@ def all_by_name(voyager, tmp):
     return index.M, index.ef_construction, index.max_elements, type(index).__name__
 
 
+def said_of(index):
+    """Give the repr but for its end: nearfield names the codes there, Voyager has none."""
+    return repr(index).rstrip(">").split(" codes=")[0].split(" at ")[0]
+
+
 @step
 def numbers_for_enums(voyager, tmp):
-    return repr(voyager.Index(2, 4, storage_data_type=16)).split(" ", 1)[1]
+    return said_of(voyager.Index(2, 4, storage_data_type=16)).split(" ", 1)[1]
 
 
 @step
@@ -122,7 +127,7 @@ def no_arguments(voyager, tmp):
 
 @step
 def representation(voyager, tmp):
-    return repr(filled(voyager)).replace("nearfield", "voyager")
+    return said_of(filled(voyager)).replace("nearfield", "voyager")
 
 
 @step

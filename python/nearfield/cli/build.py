@@ -12,7 +12,7 @@ import typer
 import nearfield as nf
 from nearfield._files import format_of
 from nearfield.cli import options, output, settings
-from nearfield.cli.opening import check_index_name
+from nearfield.cli.opening import check_index_name, save_index
 from nearfield.errors import InvalidInput
 from nearfield.sources import Chunk, Source, open_source
 
@@ -25,7 +25,7 @@ def command(
         Path | None,
         typer.Option("-o", "--output", help="FILE.nf to write, or FILE.voy for Voyager."),
     ] = None,
-    vectors: options.Column = None,
+    column: options.Column = None,
     key: Annotated[
         str | None, typer.Option(help="Parquet column of keys: text, or integers as ids.")
     ] = None,
@@ -33,13 +33,13 @@ def command(
         str | None, typer.Option(help="For other formats: .npy, .ivecs or .ibin of ids or keys.")
     ] = None,
     rows: options.Rows = None,
-    space: options.Space = options.SpaceName.cosine,
+    space: options.Space = "Cosine",
     m: Annotated[
         int, typer.Option("--M", "--m", min=2, max=4096, help="Links per vector; 2M on level 0.")
     ] = 12,
     ef_construction: Annotated[int, typer.Option(min=1, help="Beam width while building.")] = 200,
-    storage: options.Storage = options.StorageName.float32,
-    codes: options.Codes = options.CodesName.auto,
+    storage: options.Storage = "Float32",
+    codes: options.Codes = "auto",
     threads: options.Threads = -1,
     seed: Annotated[int, typer.Option(min=0, help="Of the graph's levels.")] = 1,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it will take.")] = False,
@@ -52,14 +52,14 @@ def command(
     Streams the file. The bytes of the index do not depend on how it is cut into row groups, on
     threads or on the machine. With text keys the result is a StringIndex.
     """
-    found = open_source(source, vectors=vectors, key=key, where=rows, ids=ids)
+    found = open_source(source, vectors=column, key=key, where=rows, ids=ids)
     kind = nf.StringIndex if found.key_kind == "text" else nf.Index
     described = {
-        "kind": "StringIndex" if found.key_kind == "text" else "Index",
+        "kind": kind.__name__,
         "dimensions": found.dimensions,
-        "space": space.value,
-        "storage": storage.value,
-        "codes": codes.value,
+        "space": space,
+        "storage": storage,
+        "codes": codes,
         "M": m,
         "ef_construction": max(ef_construction, m),
         "seed": seed,
@@ -74,34 +74,44 @@ def command(
             raise typer.BadParameter(message)
     if dry_run:
         memory = nf.estimate_memory(
-            found.count(), found.dimensions, m, storage.value, space=space.value, codes=codes.value
+            found.count(), found.dimensions, m, storage, space=space, codes=codes
         )
-        sizes = asdict(memory) | {"total_bytes": memory.total_bytes}
+        sizes = asdict(memory) | {"total_bytes": memory.total_bytes}  # "auto" is resolved in it
         _show({"rows": found.count(), **described, **sizes}, json)
+        output.note(str(memory), quiet=quiet or json)
         return
     if out is None:
         message = "name the file to write with -o, or ask for --dry-run"
         raise typer.BadParameter(message)
     index: Any = kind(
-        space.value,
+        space,
         found.dimensions,
         m,
         ef_construction,
         seed,
-        storage_data_type=storage.value,
-        codes=codes.value,
+        storage_data_type=storage,
+        codes=codes,
     )
     total = None if quiet else found.count()
     with output.progress("building", quiet, total) as report:
         added = len(index.add_items(_some(found, rows), num_threads=threads, progress=report))
-    index.save(out)
+    save_index(index, out, quiet=quiet)
     size = out.stat().st_size
     output.note(f"{out}: {len(index):,} rows, {size:,} bytes", quiet=quiet)
     if added > len(index):
         replaced = added - len(index)
         output.note(f"{replaced:,} rows were replaced by a later row of the same key", quiet=quiet)
     if json:
-        _show({"index": str(out), "rows": len(index), "bytes": size, **described}, True)
+        _show(
+            {
+                "index": str(out),
+                "rows": len(index),
+                "bytes": size,
+                **described,
+                "codes": index.codes,
+            },
+            True,
+        )
 
 
 def _some(source: Source, where: str | None) -> Iterator[Chunk]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import typer
@@ -11,7 +12,7 @@ from nearfield.cli import output
 from nearfield.errors import FileMismatch, InvalidInput
 from nearfield.sources import Source
 
-__all__ = ["check_index_name", "open_index", "require_dimensions"]
+__all__ = ["check_index_name", "open_index", "require_dimensions", "save_index"]
 
 _ENDS = (".nf", ".voy", ".voyager")
 
@@ -66,6 +67,30 @@ def open_index(path: Path, *, mmap: bool = False) -> nf.Index | nf.StringIndex:
     except InvalidInput as error:
         message = f"{error}: nearfield convert {path.name} NEW.nf --space ... --dimensions ..."
         raise FileMismatch(message) from error
+
+
+def save_index(index: nf.Index | nf.StringIndex, path: Path, *, quiet: bool) -> None:
+    """Write an index file; what the library warns of becomes a note.
+
+    Parameters
+    ----------
+    index : Index or StringIndex
+        What is written.
+    path : Path
+        Its file.
+    quiet : bool
+        No notes.
+
+    Raises
+    ------
+    IndexFileNotAccessible, InvalidInput
+        As for `nearfield.Index.save`.
+    """
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        index.save(path)
+    for each in warned:
+        output.note(str(each.message), quiet=quiet)
 
 
 def require_dimensions(source: Source, index: nf.Index | nf.StringIndex, path: Path) -> None:

@@ -2,38 +2,92 @@
 
 from __future__ import annotations
 
-import enum
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, TypeAlias, cast
 
 import typer
 
+from nearfield.errors import InvalidInput
+from nearfield.spaces import CODES, as_codes, as_space, as_storage
+from nearfield.spaces import Space as SpaceType
+from nearfield.typing import CodesName
 
-class SpaceName(enum.StrEnum):
-    """Names of spaces, as flags."""
-
-    cosine = "cosine"
-    euclidean = "euclidean"
-    innerproduct = "innerproduct"
-
-
-class StorageName(enum.StrEnum):
-    """Names of storages, as flags."""
-
-    float32 = "float32"
-    float16 = "float16"
-    float8 = "float8"
-    e4m3 = "e4m3"
-    codes_only = "codes-only"
+SPACES = "|".join(member.name for member in SpaceType)
+STORAGES = "Float32|Float16|Float8|E4M3|CodesOnly"
+CODES_NAMES = "|".join(("auto", *(name for name in CODES if name != "auto")))
 
 
-class CodesName(enum.StrEnum):
-    """Names of codes, as flags."""
+def space_name(text: str) -> str:
+    """Read a space by its name, without regard to case, hyphens and underscores.
 
-    auto = "auto"
-    none = "none"
-    int8 = "int8"
-    int4 = "int4"
+    Parameters
+    ----------
+    text : str
+        ``innerproduct``, ``inner-product`` and ``InnerProduct`` mean the same.
+
+    Returns
+    -------
+    str
+        The name that `nearfield.Space` has for it.
+
+    Raises
+    ------
+    typer.BadParameter
+        An unknown one.
+    """
+    try:
+        return as_space(text, "--space").name
+    except InvalidInput as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def storage_name(text: str) -> str:
+    """Read a storage by its name, without regard to case, hyphens and underscores.
+
+    Parameters
+    ----------
+    text : str
+        ``codesonly``, ``codes-only`` and ``CodesOnly`` mean the same.
+
+    Returns
+    -------
+    str
+        The name that `nearfield.StorageDataType` has for it.
+
+    Raises
+    ------
+    typer.BadParameter
+        An unknown one.
+    """
+    try:
+        return as_storage(text, "--storage").name
+    except InvalidInput as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def codes_name(text: str) -> CodesName:
+    """Read codes by their name, in any case.
+
+    Parameters
+    ----------
+    text : str
+        One of `nearfield.spaces.CODES`.
+
+    Returns
+    -------
+    str
+        As `nearfield.Index` takes it.
+
+    Raises
+    ------
+    typer.BadParameter
+        An unknown one.
+    """
+    try:
+        as_codes(text, "--codes")
+    except InvalidInput as error:
+        raise typer.BadParameter(str(error)) from None
+    return cast(CodesName, text.lower())
 
 
 IndexFile: TypeAlias = Annotated[Path, typer.Argument(help="An index file.", show_default=False)]
@@ -42,6 +96,7 @@ Quiet: TypeAlias = Annotated[bool, typer.Option("--quiet", "-q", help="No progre
 Column: TypeAlias = Annotated[
     str | None,
     typer.Option(
+        "--column",
         "--vectors",
         help="Parquet column that holds the vectors; may be left out when only one holds lists.",
     ),
@@ -53,23 +108,30 @@ Rows: TypeAlias = Annotated[
 Threads: TypeAlias = Annotated[int, typer.Option("--threads", min=-1, help="-1 = all cores.")]
 Neighbours: TypeAlias = Annotated[int, typer.Option("-k", min=1, help="Neighbours of each query.")]
 Space: TypeAlias = Annotated[
-    SpaceName,
-    typer.Option("--space", case_sensitive=False, help="euclidean is the squared L2 distance."),
+    str,
+    typer.Option(
+        "--space",
+        parser=space_name,
+        metavar=SPACES,
+        help="Euclidean is the squared L2 distance. In any case, with or without hyphens.",
+    ),
 ]
 Storage: TypeAlias = Annotated[
-    StorageName,
+    str,
     typer.Option(
         "--storage",
-        case_sensitive=False,
-        help="float16 takes half of the memory; float8 (-1 to 1) and e4m3 take a quarter and cost "
-        "recall; codes-only keeps the codes and no vectors.",
+        parser=storage_name,
+        metavar=STORAGES,
+        help="Float16 takes half of the memory; Float8 (-1 to 1) and E4M3 take a quarter and cost "
+        "recall; CodesOnly keeps the codes and no vectors. In any case, with or without hyphens.",
     ),
 ]
 Codes: TypeAlias = Annotated[
     CodesName,
     typer.Option(
         "--codes",
-        case_sensitive=False,
+        parser=codes_name,
+        metavar=CODES_NAMES,
         help="What queries compare on their way: 8 or 4 bits a dimension beside the vectors.",
     ),
 ]

@@ -22,10 +22,12 @@ Found = tuple[Any, list[tuple[Any, float]]]
 
 def command(
     index: options.IndexFile,
-    vectors: Annotated[
-        str | None, typer.Option("--vectors", "--queries", help="A file of queries, as for build.")
+    queries: Annotated[
+        str | None, typer.Option("--queries", "--vectors", help="A file of queries, as for build.")
     ] = None,
-    column: Annotated[str | None, typer.Option(help="Parquet column of the queries.")] = None,
+    column: Annotated[
+        str | None, typer.Option("--column", help="Parquet column of the queries.")
+    ] = None,
     rows: options.Rows = None,
     key: Annotated[
         str | None, typer.Option(help="Parquet column that names the queries in the output.")
@@ -56,15 +58,15 @@ def command(
     if json and jsonl:
         message = "give either --json or --jsonl"
         raise typer.BadParameter(message)
-    if (vectors is None) == (not id):
-        message = "give either --vectors FILE or --id ID"
+    if (queries is None) == (not id):
+        message = "give either --queries FILE or --id ID"
         raise typer.BadParameter(message)
     opened: Any = open_index(index, mmap=True)
     found: Iterable[Found]
-    if vectors is None:
+    if queries is None:
         found = _of_stored(opened, id or [], k, ef, threads)
     else:
-        source = open_source(vectors, vectors=column, where=rows, key=key)
+        source = open_source(queries, vectors=column, where=rows, key=key)
         require_dimensions(source, opened, index)
         found = _of_vectors(opened, source.chunks(), k, ef, threads)
     word = "key" if isinstance(opened, nf.StringIndex) else "id"
@@ -72,8 +74,8 @@ def command(
         for each in found:
             output.data_json(_as_json(each, word))
     elif json:
-        queries = [_as_json(each, word) for each in found]
-        output.data_json({"k": k, "ef": max(ef, k), "queries": queries})
+        answers = [_as_json(each, word) for each in found]
+        output.data_json({"k": k, "ef": max(ef, k), "queries": answers})
     else:
         lines = (
             (name, rank, neighbour, f"{distance:.6g}")

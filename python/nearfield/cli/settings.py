@@ -5,10 +5,13 @@ Only the command line reads these, and only here. An option ``--ef-construction`
 
     [build]
     ef-construction = 400
+
+Where an option has two names, such as ``--queries`` and ``--vectors`` of ``query``, both will do.
 """
 
 from __future__ import annotations
 
+import os
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
@@ -35,9 +38,40 @@ def from_environment(command: str) -> dict[str, Any]:
 
 
 def _load(context: typer.Context, path: Path | None) -> Path | None:
-    """Make the file's table for this command the defaults of its options."""
-    if path is None or context.resilient_parsing:
-        return path
+    """Make the file's table for this command, and other names of options, their defaults."""
+    if not context.resilient_parsing:
+        names = _names(context)
+        given = {} if path is None else _table(context, path, names)
+        context.default_map = given | _environment(context, names)
+    return path
+
+
+def _names(context: typer.Context) -> dict[str, str]:
+    """Lead every long flag of the command, in the form of a setting, to the parameter behind it."""
+    names: dict[str, str] = {}
+    for option in context.command.params:
+        if option.param_type_name == "option" and option.name and option.name != "config":
+            flags = [flag for flag in option.opts if flag.startswith("--")] or [option.name]
+            names |= {_setting(flag): option.name for flag in flags}
+    return names
+
+
+def _setting(name: str) -> str:
+    return name.removeprefix("--").replace("-", "_").lower()
+
+
+def _environment(context: typer.Context, names: dict[str, str]) -> dict[str, str]:
+    """Read the options that are given by another name than the one that typer looks for."""
+    found = {}
+    for setting, parameter in names.items():
+        value = os.environ.get(f"{context.auto_envvar_prefix}_{setting.upper()}")
+        if value and setting != parameter:
+            found[parameter] = value
+    return found
+
+
+def _table(context: typer.Context, path: Path, names: dict[str, str]) -> dict[str, Any]:
+    """Read the file's table for this command, by parameters."""
     command = str(context.info_name)
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -55,18 +89,14 @@ def _load(context: typer.Context, path: Path | None) -> Path | None:
     if not isinstance(options, dict):
         message = f"{path}: {command} is not a table; write a line [{command}] and options below it"
         raise typer.BadParameter(message)
-    known = {p.name for p in context.command.params if p.param_type_name == "option"} - {"config"}
-    found = {name.replace("-", "_").lower(): _text(value) for name, value in options.items()}
-    if "output" in found and "out" in known and "out" not in found:  # the flag's name
-        found["out"] = found.pop("output")
-    unknown = sorted(set(found) - known)
+    found = {_setting(name): _text(value) for name, value in options.items()}
+    unknown = sorted(set(found) - set(names))
     if unknown:
         message = (
-            f"{path}: {command} has no option {unknown[0]!r}; it has {', '.join(sorted(known))}"
+            f"{path}: {command} has no option {unknown[0]!r}; it has {', '.join(sorted(names))}"
         )
         raise typer.BadParameter(message)
-    context.default_map = found
-    return path
+    return {names[setting]: value for setting, value in found.items()}
 
 
 def _text(value: Any) -> Any:

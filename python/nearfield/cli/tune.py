@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from nearfield.cli import options, output, settings
+from nearfield.cli import options, output, settings, truths
 from nearfield.cli.opening import open_index, require_dimensions
 from nearfield.errors import InvalidInput
 from nearfield.sources import open_source
@@ -18,7 +18,7 @@ _GATE_FAILED = 5
 def command(
     index: options.IndexFile,
     queries: Annotated[str, typer.Option("--queries", help="A file of queries, as for build.")],
-    vectors: options.Column = None,
+    column: options.Column = None,
     rows: options.Rows = None,
     limit: Annotated[
         int | None, typer.Option(min=1, help="Only the first so many queries.", show_default=False)
@@ -35,6 +35,10 @@ def command(
     confidence: Annotated[float, typer.Option(help="Of the interval, 0 to 1.")] = 0.95,
     seed: Annotated[int, typer.Option(min=0, help="Of the split into two halves.")] = 1,
     threads: options.Threads = -1,
+    base: truths.Base = None,
+    base_rows: truths.BaseRows = None,
+    key: truths.Key = None,
+    truth: truths.Truth = None,
     config: settings.Config = None,  # noqa: ARG001
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -42,8 +46,9 @@ def command(
     """Find the smallest beam width ef that gives a recall.
 
     One half of the queries chooses, the other half verifies, against brute force over the index's
-    own vectors. Nothing is timed, so equal files give equal output. Exit code 5 when no width
-    reaches the recall; the best one is shown all the same.
+    own vectors; where its storage has rounded those, --base or --truth measures by the ones that
+    were given ("against" says which: given, held or truth). Nothing is timed, so equal files give
+    equal output. Exit code 5 when no width reaches the recall; the best one is shown all the same.
     """
     if not 0 < recall <= 1:
         message = f"--recall is {recall}; expected a number above 0 and up to 1"
@@ -57,20 +62,24 @@ def command(
     if assured and recall == 1:
         message = "--recall is 1, which no number of queries can assure; ask for less"
         raise typer.BadParameter(message)
+    choice = truths.chosen(base, base_rows, key, truth)
     opened: Any = open_index(index)
-    source = open_source(queries, vectors=vectors, where=rows)
+    source = open_source(queries, vectors=column, where=rows)
     require_dimensions(source, opened, index)
     asked = source.read()[1][:limit]
     if k > len(opened):
         message = f"-k is {k}, but {index.name} holds {len(opened)} live rows; ask for fewer"
         raise InvalidInput(message)
-    output.note(f"{len(asked):,} queries, {len(opened):,} rows: finding the truth", quiet=quiet)
+    what = "reading" if truth is not None else "finding"
+    output.note(f"{len(asked):,} queries, {len(opened):,} rows: {what} the truth", quiet=quiet)
+    true = truths.find(choice, opened, index, asked, k, column, limit)
     with output.progress("finding the truth", quiet) as report:
         found = opened.tune(
             asked, recall, k, max_ef=max_ef, assured=assured, confidence=confidence, seed=seed,
-            num_threads=threads, progress=report,
+            num_threads=threads, progress=report, truth=true,
         )  # fmt: skip
     output.note(str(found), quiet=quiet)
+    truths.note_meaning(found.against, opened, quiet=quiet)
     figures = _figures(found)
     if json:
         curve = [each._asdict() for each in found.curve]
