@@ -1,26 +1,16 @@
 // A mapped index: queried while its blocks are checked for the first time, then written to beside queries.
-#include <unistd.h>
-
 #include <array>
-#include <cstdio>
 #include <thread>
 
 #include "check.h"
 #include "fixtures.h"
+#include "forge.h"
 
 namespace nearfield::test {
 namespace {
 
 constexpr std::size_t kRows = 4000;
 constexpr std::size_t kDimensions = 32;
-
-struct TemporaryPath {
-  TemporaryPath() : path("/tmp/nearfield-mapped-" + std::to_string(getpid()) + ".nf") {}
-  ~TemporaryPath() { std::remove(path.c_str()); }
-  TemporaryPath(const TemporaryPath&) = delete;
-  TemporaryPath& operator=(const TemporaryPath&) = delete;
-  std::string path;
-};
 
 LoadOptions mapped() {
   LoadOptions options;
@@ -29,7 +19,7 @@ LoadOptions mapped() {
 }
 
 void first_touches_first_writes_and_queries_meet() {
-  const TemporaryPath file;
+  const TemporaryPath file("mapped");
   const std::vector<float> vectors = clustered(kRows, kDimensions, 3);
   IndexConfig config;
   config.dimensions = kDimensions;
@@ -69,7 +59,7 @@ void first_touches_first_writes_and_queries_meet() {
 
 // verify_all while others touch blocks for the first time.
 void everything_is_checked_beside_queries() {
-  const TemporaryPath file;
+  const TemporaryPath file("mapped");
   const std::vector<float> vectors = clustered(kRows, kDimensions, 3);
   IndexConfig config;
   config.dimensions = kDimensions;

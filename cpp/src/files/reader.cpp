@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "codes/pairs.h"
 #include "files/block_guard.h"
 #include "files/block_sums.h"
 #include "files/content.h"
@@ -149,10 +150,10 @@ std::unique_ptr<CodePlane> read_grid(const ByteSource& source, const Table& tabl
   format::GridHead head;
   require(bytes.size() >= sizeof head, file, section.offset, "grid", bytes.size(), "at least 32 bytes");
   std::memcpy(&head, bytes.data(), sizeof head);
-  const bool four = head.codes == 4 && config.space != Space::InnerProduct;
-  require(four || head.codes == 8, file, section.offset, "grid.codes", head.codes,
-          "8, or 4 where the space is no inner product");
+  require(head.codes == 4 || head.codes == 8, file, section.offset, "grid.codes", head.codes, "4 or 8");
   config.codes = static_cast<Codes>(head.codes);
+  require(is_legal(config), file, section.offset, "grid.codes", head.codes,
+          "codes that go with the storage, the space and the dimensions");
   const std::size_t padded = padded_dimensions(config.dimensions);
   const bool fitted = head.step != 0;
   require(fitted ? head.step >= 0x1p-80f && head.step <= 0x1p80f : bytes.size() == sizeof head, file,
