@@ -118,12 +118,69 @@ void codes_outside_the_grid_are_refused() {
   }
 }
 
+// An index with large sections and small ones, two of them of a kind that no reader knows.
+Bytes with_unknown_sections() {
+  Index index = make_index(Space::Euclidean, Storage::Float32, Codes::Int8, 1500);
+  index.attach("a", Bytes(100, std::byte{7}));
+  index.attach("b", Bytes(3 * format::kBlockBytes, std::byte{8}));
+  Bytes bytes = bytes_of(index);
+  const format::Header header = header_of(bytes);
+  for (std::size_t i = 1; i <= 2; ++i) {
+    store(bytes, header.table_offset + (header.section_count - i) * sizeof(format::Section), std::uint32_t{1000});
+  }
+  seal(bytes);
+  return bytes;
+}
+
+void bytes_between_sections_are_seen_however_a_file_is_opened() {
+  const Bytes good = with_unknown_sections();
+  check_refused(good, "", "sections of an unknown kind");
+  std::size_t end = sizeof(format::Header), gaps = 0;
+  std::vector<format::Section> sections = sections_of(good);
+  sections.push_back({});
+  sections.back().offset = header_of(good).table_offset;
+  for (const format::Section& next : sections) {
+    for (const std::size_t at : {end, std::size_t{next.offset} - 1}) {
+      if (end == next.offset) continue;
+      ++gaps;
+      Bytes bytes = good;
+      bytes[at] ^= std::byte{1};
+      check_refused(bytes, "padding", "byte " + std::to_string(at));
+    }
+    end = next.offset + next.bytes;
+  }
+  check(gaps >= 8, "gaps: " + std::to_string(gaps));
+}
+
+void sections_of_an_unknown_kind_are_checked_with_the_whole_file() {
+  const Bytes good = with_unknown_sections();
+  const std::vector<format::Section> sections = sections_of(good);
+  for (const std::size_t back : {1u, 2u}) {
+    const format::Section& section = sections[sections.size() - back];
+    Bytes bytes = good;
+    bytes[section.offset + section.bytes - 1] ^= std::byte{1};
+    check_refused(bytes, "section", "damage in a section of " + std::to_string(section.bytes) + " bytes");
+    if (section.bytes < format::kBlockBytes) continue;
+    const TemporaryPath file("forged");
+    file.write(bytes);
+    Index index = Index::load(file.path, mapped(false));
+    const std::vector<float> row = scattered(1, kDimensions, 3);
+    check_equal(ask(index, row, {1, 20, 1, {}}).ids[0], Id{0}, "a mapped file answers before it is checked");
+    const std::string written = refused_field([&] { index.add(row.data(), 1, nullptr, nullptr, {1, {}}); });
+    check(written == "section", "the first write is refused for '" + written + "'");
+  }
+}
+
 const Group group{
     "forged",
     {{"codes that go with nothing are refused", codes_that_go_with_nothing_are_refused},
      {"codes of too many dimensions are refused", codes_of_too_many_dimensions_are_refused},
      {"a grid is not fitted to more rows than there are", a_grid_is_not_fitted_to_more_rows_than_there_are},
-     {"codes outside the grid are refused", codes_outside_the_grid_are_refused}}};
+     {"codes outside the grid are refused", codes_outside_the_grid_are_refused},
+     {"bytes between sections are seen however a file is opened",
+      bytes_between_sections_are_seen_however_a_file_is_opened},
+     {"sections of an unknown kind are checked with the whole file",
+      sections_of_an_unknown_kind_are_checked_with_the_whole_file}}};
 
 }  // namespace
 }  // namespace nearfield::test
