@@ -1,10 +1,12 @@
 // A mapped index: queried while its blocks are checked for the first time, then written to beside queries.
-#include <array>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "check.h"
 #include "fixtures.h"
 #include "forge.h"
+#include "nearfield/error.h"
 
 namespace nearfield::test {
 namespace {
@@ -75,9 +77,52 @@ void everything_is_checked_beside_queries() {
   check(found.ids == ask(saved, vectors, {3, 20, 2, {}}).ids, "other answers while the file is checked");
 }
 
+// The block of row `row` of a section is damaged, and `use` meets it.
+template <class Use>
+void check_met(const Bytes& good, format::Kind kind, std::size_t row, const std::string& field, const Use& use) {
+  const format::Section section = section_of(good, kind);
+  check(section.bytes >= 4 * format::kBlockBytes, field + " are mapped");
+  Bytes bytes = good;
+  bytes[section.offset + row * section.row_bytes] ^= std::byte{1};
+  const TemporaryPath file("mapped");
+  file.write(bytes);
+  const Index index = Index::load(file.path, mapped());
+  try {
+    use(index);
+    check(false, "damage in " + field + " is not met");
+  } catch (const CorruptIndexFile& error) {
+    check(error.field == field, "damage in " + field + " is reported in " + error.field);
+  }
+}
+
+// Each reader of vectors and codes looks at the blocks itself: what another has read is no help.
+void each_reader_looks_at_the_blocks_that_it_reads() {
+  constexpr std::size_t kRow = 2345;
+  const std::vector<float> vectors = clustered(2 * kRows, kDimensions, 3);
+  const std::vector<float> query(vectors.begin() + kRow * kDimensions, vectors.begin() + (kRow + 1) * kDimensions);
+  for (const Storage storage : {Storage::Float32, Storage::Float16, Storage::CodesOnly}) {
+    Index saved(IndexConfig{Space::Euclidean, storage, kDimensions, 8, 40, 1, Codes::Int8});
+    saved.add(vectors.data(), 2 * kRows, nullptr, nullptr, {});
+    const Bytes good = bytes_of(saved);
+    const bool codes_only = storage == Storage::CodesOnly;
+    const auto kind = codes_only ? format::Kind::Codes : format::Kind::Vectors;
+    const std::string field = codes_only ? "codes" : "vectors";
+    // A walk on codes, whose results are compared by their vectors.
+    check_met(good, kind, kRow, field, [&](const Index& index) { ask(index, query, {1, 30, 1, {}}); });
+    check_met(good, format::Kind::Codes, kRow, "codes", [&](const Index& index) { ask(index, query, {1, 30, 1, {}}); });
+    check_met(good, kind, kRow, field, [&](const Index& index) { ask(index, query, {1, 2 * kRows, 1, {}}); });
+    check_met(good, kind, kRow, field, [&](const Index& index) {
+      const Id id = kRow;
+      std::vector<float> vector(kDimensions);
+      index.get_vectors(&id, 1, vector.data());
+    });
+  }
+}
+
 const Group group{"mapped",
                   {{"first touches, first writes and queries meet", first_touches_first_writes_and_queries_meet},
-                   {"everything is checked beside queries", everything_is_checked_beside_queries}}};
+                   {"everything is checked beside queries", everything_is_checked_beside_queries},
+                   {"each reader looks at the blocks that it reads", each_reader_looks_at_the_blocks_that_it_reads}}};
 
 }  // namespace
 }  // namespace nearfield::test
