@@ -1,7 +1,7 @@
 // What a full row makes of one more link, on a map small enough to choose by hand.
 //
-// A row of four places belongs to the origin. Its links are a, b and c, which prune() keeps, and s or t, which a prunes
-// and which fills the place that is left. Distances are squared.
+// A row of four places belongs to the origin. Its links are mostly a, b and c, which prune() keeps, and s or t, which a
+// prunes and which fills the place that is left. Distances are squared.
 #include <cstddef>
 #include <iterator>
 #include <string>
@@ -25,11 +25,13 @@ struct Point {
 };
 
 constexpr Point kPoints[] = {
-    {'a', 10, 0},   // at 100
-    {'b', 3, 20},   // at 409, and at 449 from a
-    {'c', -30, 0},  // at 900
-    {'s', 11, -2},  // at 125, and at 5 from a
-    {'t', 20, 3},   // at 409 as b, and at 109 from a
+    {'a', 10, 0},    // at 100
+    {'b', 3, 20},    // at 409, and at 449 from a
+    {'c', -30, 0},   // at 900
+    {'s', 11, -2},   // at 125, and at 5 from a
+    {'t', 20, 3},    // at 409 as b, and at 109 from a
+    {'g', 0, -200},  // far from all
+    {'u', 106, 21},  // at 11677; 10610 from b, and from z just too much to be pruned
     // What is offered.
     {'d', 0, -30},  // at 900 as c, and far from it
     {'e', 8, 9},    // near a, and nearer to b than b is to the origin
@@ -96,7 +98,7 @@ struct Map {
   ScratchPool pool;
 };
 
-void a_full_row_takes_a_link_as_choosing_anew_would() {
+void a_full_row_takes_one_more_link() {
   for_each_level([](const std::string&) {
     Map map;
     map.check_after("abcs", "x", "axbc", "kept in its place, and what is pruned makes room");
@@ -104,6 +106,7 @@ void a_full_row_takes_a_link_as_choosing_anew_would() {
     map.check_after("abcs", "w", "abcw", "pruned by a, and nearer than what is pruned already");
     map.check_after("abcs", "z", "azcs", "kept, and b pruned by it");
     map.check_after("abcs", "e", "abcs", "pruned itself, so b is not pruned by it");
+    map.check_after("bcgu", "z", "zcgb", "u stays pruned, though only b prunes it, which z prunes now");
     map.check_after("abcs", "v", "avbc", "a is nearer to it than the origin, but not by a tenth");
   });
 }
@@ -152,7 +155,7 @@ void links_as_far_as_each_other_have_another_order_in_each_row() {
 }
 
 const Group group{"link back",
-                  {{"a full row takes a link as choosing anew would", a_full_row_takes_a_link_as_choosing_anew_would},
+                  {{"a full row takes one more link", a_full_row_takes_one_more_link},
                    {"a full row takes one link after the other", a_full_row_takes_one_link_after_the_other},
                    {"links that were appended are chosen anew", links_that_were_appended_are_chosen_anew},
                    {"links as far as each other have another order in each row",
