@@ -118,14 +118,15 @@ void codes_outside_the_grid_are_refused() {
   }
 }
 
-// An index with large sections and small ones, two of them of a kind that no reader knows.
+// An index with large sections and small ones, three of them of a kind that no reader knows.
 Bytes with_unknown_sections() {
   Index index = make_index(Space::Euclidean, Storage::Float32, Codes::Int8, 1500);
   index.attach("a", Bytes(100, std::byte{7}));
-  index.attach("b", Bytes(3 * format::kBlockBytes, std::byte{8}));
+  index.attach("b", Bytes(50, std::byte{8}));
+  index.attach("c", Bytes(3 * format::kBlockBytes, std::byte{9}));
   Bytes bytes = bytes_of(index);
   const format::Header header = header_of(bytes);
-  for (std::size_t i = 1; i <= 2; ++i) {
+  for (std::size_t i = 1; i <= 3; ++i) {
     store(bytes, header.table_offset + (header.section_count - i) * sizeof(format::Section), std::uint32_t{1000});
   }
   seal(bytes);
@@ -155,7 +156,7 @@ void bytes_between_sections_are_seen_however_a_file_is_opened() {
 void sections_of_an_unknown_kind_are_checked_with_the_whole_file() {
   const Bytes good = with_unknown_sections();
   const std::vector<format::Section> sections = sections_of(good);
-  for (const std::size_t back : {1u, 2u}) {
+  for (const std::size_t back : {1u, 2u, 3u}) {
     const format::Section& section = sections[sections.size() - back];
     Bytes bytes = good;
     bytes[section.offset + section.bytes - 1] ^= std::byte{1};

@@ -77,13 +77,13 @@ void everything_is_checked_beside_queries() {
   check(found.ids == ask(saved, vectors, {3, 20, 2, {}}).ids, "other answers while the file is checked");
 }
 
-// The block of row `row` of a section is damaged, and `use` meets it.
+// The last byte of row `row` of a section is damaged, and `use` meets it.
 template <class Use>
 void check_met(const Bytes& good, format::Kind kind, std::size_t row, const std::string& field, const Use& use) {
   const format::Section section = section_of(good, kind);
   check(section.bytes >= 4 * format::kBlockBytes, field + " are mapped");
   Bytes bytes = good;
-  bytes[section.offset + row * section.row_bytes] ^= std::byte{1};
+  bytes[section.offset + (row + 1) * section.row_bytes - 1] ^= std::byte{1};
   const TemporaryPath file("mapped");
   file.write(bytes);
   const Index index = Index::load(file.path, mapped());
@@ -97,11 +97,11 @@ void check_met(const Bytes& good, format::Kind kind, std::size_t row, const std:
 
 // Each reader of vectors and codes looks at the blocks itself: what another has read is no help.
 void each_reader_looks_at_the_blocks_that_it_reads() {
-  constexpr std::size_t kRow = 2345;
-  const std::vector<float> vectors = clustered(2 * kRows, kDimensions, 3);
-  const std::vector<float> query(vectors.begin() + kRow * kDimensions, vectors.begin() + (kRow + 1) * kDimensions);
+  constexpr std::size_t kRow = 682, kWide = 48;  // its vector lies in two blocks
+  const std::vector<float> vectors = clustered(2 * kRows, kWide, 3);
+  const std::vector<float> query(vectors.begin() + kRow * kWide, vectors.begin() + (kRow + 1) * kWide);
   for (const Storage storage : {Storage::Float32, Storage::Float16, Storage::CodesOnly}) {
-    Index saved(IndexConfig{Space::Euclidean, storage, kDimensions, 8, 40, 1, Codes::Int8});
+    Index saved(IndexConfig{Space::Euclidean, storage, kWide, 8, 40, 1, Codes::Int8});
     saved.add(vectors.data(), 2 * kRows, nullptr, nullptr, {});
     const Bytes good = bytes_of(saved);
     const bool codes_only = storage == Storage::CodesOnly;
@@ -113,7 +113,7 @@ void each_reader_looks_at_the_blocks_that_it_reads() {
     check_met(good, kind, kRow, field, [&](const Index& index) { ask(index, query, {1, 2 * kRows, 1, {}}); });
     check_met(good, kind, kRow, field, [&](const Index& index) {
       const Id id = kRow;
-      std::vector<float> vector(kDimensions);
+      std::vector<float> vector(kWide);
       index.get_vectors(&id, 1, vector.data());
     });
   }
