@@ -59,6 +59,20 @@ void vectors_are_let_go_with_the_round_that_fills() {
   }
 }
 
+void there_is_room_for_no_more_vectors_than_are_kept() {
+  for (const Storage storage : {Storage::Float32, Storage::CodesOnly}) {
+    IndexConfig config = config_of(kKinds[0]);
+    config.storage = storage;
+    State state(config);
+    state.grow(100);
+    check(state.vectors.capacity() >= 100 && state.vectors.capacity() < kFewSlots, "room for a few");
+    state.grow(100'000);  // of one call, before its first round
+    check(storage == Storage::CodesOnly ? state.vectors.capacity() == kFewSlots : state.vectors.capacity() >= 100'000,
+          "room for vectors: " + std::to_string(state.vectors.capacity()));
+    check(state.ids.capacity() >= 100'000, "room for ids");
+  }
+}
+
 // What codes stand for, against the formula, and no further from what was given than half a step.
 void what_is_held_is_what_codes_stand_for() {
   for (const std::uint32_t dimensions : {24u, 70u, 150u}) {
@@ -241,6 +255,7 @@ void readers_go_on_while_vectors_are_let_go() {
 
 const Group group{"codes only",
                   {{"vectors are let go with the round that fills", vectors_are_let_go_with_the_round_that_fills},
+                   {"there is room for no more vectors than are kept", there_is_room_for_no_more_vectors_than_are_kept},
                    {"what is held is what codes stand for", what_is_held_is_what_codes_stand_for},
                    {"they are equal on every level and thread count and after a stop",
                     they_are_equal_on_every_level_and_thread_count_and_after_a_stop},

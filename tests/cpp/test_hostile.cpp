@@ -1,24 +1,18 @@
 // Hostile files under the sanitizers: good ones with bytes changed and the checksums set right again, cut, or
 // noise. They are refused with an error of error.h, or they serve queries; nothing else may happen.
 // tests/files/hostile.py does the same by field, with limits on memory and time.
-#include <unistd.h>
-
-#include <cstdio>
 #include <cstring>
-#include <fstream>
 #include <iterator>
 #include <span>
 
 #include "check.h"
-#include "files/format.h"
 #include "fixtures.h"
+#include "forge.h"
 #include "hash.h"
 #include "nearfield/error.h"
 
 namespace nearfield::test {
 namespace {
-
-using Bytes = std::vector<std::byte>;
 
 class Random {
  public:
@@ -42,32 +36,6 @@ void poke(Bytes& bytes, std::size_t offset, Random& random) {
   const std::uint64_t value = edge(random);
   const std::size_t width = std::size_t{1} << random.below(4);
   if (offset + width <= bytes.size()) std::memcpy(bytes.data() + offset, &value, width);
-}
-
-template <class Number>
-void store(Bytes& bytes, std::size_t offset, Number value) {
-  std::memcpy(bytes.data() + offset, &value, sizeof value);
-}
-
-// Set every checksum right where the sections of the good file stand.
-void seal(Bytes& bytes, const format::Header& header, const std::vector<format::Section>& sections) {
-  for (std::size_t s = 0; s < sections.size(); ++s) {
-    const format::Section& section = sections[s];
-    const std::uint64_t blocks = format::num_blocks(section.bytes);
-    for (std::uint64_t b = 0; b < blocks; ++b) {
-      const std::uint64_t begin = b * format::kBlockBytes;
-      const std::uint64_t length = std::min<std::uint64_t>(format::kBlockBytes, section.bytes - begin);
-      store(bytes, section.sums_offset + 8 * b, xxh64(bytes.data() + section.offset + begin, length));
-    }
-    store(bytes, header.table_offset + s * sizeof section + offsetof(format::Section, sums_sum),
-          xxh64(bytes.data() + section.sums_offset, 8 * blocks));
-  }
-}
-
-void seal_table(Bytes& bytes, const format::Header& header, std::size_t num_sections) {
-  const std::size_t table = num_sections * sizeof(format::Section);
-  store(bytes, header.table_offset + table, xxh64(bytes.data() + header.table_offset, table));
-  store(bytes, offsetof(format::Header, header_sum), xxh64(bytes.data(), offsetof(format::Header, header_sum)));
 }
 
 Bytes spoil(const Bytes& good, const format::Header& header, const std::vector<format::Section>& sections,
@@ -137,28 +105,24 @@ void no_file_does_harm(Storage storage, std::size_t rows, std::size_t cases) {
   index.mark_deleted(8);
   index.attach("note", std::as_bytes(std::span(ids)));
   const Bytes good = bytes_of(index);
-  format::Header header;
-  std::memcpy(&header, good.data(), sizeof header);
-  std::vector<format::Section> sections(header.section_count);
-  std::memcpy(sections.data(), good.data() + header.table_offset, sections.size() * sizeof(format::Section));
+  const format::Header header = header_of(good);
+  const std::vector<format::Section> sections = sections_of(good);
   Bytes sealed = good;
   seal(sealed, header, sections);
   seal_table(sealed, header, sections.size());
   check(sealed == good, "this test computes checksums as the format does");
 
-  const std::string path = "/tmp/nearfield-hostile-" + std::to_string(getpid()) + ".nf";
+  const TemporaryPath file("hostile");
   Random random(rows);
   std::size_t taken = 0;
   for (std::size_t i = 0; i < cases; ++i) {
     const Bytes bytes = spoil(good, header, sections, random);
     taken += is_taken([&] { return Index::load(bytes, {}); }, vectors);
-    std::ofstream(path, std::ios::binary)
-        .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    file.write(bytes);
     LoadOptions mapped;
     mapped.map = true;
-    is_taken([&] { return Index::load(path, mapped); }, vectors);
+    is_taken([&] { return Index::load(file.path, mapped); }, vectors);
   }
-  std::remove(path.c_str());
   check(taken < cases / 2, "most hostile files are refused; taken: " + std::to_string(taken));
 }
 

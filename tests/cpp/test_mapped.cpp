@@ -1,26 +1,18 @@
 // A mapped index: queried while its blocks are checked for the first time, then written to beside queries.
-#include <unistd.h>
-
-#include <array>
-#include <cstdio>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "check.h"
 #include "fixtures.h"
+#include "forge.h"
+#include "nearfield/error.h"
 
 namespace nearfield::test {
 namespace {
 
 constexpr std::size_t kRows = 4000;
 constexpr std::size_t kDimensions = 32;
-
-struct TemporaryPath {
-  TemporaryPath() : path("/tmp/nearfield-mapped-" + std::to_string(getpid()) + ".nf") {}
-  ~TemporaryPath() { std::remove(path.c_str()); }
-  TemporaryPath(const TemporaryPath&) = delete;
-  TemporaryPath& operator=(const TemporaryPath&) = delete;
-  std::string path;
-};
 
 LoadOptions mapped() {
   LoadOptions options;
@@ -29,7 +21,7 @@ LoadOptions mapped() {
 }
 
 void first_touches_first_writes_and_queries_meet() {
-  const TemporaryPath file;
+  const TemporaryPath file("mapped");
   const std::vector<float> vectors = clustered(kRows, kDimensions, 3);
   IndexConfig config;
   config.dimensions = kDimensions;
@@ -69,7 +61,7 @@ void first_touches_first_writes_and_queries_meet() {
 
 // verify_all while others touch blocks for the first time.
 void everything_is_checked_beside_queries() {
-  const TemporaryPath file;
+  const TemporaryPath file("mapped");
   const std::vector<float> vectors = clustered(kRows, kDimensions, 3);
   IndexConfig config;
   config.dimensions = kDimensions;
@@ -85,9 +77,52 @@ void everything_is_checked_beside_queries() {
   check(found.ids == ask(saved, vectors, {3, 20, 2, {}}).ids, "other answers while the file is checked");
 }
 
+// The last byte of row `row` of a section is damaged, and `use` meets it.
+template <class Use>
+void check_met(const Bytes& good, format::Kind kind, std::size_t row, const std::string& field, const Use& use) {
+  const format::Section section = section_of(good, kind);
+  check(section.bytes >= 4 * format::kBlockBytes, field + " are mapped");
+  Bytes bytes = good;
+  bytes[section.offset + (row + 1) * section.row_bytes - 1] ^= std::byte{1};
+  const TemporaryPath file("mapped");
+  file.write(bytes);
+  const Index index = Index::load(file.path, mapped());
+  try {
+    use(index);
+    check(false, "damage in " + field + " is not met");
+  } catch (const CorruptIndexFile& error) {
+    check(error.field == field, "damage in " + field + " is reported in " + error.field);
+  }
+}
+
+// Each reader of vectors and codes looks at the blocks itself: what another has read is no help.
+void each_reader_looks_at_the_blocks_that_it_reads() {
+  constexpr std::size_t kRow = 682, kWide = 48;  // its vector lies in two blocks
+  const std::vector<float> vectors = clustered(2 * kRows, kWide, 3);
+  const std::vector<float> query(vectors.begin() + kRow * kWide, vectors.begin() + (kRow + 1) * kWide);
+  for (const Storage storage : {Storage::Float32, Storage::Float16, Storage::CodesOnly}) {
+    Index saved(IndexConfig{Space::Euclidean, storage, kWide, 8, 40, 1, Codes::Int8});
+    saved.add(vectors.data(), 2 * kRows, nullptr, nullptr, {});
+    const Bytes good = bytes_of(saved);
+    const bool codes_only = storage == Storage::CodesOnly;
+    const auto kind = codes_only ? format::Kind::Codes : format::Kind::Vectors;
+    const std::string field = codes_only ? "codes" : "vectors";
+    // A walk on codes, whose results are compared by their vectors.
+    check_met(good, kind, kRow, field, [&](const Index& index) { ask(index, query, {1, 30, 1, {}}); });
+    check_met(good, format::Kind::Codes, kRow, "codes", [&](const Index& index) { ask(index, query, {1, 30, 1, {}}); });
+    check_met(good, kind, kRow, field, [&](const Index& index) { ask(index, query, {1, 2 * kRows, 1, {}}); });
+    check_met(good, kind, kRow, field, [&](const Index& index) {
+      const Id id = kRow;
+      std::vector<float> vector(kWide);
+      index.get_vectors(&id, 1, vector.data());
+    });
+  }
+}
+
 const Group group{"mapped",
                   {{"first touches, first writes and queries meet", first_touches_first_writes_and_queries_meet},
-                   {"everything is checked beside queries", everything_is_checked_beside_queries}}};
+                   {"everything is checked beside queries", everything_is_checked_beside_queries},
+                   {"each reader looks at the blocks that it reads", each_reader_looks_at_the_blocks_that_it_reads}}};
 
 }  // namespace
 }  // namespace nearfield::test

@@ -60,7 +60,7 @@ bool is_tied(const std::vector<std::uint64_t>& links, std::uint64_t entry) {
 }
 
 // One more for a full row whose links are in the order of prune(): a tenth of the work of choosing anew, which comes to
-// the same but for links that had been pruned only by one that is pruned now.
+// the same but for links that had been pruned only by one that is pruned now. No link is just as far as the entry.
 void admit(Row& row, std::uint64_t entry) {
   std::vector<std::uint64_t>& links = row.links;
   std::vector<std::uint64_t>& kept = row.more;
@@ -77,9 +77,8 @@ void admit(Row& row, std::uint64_t entry) {
   spare.assign(links.begin() + static_cast<std::ptrdiff_t>(row.num_kept), links.end());
   bool is_kept = true;
   std::size_t i = 0;
-  for (; i < row.num_kept && entry_key(links[i]) <= key; ++i) {
-    const bool tied = entry_key(links[i]) == key && between[i] <= key;
-    if (tied || row.with.walks->clearly_nearer(between[i], key, alpha)) is_kept = false;
+  for (; i < row.num_kept && entry_key(links[i]) < key; ++i) {
+    if (row.with.walks->clearly_nearer(between[i], key, alpha)) is_kept = false;
     kept.push_back(links[i]);
   }
   if (is_kept) kept.push_back(entry);

@@ -1,5 +1,7 @@
 #include "codes/pairs.h"
 
+#include <algorithm>
+#include <iterator>
 #include <string>
 
 #include "codes/codes.h"
@@ -43,6 +45,13 @@ std::string name_of(Codes codes) {
 
 std::span<const Pair> legal_pairs() { return kPairs; }
 
+bool is_legal(const IndexConfig& config) {
+  if (config.dimensions > kMaxCodedDimensions && config.codes != Codes::None) return false;
+  return std::any_of(std::begin(kPairs), std::end(kPairs), [&config](const Pair& pair) {
+    return pair.storage == config.storage && pair.codes == config.codes && serves(pair, config.space);
+  });
+}
+
 Codes resolve_codes(const IndexConfig& config) {
   const bool codes_only = config.storage == Storage::CodesOnly;
   const bool may_be_none = config.codes == Codes::None || config.codes == Codes::Auto;
@@ -52,10 +61,10 @@ Codes resolve_codes(const IndexConfig& config) {
                        (codes_only ? ", or another storage" : ", or codes='none'"));
   }
   if (config.codes == Codes::Auto) return automatic(config);
+  if (is_legal(config)) return config.codes;
   std::string legal;
   for (const Pair& pair : kPairs) {
     if (pair.storage != config.storage || !serves(pair, config.space)) continue;
-    if (pair.codes == config.codes) return config.codes;
     legal += (legal.empty() ? "" : ", ") + name_of(pair.codes);
   }
   throw InvalidInput("codes is " + name_of(config.codes) +

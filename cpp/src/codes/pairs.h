@@ -15,6 +15,9 @@ struct Pair {
 
 std::span<const Pair> legal_pairs();
 
+// Whether a new index may have these codes, which are not Codes::Auto. What files say is held to the same.
+bool is_legal(const IndexConfig& config);
+
 // Codes::Auto as what it stands for; anything else as it is. Throws InvalidInput for what is not in the table.
 Codes resolve_codes(const IndexConfig& config);
 

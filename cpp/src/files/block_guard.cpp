@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <thread>
+#include <utility>
 
 #include "files/fault.h"
 #include "files/format.h"
@@ -18,6 +19,12 @@ void BlockGuard::add_section(const std::byte* data, std::uint64_t bytes, std::ui
   sections_.push_back({data, bytes, offset, name, sums_.size()});
   sums_.insert(sums_.end(), sums.begin(), sums.end());
   checked_ = std::vector<std::atomic<std::uint64_t>>((sums_.size() + 63) / 64);
+}
+
+void BlockGuard::add_unread(Block block, std::uint64_t bytes, std::uint64_t offset, const char* name,
+                            std::vector<std::uint64_t> sums) {
+  unread_.push_back(std::move(block));
+  add_section(unread_.back().data(), bytes, offset, name, std::move(sums));
 }
 
 bool BlockGuard::is_checked(std::size_t block) const noexcept {

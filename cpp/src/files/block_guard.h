@@ -16,6 +16,8 @@
 #include <string>
 #include <vector>
 
+#include "planes/plane.h"
+
 namespace nearfield {
 
 class BlockGuard {
@@ -26,6 +28,9 @@ class BlockGuard {
   // sums of its blocks.
   void add_section(const std::byte* data, std::uint64_t bytes, std::uint64_t offset, const char* name,
                    std::vector<std::uint64_t> sums);
+  // The same of a mapped section that no plane holds: only verify_all() reads it.
+  void add_unread(Block block, std::uint64_t bytes, std::uint64_t offset, const char* name,
+                  std::vector<std::uint64_t> sums);
   // What verify_all() calls after all blocks are good: throws CorruptIndexFile where their content is not.
   void set_content_check(std::function<void()> check) { content_check_ = std::move(check); }
 
@@ -60,6 +65,7 @@ class BlockGuard {
 
   std::string file_;
   std::vector<Section> sections_;
+  std::vector<Block> unread_;                                // the memory of some of them
   std::vector<std::uint64_t> sums_;                          // of the blocks of all sections
   mutable std::vector<std::atomic<std::uint64_t>> checked_;  // a bit a block: it was good
   mutable std::atomic<std::uint64_t> first_corrupt_{kNone};  // number of the block found damaged first

@@ -85,7 +85,7 @@
 // Grid
 //
 //   OFFSET  SIZE  FIELD            MEANING, LEGAL VALUES
-//   0       4     codes            4 or 8 bits; 4 not for inner products
+//   0       4     codes            4 or 8 bits, as go with storage, space and dimensions (codes/pairs.cpp)
 //   4       4     step             float32: distance of neighbouring values, 2^-80 ... 2^80. 0, and
 //                                  nothing behind it, where no row has come yet
 //   8       8     num_fitted       slots that existed when the grid was fitted, at most count

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "codes/pairs.h"
 #include "files/block_guard.h"
 #include "files/block_sums.h"
 #include "files/content.h"
@@ -80,14 +81,27 @@ void read_kept_vectors(const ByteSource& source, const Table& table, State& stat
   check_sums(source, section, found, table.sums[0]);
 }
 
-void map_plane(const ByteSource& source, const Section& section, std::vector<std::uint64_t> sums, Plane& plane,
-               BlockGuard& guard) {
+template <class Map>
+void map_or_throw(const ByteSource& source, const Map& map) {
   try {
-    plane.map(source.descriptor(), section.offset, section.rows);
+    map();
   } catch (const FileNotAccessible& error) {
     throw_not_accessible("cannot map", source.name(), error.error_code);
   }
+}
+
+void map_plane(const ByteSource& source, const Section& section, std::vector<std::uint64_t> sums, Plane& plane,
+               BlockGuard& guard) {
+  map_or_throw(source, [&] { plane.map(source.descriptor(), section.offset, section.rows); });
   guard.add_section(plane.row(0), section.bytes, section.offset, name_of(section), std::move(sums));
+}
+
+// A section that is not for us; it may be large, and then waits for the check of the whole file.
+void map_unread(const ByteSource& source, const Section& section, std::vector<std::uint64_t> sums, BlockGuard& guard) {
+  map_or_throw(source, [&] {
+    Block block = Block::mapped(source.descriptor(), section.offset, section.bytes, section.bytes);
+    guard.add_unread(std::move(block), section.bytes, section.offset, name_of(section), std::move(sums));
+  });
 }
 
 std::vector<std::byte> read_bytes(const ByteSource& source, const Section& section,
@@ -149,10 +163,10 @@ std::unique_ptr<CodePlane> read_grid(const ByteSource& source, const Table& tabl
   format::GridHead head;
   require(bytes.size() >= sizeof head, file, section.offset, "grid", bytes.size(), "at least 32 bytes");
   std::memcpy(&head, bytes.data(), sizeof head);
-  const bool four = head.codes == 4 && config.space != Space::InnerProduct;
-  require(four || head.codes == 8, file, section.offset, "grid.codes", head.codes,
-          "8, or 4 where the space is no inner product");
+  require(head.codes == 4 || head.codes == 8, file, section.offset, "grid.codes", head.codes, "4 or 8");
   config.codes = static_cast<Codes>(head.codes);
+  require(is_legal(config), file, section.offset, "grid.codes", head.codes,
+          "codes that go with the storage, the space and the dimensions");
   const std::size_t padded = padded_dimensions(config.dimensions);
   const bool fitted = head.step != 0;
   require(fitted ? head.step >= 0x1p-80f && head.step <= 0x1p80f : bytes.size() == sizeof head, file,
@@ -255,8 +269,9 @@ std::unique_ptr<State> read_nf(const ByteSource& source, const LoadOptions& opti
   const bool may_map = options.map && source.descriptor() >= 0;
   auto guard = std::make_unique<BlockGuard>(source.name());
   bool mapped = false;
+  const auto is_mapped = [may_map](const Section& section) { return may_map && section.bytes >= kBlockBytes; };
   const auto read_or_map = [&](const Section& section, std::size_t i, Plane& plane) {
-    if (may_map && section.bytes >= kBlockBytes) {
+    if (is_mapped(section)) {
       map_plane(source, section, table.sums[i], plane, *guard);
       mapped = true;
     } else {
@@ -273,14 +288,19 @@ std::unique_ptr<State> read_nf(const ByteSource& source, const LoadOptions& opti
       read_or_map(section, i, codes->rows);
     } else if (section.kind == static_cast<std::uint32_t>(format::Kind::Attachment)) {
       read_attachment(source, section, table.sums[i], *state);
-    } else if (!may_map && &section != code_sections.grid) {
-      read_bytes(source, section, table.sums[i]);  // not for us, but damage anywhere is damage
+    } else if (&section != code_sections.grid) {  // not for us, but damage anywhere is damage
+      if (is_mapped(section)) {
+        map_unread(source, section, table.sums[i], *guard);
+        mapped = true;
+      } else {
+        read_bytes(source, section, table.sums[i]);
+      }
     }
   }
   state->code_plane = std::move(codes);
   state->codes = state->code_plane.get();
   set_counts(*state, table.header);
-  if (!may_map) check_gaps(source, table);
+  check_gaps(source, table);
   const Places places = places_of(source, table, code_sections.codes);
   if (!mapped) {
     check_content(*state, places);

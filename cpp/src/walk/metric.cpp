@@ -1,12 +1,12 @@
 #include "walk/metric.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <bit>
 #include <cmath>
 #include <cstring>
 #include <string>
-#include <vector>
 
 #include "codes/codes.h"
 #include "nearfield/error.h"
@@ -123,12 +123,12 @@ void Metric::encode_codes(const Grid& grid, const float* vector, unsigned char* 
     level->floats->encode(vector, grid.origin.data(), grid.inverse_step(), grid.lowest, grid.highest, padded, codes);
     return;
   }
-  // On a grid of 8 steps, then two to a byte.
-  std::vector<unsigned char> nibbles(query_code_bytes(dimensions));
-  level->floats->encode(vector, grid.origin.data(), grid.inverse_step() * 0.125f, 0.0f, 15.0f, padded, nibbles.data());
-  for (std::size_t i = 0; i < nibbles.size() / 2; ++i) {
-    const std::size_t low = i / 64 * 128 + i % 64;
-    codes[i] = static_cast<unsigned char>(nibbles[low] | nibbles[low + 64] << 4);
+  // On a grid of 8 steps, then two to a byte: of 128 dimensions, those 64 apart.
+  for (std::size_t begin = 0; begin < padded; begin += 128) {
+    std::array<unsigned char, 128> nibbles{};  // 0 behind the last dimension
+    level->floats->encode(vector + begin, grid.origin.data() + begin, grid.inverse_step() * 0.125f, 0.0f, 15.0f,
+                          std::min<std::size_t>(128, padded - begin), nibbles.data());
+    for (std::size_t i = 0; i < 64; ++i) *codes++ = static_cast<unsigned char>(nibbles[i] | nibbles[i + 64] << 4);
   }
 }
 
