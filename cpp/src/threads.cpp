@@ -136,6 +136,13 @@ Pool& pool() {
 
 }  // namespace
 
+std::uint64_t num_forks() {
+  static std::atomic<std::uint64_t> forks{0};
+  static std::once_flag once;
+  std::call_once(once, [] { pthread_atfork(nullptr, nullptr, [] { forks.fetch_add(1, std::memory_order_relaxed); }); });
+  return forks.load(std::memory_order_relaxed);
+}
+
 std::size_t hardware_threads() { return std::max(1u, std::thread::hardware_concurrency()); }
 
 std::size_t resolve_threads(std::size_t num_threads, std::size_t items) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 
 #include "nearfield/types.h"
@@ -9,6 +10,9 @@
 namespace nearfield {
 
 std::size_t hardware_threads();  // at least 1
+
+// How many forks lie between the process that first asked and this one. About a nanosecond.
+std::uint64_t num_forks();
 
 // num_threads as the user gave it (0 = all cores), cut to the number of items and to kMaxThreads.
 std::size_t resolve_threads(std::size_t num_threads, std::size_t items);

@@ -1,4 +1,7 @@
 // The epochs of borrowed memory: when what a writer has replaced may go.
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <atomic>
 #include <memory>
 #include <optional>
@@ -82,9 +85,28 @@ void nothing_is_freed_under_a_reader() {
   check(retired.empty() && freed == 2998, "freed in the end: " + std::to_string(freed));
 }
 
-const Group group{"scratch",
-                  {{"an epoch ends when its last reader leaves", an_epoch_ends_when_its_last_reader_leaves},
-                   {"nothing is freed under a reader", nothing_is_freed_under_a_reader}}};
+// Who borrowed before a fork reads in the parent alone; who borrows in the child counts there.
+void a_child_does_not_wait_for_the_readers_of_its_parent() {
+  ScratchPool pool;
+  const ScratchPool::Lease lease = pool.lend();
+  const std::uint64_t epoch = pool.advance();
+  const pid_t child = fork();
+  if (child == 0) {
+    bool good = pool.has_left(epoch);
+    const ScratchPool::Lease own = pool.lend();
+    good = good && !pool.has_left(pool.advance());
+    _exit(good ? 0 : 1);
+  }
+  int status = -1;
+  check(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0, "in the child");
+  check(!pool.has_left(epoch), "in the parent");
+}
+
+const Group group{
+    "scratch",
+    {{"an epoch ends when its last reader leaves", an_epoch_ends_when_its_last_reader_leaves},
+     {"a child does not wait for the readers of its parent", a_child_does_not_wait_for_the_readers_of_its_parent},
+     {"nothing is freed under a reader", nothing_is_freed_under_a_reader}}};
 
 }  // namespace
 }  // namespace nearfield::test

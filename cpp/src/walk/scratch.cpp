@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "codes/grid.h"
+#include "threads.h"
 #include "walk/beam.h"
 
 namespace nearfield {
@@ -58,6 +59,8 @@ void Scratch::trim() {
   }
 }
 
+ScratchPool::ScratchPool() { num_forks(); }  // counted from now on
+
 ScratchPool::~ScratchPool() {
   for (Place* place = first_.load(); place != nullptr;) {
     const std::unique_ptr<Place> owned(place);
@@ -88,6 +91,7 @@ ScratchPool::Lease ScratchPool::lend() {
     while (!first_.compare_exchange_weak(found->next, found)) {
     }
   }
+  found->forks.store(num_forks(), std::memory_order_relaxed);  // before `since`, which says that it holds
   found->since.store(epoch_.load());
   return Lease(*found);
 }
@@ -95,9 +99,10 @@ ScratchPool::Lease ScratchPool::lend() {
 std::uint64_t ScratchPool::advance() { return epoch_.fetch_add(1) + 1; }
 
 bool ScratchPool::has_left(std::uint64_t epoch) const {
+  const std::uint64_t forks = num_forks();
   for (const Place* place = first_.load(); place != nullptr; place = place->next) {
     const std::uint64_t since = place->since.load();
-    if (since != 0 && since < epoch) return false;
+    if (since != 0 && since < epoch && place->forks.load(std::memory_order_relaxed) == forks) return false;
   }
   return true;
 }

@@ -50,10 +50,11 @@ class Scratch {
 //
 // Epochs: a borrower announces the epoch in which it began before it looks at the index. A writer that replaces
 // something publishes the new, then calls advance(); what it replaced may be freed once every borrower began in the
-// epoch that this returned or later, which is when has_left() says so.
+// epoch that this returned or later, which is when has_left() says so. Who borrowed before a fork has stayed in the
+// parent: in the child his place is lent for ever, since his memory may be in any state, but he reads nothing.
 class ScratchPool {
  public:
-  ScratchPool() = default;
+  ScratchPool();
   ScratchPool(const ScratchPool&) = delete;
   ScratchPool& operator=(const ScratchPool&) = delete;
   ~ScratchPool();
@@ -64,6 +65,7 @@ class ScratchPool {
     Scratch scratch;
     std::atomic<bool> lent{true};
     std::atomic<std::uint64_t> since{0};  // the epoch in which the borrower began; 0 = not lent
+    std::atomic<std::uint64_t> forks{0};  // num_forks() of the borrower
     Place* next = nullptr;
   };
 
