@@ -21,7 +21,7 @@ from nearfield.typing import Distances, Ids, IdsLike, IfShort, VectorLike, Vecto
 __all__ = ["ExactIndex"]
 
 _BLOCK_QUERIES = 256
-_BLOCK_ROWS = 65536
+_BLOCK_ROWS = 16384  # 32 MiB of distances to so many queries, and a few such arrays at a time
 # A block product rounds differently at different places; what is this near to the k-th is measured
 # again, one by one, so that equal vectors have equal distances.
 _SLACK = 1e-9
@@ -211,7 +211,7 @@ class ExactIndex:
 
         Notes
         -----
-        Time: n times the number of vectors. Memory: blocks of a few hundred MB at most.
+        Time: n times the number of vectors. Memory: blocks of some 200 MB in all.
         """
         queries = as_vectors(vectors, self.num_dimensions, "vectors")
         k, _ = as_count(k, "k"), as_threads(num_threads)
@@ -252,20 +252,37 @@ class ExactIndex:
         self, queries: Vectors, live: NDArray[np.intp], k: int
     ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
         prepared = self._prepared(queries)
-        rough = np.empty((len(queries), len(live)))
-        for first in range(0, len(live), _BLOCK_ROWS):
-            block = slice(first, first + _BLOCK_ROWS)
-            rough[:, block] = self._rough(prepared, self._vectors[live[block]].astype(np.float64))
-        limits = np.partition(rough, k - 1, axis=1)[:, k - 1]
         rows = np.empty((len(queries), k), dtype=np.intp)
         distances = np.empty((len(queries), k))
-        for i, query in enumerate(prepared):
-            slack = _SLACK * (1 + abs(limits[i]) + np.dot(query, query))
-            near = live[rough[i] <= limits[i] + slack]
-            exact = self._exact(query, self._vectors[near].astype(np.float64))
+        for i, near in enumerate(self._near(prepared, live, k)):
+            exact = self._exact(prepared[i], self._vectors[near].astype(np.float64))
             order = np.argsort(exact, kind="stable")[:k]
             rows[i], distances[i] = near[order], exact[order]
         return rows, distances
+
+    def _near(
+        self, prepared: NDArray[np.float64], live: NDArray[np.intp], k: int
+    ) -> list[NDArray[np.intp]]:
+        """Give, for each query, rows among which its k nearest are, ascending; block by block."""
+        squares = (prepared**2).sum(axis=1)
+        nearest = np.full((len(prepared), k), np.inf)  # of the blocks so far, by rough distance
+        limits = nearest[:, 0]
+        kept: list[tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]] = []
+        for first in range(0, len(live), _BLOCK_ROWS):
+            block = live[first : first + _BLOCK_ROWS]
+            rough = self._rough(prepared, self._vectors[block].astype(np.float64))
+            here = np.partition(rough, min(k, len(block)) - 1, axis=1)[:, :k]
+            nearest = np.partition(np.hstack((nearest, here)), k - 1, axis=1)[:, :k]
+            largest = nearest[:, k - 1]
+            limits = largest + _SLACK * (1 + np.abs(largest) + squares)
+            asked, at = np.nonzero(rough <= limits[:, np.newaxis])
+            kept.append((asked, block[at], rough[asked, at]))
+        asked, rows, rough = (np.concatenate(parts) for parts in zip(*kept, strict=True))
+        near = rough <= limits[asked]  # limits have fallen meanwhile
+        asked, rows = asked[near], rows[near]
+        order = np.argsort(asked, kind="stable")
+        starts = np.searchsorted(asked[order], np.arange(1, len(prepared)))
+        return np.split(rows[order], starts)
 
     def _prepared(self, queries: Vectors) -> NDArray[np.float64]:
         return unit_rows(queries) if self._space is Space.Cosine else queries.astype(np.float64)

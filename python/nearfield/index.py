@@ -612,7 +612,8 @@ class Index:
             Voyager's other name for a file object.
         format : "nearfield" or "voyager", optional
             Our own format, with checksums, or Voyager's version 1, which keeps neither checksums
-            nor the seed. By default names that end in ``.voy`` or ``.voyager`` get Voyager's.
+            nor the seed nor codes: these are then chosen and fitted anew, as by ``codes="auto"``,
+            when the file is loaded. By default names that end in ``.voy`` or ``.voyager`` get Voyager's.
             Storages that Voyager has not, Float16 and CodesOnly, are written there as Float32
             vectors, which are those that `get_vector` gives: a larger file, and a warning.
 
@@ -681,7 +682,7 @@ class Index:
             Voyager's other name for a file object.
         mmap : bool, default False
             Map the file instead of reading it: opens at once, shares memory between processes.
-            Paths only. The file must not be cut short while it is open. Blocks are checked when
+            Paths to nearfield's own files only; those of other libraries are read. The file must not be cut short while it is open. Blocks are checked when
             they are first touched.
         verify : bool, default False
             With ``mmap``, check all blocks now.

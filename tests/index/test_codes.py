@@ -81,16 +81,21 @@ def test_every_legal_pair_finds_and_gives_exact_distances(storage, space, codes)
 
 
 def test_what_does_not_go_together_is_refused():
-    with pytest.raises(errors.InvalidInput, match=r"codes is 'int4'.*one of 'none', 'int8'$"):
+    with pytest.raises(
+        errors.InvalidInput,
+        match=r"storage Float32 in InnerProduct space; expected 'none' or 'int8'$",
+    ):
         nf.Index("innerproduct", 8, codes="int4")
     with pytest.raises(errors.InvalidInput, match=r"codes is 'int4'"):
         nf.estimate_memory(10, 8, space="innerproduct", codes="int4")
     for codes in ("int4", "int8"):
-        with pytest.raises(errors.InvalidInput, match=r"one of 'none'$"):
+        with pytest.raises(
+            errors.InvalidInput, match=r"storage Float8 in Cosine space; expected 'none'$"
+        ):
             nf.Float8Index("cosine", 8, codes=codes)
-    with pytest.raises(errors.InvalidInput, match=r"codes is 'none'.*one of 'int8', 'int4'$"):
+    with pytest.raises(errors.InvalidInput, match=r"codes is 'none'.*expected 'int8' or 'int4'$"):
         nf.Index("cosine", 8, storage_data_type="codes_only", codes="none")
-    with pytest.raises(errors.InvalidInput, match=r"codes is 'int4'.*one of 'int8'$"):
+    with pytest.raises(errors.InvalidInput, match=r"codes is 'int4'.*expected 'int8'$"):
         nf.Index("innerproduct", 8, storage_data_type="codes_only", codes="int4")
     for codes in ("auto", "none", "int8"):
         with pytest.raises(errors.InvalidInput, match=r"131073 dimensions.*or another storage"):

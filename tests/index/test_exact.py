@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import tracemalloc
 from fractions import Fraction
 
 import nearfield as nf
@@ -134,3 +135,15 @@ def test_cosine_keeps_unit_vectors(rng):
     index = nf.ExactIndex(nf.Space.Cosine, 3)
     index.add_items(rng.normal(size=(5, 3)) * 100)
     np.testing.assert_allclose(np.linalg.norm(index.get_vectors(range(5)), axis=1), 1, rtol=1e-6)
+
+
+def test_a_batch_takes_memory_by_the_block_not_by_the_index():
+    rng = np.random.default_rng(12)
+    exact = nf.ExactIndex("euclidean", 8)
+    exact.add_items(rng.normal(size=(60_000, 8)))
+    queries = rng.normal(size=(256, 8)).astype(np.float32)
+    tracemalloc.start()
+    exact.query(queries, k=10)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 150 * 2**20  # one distance to each row for each query would be 117 MiB

@@ -41,6 +41,26 @@ std::string name_of(Codes codes) {
   return codes == Codes::None ? "'none'" : "'int" + std::to_string(static_cast<int>(codes)) + "'";
 }
 
+std::string name_of(Storage storage) {
+  switch (storage) {
+    case Storage::Float32:
+      return "Float32";
+    case Storage::Float8:
+      return "Float8";
+    case Storage::E4M3:
+      return "E4M3";
+    case Storage::Float16:
+      return "Float16";
+    case Storage::CodesOnly:
+      return "CodesOnly";
+  }
+  return "unknown";
+}
+
+std::string name_of(Space space) {
+  return space == Space::Euclidean ? "Euclidean" : space == Space::Cosine ? "Cosine" : "InnerProduct";
+}
+
 }  // namespace
 
 std::span<const Pair> legal_pairs() { return kPairs; }
@@ -65,10 +85,10 @@ Codes resolve_codes(const IndexConfig& config) {
   std::string legal;
   for (const Pair& pair : kPairs) {
     if (pair.storage != config.storage || !serves(pair, config.space)) continue;
-    legal += (legal.empty() ? "" : ", ") + name_of(pair.codes);
+    legal += (legal.empty() ? "" : " or ") + name_of(pair.codes);
   }
-  throw InvalidInput("codes is " + name_of(config.codes) +
-                     ", which does not serve this storage in this space; expected one of " + legal);
+  throw InvalidInput("codes is " + name_of(config.codes) + ", which does not go with storage " +
+                     name_of(config.storage) + " in " + name_of(config.space) + " space; expected " + legal);
 }
 
 }  // namespace nearfield

@@ -41,8 +41,9 @@ def command(
     """Read an index file of any known kind and write it as .nf or as a Voyager v1 file.
 
     Files of Voyager 1.x and of hnswlib say neither space nor storage: give --space and
-    --dimensions. Vectors, ids and links stay as they are; nothing is built anew. Voyager has
-    neither Float16 nor CodesOnly: what such an index holds is written there as Float32 vectors.
+    --dimensions. Vectors, ids and links stay as they are; nothing is built anew but codes, which
+    other libraries' files have not: they are chosen as by --codes auto. Voyager has neither Float16
+    nor CodesOnly: what such an index holds is written there as Float32 vectors.
     """
     check_index_name(out, "OUT")
     if (space is None) != (dimensions is None):
