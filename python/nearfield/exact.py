@@ -211,7 +211,7 @@ class ExactIndex:
 
         Notes
         -----
-        Time: n times the number of vectors. Memory: blocks of some 200 MB in all.
+        Time: n times the number of vectors. Memory: blocks of some 100 MB in all.
         """
         queries = as_vectors(vectors, self.num_dimensions, "vectors")
         k, _ = as_count(k, "k"), as_threads(num_threads)
@@ -290,11 +290,15 @@ class ExactIndex:
     def _rough(
         self, queries: NDArray[np.float64], rows: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        products: NDArray[np.float64] = queries @ rows.T
+        # In place: the array is the largest there is.
+        distances: NDArray[np.float64] = queries @ rows.T
         if self._space is not Space.Euclidean:
-            return 1 - products
-        squares = (queries**2).sum(axis=1)[:, np.newaxis] + (rows**2).sum(axis=1)
-        return np.asarray(squares - 2 * products)
+            np.subtract(1, distances, out=distances)
+            return distances
+        distances *= -2
+        distances += (queries**2).sum(axis=1)[:, np.newaxis]
+        distances += (rows**2).sum(axis=1)
+        return distances
 
     def _exact(self, query: NDArray[np.float64], rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """Each row alone, summed in one order, whatever its neighbours are."""

@@ -80,9 +80,9 @@ class Index:
         then compared by the vectors, so distances are exact. Codes make queries and building faster
         at equal recall where they can tell rows apart. Queries that lie far outside of the data's
         range, or among very many rows closer together than a hundredth of it, are compared with the
-        vectors themselves: ask for ``"none"`` where most queries are so. ``"auto"`` takes int4 from 192 dimensions on, int8
-        below and for inner products, none for 8-bit storages, and int8 where codes are all that is
-        kept.
+        vectors themselves: ask for ``"none"`` where most queries are so. ``"auto"`` takes int4 from
+        192 dimensions on, int8 below and for inner products, none for 8-bit storages, and int8
+        where codes are all that is kept.
 
     Raises
     ------
@@ -613,7 +613,8 @@ class Index:
         format : "nearfield" or "voyager", optional
             Our own format, with checksums, or Voyager's version 1, which keeps neither checksums
             nor the seed nor codes: these are then chosen and fitted anew, as by ``codes="auto"``,
-            when the file is loaded. By default names that end in ``.voy`` or ``.voyager`` get Voyager's.
+            when the file is loaded. By default names that end in ``.voy`` or ``.voyager`` get
+            Voyager's.
             Storages that Voyager has not, Float16 and CodesOnly, are written there as Float32
             vectors, which are those that `get_vector` gives: a larger file, and a warning.
 
@@ -682,8 +683,8 @@ class Index:
             Voyager's other name for a file object.
         mmap : bool, default False
             Map the file instead of reading it: opens at once, shares memory between processes.
-            Paths to nearfield's own files only; those of other libraries are read. The file must not be cut short while it is open. Blocks are checked when
-            they are first touched.
+            Paths to nearfield's own files only; those of other libraries are read. The file must
+            not be cut short while it is open. Blocks are checked when they are first touched.
         verify : bool, default False
             With ``mmap``, check all blocks now.
 
