@@ -316,7 +316,7 @@ def as_outputs(given: object, vectors: Vectors, k: int) -> tuple[Ids, Distances]
     InvalidInput
         Another dtype or shape, not C-contiguous or aligned, read-only, or memory that is shared.
     TypeError
-        Not a tuple of two arrays.
+        Not a tuple or list of two arrays.
     """
     if type(given) is tuple and len(given) == 2:  # the common case first: it is worth 2 us
         ids, distances = given
@@ -329,11 +329,19 @@ def as_outputs(given: object, vectors: Vectors, k: int) -> tuple[Ids, Distances]
             and distances.flags.num & _OWN_AND_PLAIN == _OWN_AND_PLAIN
             and ids.shape == distances.shape == (*vectors.shape[:-1], k)
             and vectors is not distances
-            and vectors.base is not distances  # numpy's views name the array that owns the memory
-            and vectors.base is not ids
+            and _is_known_owner(vectors.base, ids, distances)
         ):
             return ids, distances
     return cast(tuple[Ids, Distances], _outputs(given, "ids", _UINT64, vectors, k))
+
+
+def _is_known_owner(base: object, ids: Ids, distances: Distances) -> bool:
+    """Say whether the memory of an array with this base is surely not that of the two."""
+    if base is None:
+        return True
+    if type(base) is not np.ndarray or not base.flags.owndata:
+        return False
+    return base is not ids and base is not distances
 
 
 def as_key_outputs(

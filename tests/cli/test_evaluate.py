@@ -45,6 +45,22 @@ def test_truth_from_the_base_equals_truth_from_the_index(
     refused = run("evaluate", built, "--queries", parquet, *ASK, "--base", parquet)
     assert refused.code == 3
     assert "--key" in refused.err
+    few = run("evaluate", built, "--queries", parquet, "-k", 2, "--base-rows", "split=none")
+    assert few.code == 2
+    assert "--base-rows says how to read --base, which is not given" in few.err
+
+
+def test_a_base_of_too_few_rows_is_told_from_the_index(
+    tmp_path: Path, built: Path, vectors: Any, run: Run
+) -> None:
+    np.save(tmp_path / "few.npy", vectors[:3])
+    np.save(tmp_path / "queries.npy", vectors[:5])
+    refused = run(
+        "evaluate", built, "--queries", tmp_path / "queries.npy", "-k", 10,
+        "--base", tmp_path / "few.npy",
+    )  # fmt: skip
+    assert refused.code == 3
+    assert "few.npy holds 3 vectors, but k is 10" in refused.err
 
 
 def test_what_the_storage_rounds_counts_against_the_base(

@@ -332,6 +332,14 @@ void the_log_holds_what_is_in_doubt() {
                                    std::to_string(expected.size()) + (some_hidden ? ", some hidden" : ""));
         check_equal(scratch.undecided, log.size() > kMost, name_of(kind) + ": undecided");
         undecided += scratch.undecided;
+        // In a log that is too small the nearest stay.
+        scratch.log_capacity = 6;
+        reading.walks->search(reading.view, &job, 1);
+        std::vector<std::uint64_t> few(scratch.log, scratch.log + scratch.num_logged);
+        std::sort(few.begin(), few.end());
+        check(expected.size() <= 6 || scratch.undecided, name_of(kind) + ": a log that was full");
+        expected.resize(std::min<std::size_t>(expected.size(), 6));
+        check(few == expected, name_of(kind) + ": of a small log, " + std::to_string(few.size()));
       }
     }
   }

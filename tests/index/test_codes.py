@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,10 @@ def rows(count: int, dimensions: int, seed: int = 0) -> Any:
 @pytest.mark.parametrize(
     ("space", "dimensions", "storage", "codes"),
     [
+        ("euclidean", 16, "float32", "none"),  # codes would take as much as the vectors
+        ("euclidean", 17, "float32", "int8"),
+        ("innerproduct", 32, "float16", "none"),
+        ("innerproduct", 33, "float16", "int8"),
         ("euclidean", 191, "float32", "int8"),
         ("cosine", 192, "float32", "int4"),
         ("euclidean", 1536, "float32", "int4"),
@@ -319,3 +324,61 @@ def test_distances_of_codes_alone_are_those_of_the_vectors_they_stand_for(space)
         unit = queries / np.linalg.norm(queries, axis=1, keepdims=True)
         expected = 1 - (held * unit[:, None]).sum(-1)
     np.testing.assert_allclose(found.distances, expected, rtol=1e-4, atol=2e-6)
+
+
+@pytest.mark.parametrize("storage", ["Float32", "Float16"])
+@pytest.mark.parametrize(
+    ("space", "codes"),
+    [("euclidean", "int8"), ("euclidean", "int4"), ("innerproduct", "int8")],
+)
+def test_rows_smaller_than_a_step_are_linked_by_their_vectors(space, codes, storage):
+    # Half of the rows fall into one cell of the grid, and all queries are among them.
+    rng = np.random.default_rng(9)
+    vectors = rng.normal(size=(6000, 32)).astype(np.float32)
+    small = rng.permutation(6000)[:3000]
+    vectors[small] *= 1e-3
+    queries = vectors[small[:100]] + 1e-5 * rng.normal(size=(100, 32)).astype(np.float32)
+    if space == "innerproduct":  # the others lie behind
+        vectors[np.setdiff1d(np.arange(6000), small), 0] = -20
+        queries = rng.normal(size=(100, 32)).astype(np.float32)
+        queries[:, 0] = 10
+    recalls = []
+    for kind in ("none", codes):
+        index = nf.Index.from_vectors(
+            vectors, space=space, M=12, codes=kind, storage_data_type=storage
+        )
+        exact = nf.ExactIndex(space, 32)
+        exact.add_items(index.get_vectors(index.ids))
+        found = index.query(queries, k=10, query_ef=50)
+        recalls.append(nf.evaluate.recall(found, exact.query(queries, k=10)))
+    assert recalls[1] > recalls[0] - 0.03 > 0.85
+
+
+@pytest.mark.parametrize("codes", ["int8", "int4"])
+def test_a_row_that_looks_like_the_zero_vector_is_not_one(codes):
+    signs = np.random.default_rng(10).choice([-1.0, 1.0], size=(2000, 16)).astype(np.float32)
+    signs[7] = np.tile([-1, 1], 8)
+    index = nf.Index.from_vectors(signs, storage_data_type="CodesOnly", codes=codes)
+    assert index.get_vector(7).any()
+    assert index.query(signs[7], k=1).ids[0] == 7
+
+
+@pytest.mark.parametrize("codes", ["int8", "int4"])
+def test_rows_held_at_the_edge_are_of_unit_length_in_cosine_space(codes):
+    rng = np.random.default_rng(11)
+    vectors = rng.normal(size=(4000, 96)).astype(np.float32)
+    far = np.arange(0, 4000, 200)
+    vectors[far] = 0
+    vectors[far, rng.integers(0, 96, len(far))] = 1
+    index = nf.Index.from_vectors(vectors, storage_data_type="CodesOnly", codes=codes)
+    held = index.get_vectors(far)
+    np.testing.assert_allclose(np.linalg.norm(held, axis=1), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize("storage", ["Float32", "CodesOnly"])
+@pytest.mark.parametrize("value", [1e38, 1.8e38, 3.4e38])
+def test_numbers_at_the_end_of_floats_go_through_a_file(storage, value):
+    index = nf.Index("euclidean", 20, storage_data_type=storage, codes="int8")
+    index.add_items(np.full((30, 20), value, np.float32))
+    loaded = nf.Index.load(io.BytesIO(bytes(index)))
+    np.testing.assert_array_equal(loaded.get_vector(3), index.get_vector(3))

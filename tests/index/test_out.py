@@ -128,3 +128,13 @@ def test_ids_are_not_written_over_the_queries():
     queries = ids.view(np.float32)[:12]
     with pytest.raises(errors.InvalidInput, match="ids and the queries share memory"):
         index.query(queries, k=24, out=(ids, distances))
+
+
+def test_views_that_hide_their_owner_are_seen_through():
+    index = nf.Index.from_vectors(VECTORS, space="euclidean")
+    ids, distances = np.zeros((4, 24), dtype=np.uint64), np.zeros((4, 24), dtype=np.float32)
+    strided = np.lib.stride_tricks.as_strided(distances, (4, 12), (48, 4))
+    exchanged = np.from_dlpack(distances).reshape(-1)[:48].reshape(4, 12)
+    for queries in (strided, exchanged, np.asarray(memoryview(strided))):
+        with pytest.raises(errors.InvalidInput, match="distances and the queries share memory"):
+            index.query(queries, k=24, out=(ids, distances))

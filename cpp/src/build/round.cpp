@@ -13,22 +13,35 @@
 namespace nearfield {
 namespace {
 
+// What is compared: codes where there are any, or the stored vectors.
+struct Compared {
+  Reading before;  // the graph without the round
+  Reading with;    // rows of the round included
+};
+
+// The links of one row of the round, to be offered back.
+struct LinksOfRow {
+  std::vector<LinkBack> by_rule;     // by Round::rule
+  std::vector<LinkBack> by_vectors;  // by Round::vectors
+};
+
 struct Round {
   State& state;
   const Metric& metric;
   ScratchPool& pool;
   std::size_t first, last;
-  Reading before;  // the graph without the round
-  Reading with;    // rows of the round included
-  Entry entry;     // of the graph without the round
+  Compared rule;     // as walks compare: codes where there are any
+  Compared vectors;  // for rows that codes cannot tell apart
+  Entry entry;       // of the graph without the round
   std::size_t ef;
-  std::size_t passed_through;                     // slots that no new link may go to
-  std::vector<std::vector<LinkBack>> links_back;  // per row of the round
+  std::size_t passed_through;            // slots that no new link may go to
+  std::vector<LinksOfRow> links_back{};  // per row of the round
 };
 
 // Candidates of the round itself: the rows before `slot` that exist on `level`, nearest kept, into the beam
 // that the search of the frozen graph left.
-void compare_round(Round& round, const void* query, std::size_t slot, int level, Beam& beam, Scratch& scratch) {
+void compare_round(const Round& round, const Reading& with, const void* query, std::size_t slot, int level, Beam& beam,
+                   Scratch& scratch) {
   constexpr std::size_t kBatch = 64;
   Slot slots[kBatch];
   std::uint32_t keys[kBatch];
@@ -37,7 +50,7 @@ void compare_round(Round& round, const void* query, std::size_t slot, int level,
     for (; next < slot && n < kBatch; ++next) {
       if (round.state.graph.level_of(static_cast<Slot>(next)) >= level) slots[n++] = static_cast<Slot>(next);
     }
-    round.with.walks->keys(round.with.view, query, slots, n, keys);
+    with.walks->keys(with.view, query, slots, n, keys);
     for (std::size_t i = 0; i < n; ++i) {
       const std::uint64_t entry = make_entry(keys[i], slots[i]);
       if (entry < beam.bound()) beam.insert(entry);
@@ -48,11 +61,11 @@ void compare_round(Round& round, const void* query, std::size_t slot, int level,
 
 // The nearest on one level of the frozen graph. Slots that are or will be superseded only lead the way, unless
 // there is nothing else.
-Beam take_result(const Round& round, WalkJob& job) {
+Beam take_result(const Round& round, const Reading& before, WalkJob& job) {
   if (job.result.size == 0) {
-    WalkView all = round.before.view;
+    WalkView all = before.view;
     all.hide = 0;
-    round.before.walks->search(all, &job, 1);
+    before.walks->search(all, &job, 1);
   }
   for (std::size_t i = 0; i < job.result.size; ++i) job.result.entries[i] &= ~std::uint64_t{1};
   return {job.result.entries, round.ef, job.result.size};
@@ -75,25 +88,64 @@ WalkJob job_of(const Round& round, NewRow& row, int level) {
   return {row.query, row.nearest, row.from, level, round.ef, {}, &row.lease->walk(), {}};
 }
 
+// Whether codes cannot tell those apart among which the links of a row are chosen: the M-th of them differs from the
+// row by no more than twice what rounding alone makes of two equal rows, or by a product from the first by no more than
+// leaves both in doubt. Where codes are all there is, nothing else could be compared.
+bool is_blurred(const Round& round, const NewRow& row, const Beam& beam) {
+  const CodePlane* codes = round.rule.before.codes;
+  const std::size_t M = round.state.config.M;
+  if (codes == nullptr || round.metric.storage == Storage::CodesOnly || beam.size < M) return false;
+  const double key = entry_key(beam.entries[M - 1]);
+  if (round.metric.space == Space::InnerProduct) {
+    const Rounding rounding =
+        rounding_of(codes->grid, static_cast<const unsigned char*>(row.query), round.metric.dimensions);
+    return key - entry_key(beam.entries[0]) <= rounding.flat;
+  }
+  const double width = codes->grid.codes == Codes::Int4 ? 8 : 1;
+  return key <= 2 * (2 * width * width / 12) * static_cast<double>(round.metric.dimensions);
+}
+
+// The candidates of one level once more, by the stored vectors.
+Beam search_by_vectors(const Round& round, const NewRow& row, int level) {
+  const Reading& before = round.vectors.before;
+  Scratch& scratch = *row.lease;
+  const void* query = round.vectors.with.query_of(row.slot, scratch.query());
+  Beam beam{scratch.walk().beam, round.ef};
+  beam.clear();
+  if (round.first > 0 && level <= round.entry.level) {
+    WalkJob job{query, round.entry.slot, round.entry.level, level, round.ef, {}, &scratch.walk(), {}};
+    before.walks->search(before.view, &job, 1);
+    beam = take_result(round, before, job);
+  }
+  compare_round(round, round.vectors.with, query, row.slot, level, beam, scratch);
+  return beam;
+}
+
 // Choose the links of one level among what the search has found and the rows of the round.
 void choose_links(Round& round, NewRow& row, int level, Beam beam) {
   Graph& graph = round.state.graph;
   Scratch& scratch = *row.lease;
-  compare_round(round, row.query, row.slot, level, beam, scratch);
+  compare_round(round, round.rule.with, row.query, row.slot, level, beam, scratch);
+  const bool by_vectors = is_blurred(round, row, beam);
+  if (by_vectors) beam = search_by_vectors(round, row, level);
   shuffle_ties(beam.entries, beam.size, row.slot);
-  std::vector<std::uint32_t> chosen(round.before.view.places0);
-  std::vector<Slot> links(round.before.view.places0);
-  const std::size_t n = round.with.walks->prune(round.with.view, beam.entries, beam.size, graph.places(level),
-                                                round.metric.alpha_percent, scratch.decoded(), chosen.data());
+  const Reading& with = by_vectors ? round.vectors.with : round.rule.with;
+  std::vector<std::uint32_t> chosen(with.view.places0);
+  std::vector<Slot> links(with.view.places0);
+  const std::size_t n = with.walks->prune(with.view, beam.entries, beam.size, graph.places(level),
+                                          round.metric.alpha_percent, scratch.decoded(), chosen.data());
+  LinksOfRow& all = round.links_back[row.row];
   for (std::size_t i = 0; i < n; ++i) {
     const std::uint64_t entry = beam.entries[chosen[i]];
     links[i] = entry_slot(entry);
-    round.links_back[row.row].push_back({links[i], level, (entry >> 32 << 32) | std::uint64_t{row.slot} << 1});
+    (by_vectors ? all.by_vectors : all.by_rule)
+        .push_back({links[i], level, (entry >> 32 << 32) | std::uint64_t{row.slot} << 1});
   }
   store_row(graph.row(row.slot, level), graph.places(level), links.data(), n);
 }
 
 void link_rows(Round& round, std::size_t first, std::size_t n) {
+  const Reading& before = round.rule.before;
   NewRow rows[kTurns];
   WalkJob jobs[kTurns];
   for (std::size_t i = 0; i < n; ++i) {
@@ -102,11 +154,11 @@ void link_rows(Round& round, std::size_t first, std::size_t n) {
     row.row = first + i;
     row.slot = static_cast<Slot>(round.first + row.row);
     Scratch& scratch = *row.lease;
-    scratch.fit(round.first, beam_for(round.ef, round.passed_through), round.ef, round.before.view.places0,
+    scratch.fit(round.first, beam_for(round.ef, round.passed_through), round.ef, round.rule.before.view.places0,
                 round.metric.padded);
     // The beam is pruned with `decoded` as its buffer, so the query lies in another.
-    void* buffer = round.before.codes != nullptr ? static_cast<void*>(scratch.codes()) : scratch.query();
-    row.query = round.with.query_of(row.slot, buffer);
+    void* buffer = before.codes != nullptr ? static_cast<void*>(scratch.codes()) : scratch.query();
+    row.query = round.rule.with.query_of(row.slot, buffer);
     row.nearest = round.entry.slot;
     row.from = round.entry.level;
     for (int level = round.state.graph.level_of(row.slot); level > 0; --level) {
@@ -114,8 +166,8 @@ void link_rows(Round& round, std::size_t first, std::size_t n) {
       beam.clear();
       if (level <= round.entry.level) {
         WalkJob job = job_of(round, row, level);
-        round.before.walks->search(round.before.view, &job, 1);
-        beam = take_result(round, job);
+        before.walks->search(before.view, &job, 1);
+        beam = take_result(round, before, job);
         if (beam.size > 0) row.nearest = entry_slot(beam.entries[0]);
         row.from = level - 1;
       }
@@ -123,11 +175,11 @@ void link_rows(Round& round, std::size_t first, std::size_t n) {
     }
     jobs[i] = job_of(round, row, 0);
   }
-  if (round.first > 0) round.before.walks->search(round.before.view, jobs, n);
+  if (round.first > 0) before.walks->search(before.view, jobs, n);
   for (std::size_t i = 0; i < n; ++i) {
     Beam beam{rows[i].lease->walk().beam, round.ef};
     if (round.first > 0) {
-      beam = take_result(round, jobs[i]);
+      beam = take_result(round, before, jobs[i]);
     } else {
       beam.clear();
     }
@@ -166,7 +218,7 @@ void link_round(State& state, const Metric& metric, ScratchPool& pool, std::size
   const std::size_t upper_rows = state.graph.upper_rows;
   // No beam holds more than the rows there are; a file may name an ef_construction of 2^32.
   const std::size_t ef = std::min<std::size_t>(state.config.ef_construction, last);
-  Round round{state, metric, pool, first, last, {}, {}, entry, ef, replaced, {}};
+  Round round{state, metric, pool, first, last, {}, {}, entry, ef, replaced};
   round.links_back.resize(last - first);
   try {
     for (std::size_t slot = first; slot < last; ++slot) {
@@ -174,11 +226,16 @@ void link_round(State& state, const Metric& metric, ScratchPool& pool, std::size
       state.graph.set_level(static_cast<Slot>(slot), level);
       if (level > entry.level) entry = {static_cast<Slot>(slot), level};
     }
-    round.before = read_state(state, metric);
-    round.before.view.count = first;
-    round.before.view.hide = replaced > 0 ? kSuperseded | kDoomed : 0;
-    round.with = round.before;
-    round.with.view.count = last;
+    Reading before = read_state(state, metric);
+    before.view.count = first;
+    before.view.hide = replaced > 0 ? kSuperseded | kDoomed : 0;
+    Reading with = before;
+    with.view.count = last;
+    round.rule = {before, with};
+    for (Reading* reading : {&before, &with}) {
+      *reading = {vectors_of(reading->view, state), metric.walks, nullptr};
+    }
+    round.vectors = {before, with};
     const std::size_t rows = last - first;
     const Poll poll_rows =
         poll ? Poll([&](std::size_t done, std::size_t) { poll(std::min(rows, done * kTurns), rows); }) : Poll();
@@ -192,9 +249,14 @@ void link_round(State& state, const Metric& metric, ScratchPool& pool, std::size
     throw;
   }
   try {
-    std::vector<LinkBack> all;
-    for (const std::vector<LinkBack>& of_row : round.links_back) all.insert(all.end(), of_row.begin(), of_row.end());
-    link_back(state, metric, pool, round.with, round.before.view.hide, std::move(all), num_threads);
+    std::vector<LinkBack> by_rule, by_vectors;
+    for (const LinksOfRow& links : round.links_back) {
+      by_rule.insert(by_rule.end(), links.by_rule.begin(), links.by_rule.end());
+      by_vectors.insert(by_vectors.end(), links.by_vectors.begin(), links.by_vectors.end());
+    }
+    const std::uint8_t hide = round.rule.before.view.hide;
+    link_back(state, metric, pool, round.rule.with, hide, std::move(by_rule), num_threads);
+    link_back(state, metric, pool, round.vectors.with, hide, std::move(by_vectors), num_threads);
   } catch (...) {
     unlink(state.graph, first);
     state.unswept = first;  // rows may have lost the last link to them: the next add looks after all

@@ -84,6 +84,10 @@ void choose_half(const std::vector<float>& distances, std::size_t rows, double l
   range.half = range.half > 0x1p-60f ? std::min(range.half, 0x1p60f) : 1.0f;
 }
 
+bool lies_within(const std::vector<float>& values, float most) {
+  return std::all_of(values.begin(), values.end(), [most](float x) { return std::fabs(x) <= most; });
+}
+
 using Sample = std::function<const float*(std::size_t)>;
 
 Range choose_range(std::size_t rows, std::size_t dimensions, double levels, const Sample& sample) {
@@ -152,12 +156,13 @@ Grid fit_grid(Codes codes, Space space, std::size_t dimensions, std::size_t padd
     const double levels = codes == Codes::Int4 ? 16 : 128;
     Range plain = choose_range(sampled, dimensions, levels, sample);
     const Range turned = choose_range(sampled, padded, levels, rotated);
-    grid.rotated = turned.error * kRotationGain < plain.error;
+    grid.rotated = turned.error * kRotationGain < plain.error && lies_within(turned.middle, kMostRotatedOrigin / 2);
     if (grid.rotated) plain = turned;
     grid.step = plain.half * 2.0f / (codes == Codes::Int4 ? 120.0f : 127.0f);
     for (std::size_t d = 0; d < plain.middle.size(); ++d) {
       // What is always the same is held exactly: code 64, or nibble 8, stands for it.
-      grid.origin[d] = plain.middle[d] - (plain.varies[d] ? plain.half : 64 * grid.step);
+      const float origin = plain.middle[d] - (plain.varies[d] ? plain.half : 64 * grid.step);
+      grid.origin[d] = std::min(std::max(origin, -kMostOrigin), kMostOrigin);
     }
   }
   std::vector<float> buffer(padded);

@@ -42,6 +42,10 @@ struct Grid {
   float inverse_step() const { return 1.0f / step; }
 };
 
+// No origin is larger; where vectors are rotated, and rows rotated back, sums of such numbers must stay in the range of
+// floats.
+inline constexpr float kMostOrigin = 0x1p127f, kMostRotatedOrigin = 0x1p64f;
+
 // Origin 0, step 1.
 Grid empty_grid(Codes codes, Space space, std::size_t padded);
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "codes/codes.h"
+#include "codes/grid.h"
 #include "nearfield/error.h"
 
 namespace nearfield {
@@ -30,6 +31,9 @@ Codes automatic(const IndexConfig& config) {
   // 8-bit storages are chosen for their size, which codes would raise by half or double.
   if (config.storage == Storage::CodesOnly) return Codes::Int8;  // half the bytes would be all there is
   if (element_bytes(config.storage) == 1 || config.dimensions > kMaxCodedDimensions) return Codes::None;
+  // Rows of codes are whole cache lines: up to 16 dimensions of float32, 32 of float16, no shorter than the vectors.
+  const std::size_t vector_bytes = padded_dimensions(config.dimensions) * element_bytes(config.storage);
+  if (code_bytes(Codes::Int8, config.dimensions) >= vector_bytes) return Codes::None;
   return config.space != Space::InnerProduct && config.dimensions >= kFourBitsFrom ? Codes::Int4 : Codes::Int8;
 }
 

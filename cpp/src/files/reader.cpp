@@ -193,9 +193,10 @@ std::unique_ptr<CodePlane> read_grid(const ByteSource& source, const Table& tabl
   for (std::size_t d = 0; d < padded; ++d) {
     const float origin = grid.origin[d];
     const bool none = config.space == Space::InnerProduct || (d >= config.dimensions && head.rotated == 0);
-    const bool good = none ? origin == 0 : std::fabs(origin) <= 0x1p127f;
+    const bool good = none ? origin == 0 : std::fabs(origin) <= (head.rotated != 0 ? kMostRotatedOrigin : kMostOrigin);
     require(good, file, section.offset + sizeof head + d * sizeof(float), "grid.origin",
-            __builtin_bit_cast(std::uint32_t, origin), "a finite float32; 0 for inner products and behind the end");
+            __builtin_bit_cast(std::uint32_t, origin),
+            "a float32 up to 2^127, 2^64 where rotated; 0 for inner products and behind the end");
   }
   auto codes = std::make_unique<CodePlane>(std::move(grid), config.dimensions);
   codes->num_fitted = head.num_fitted;

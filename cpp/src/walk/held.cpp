@@ -24,7 +24,9 @@ void decode_codes(const Metric& metric, const Grid& grid, const unsigned char* c
   if (!is_compared_rotated(metric, grid)) turn_back(grid, vector, metric.dimensions, metric.padded);
   if (metric.space != Space::Cosine) return;
   const float squares = metric.level->floats->dot(vector, vector, metric.padded);
-  if (!(squares > 0.25f)) return;  // of few dimensions: a zero vector, as far as codes can tell
+  // Of few dimensions: a zero vector, as far as codes can tell. Others that are short were held at the edge.
+  const bool zero_has_codes = (grid.rotated ? metric.padded : metric.dimensions) >= kLeastForZero;
+  if (!(squares > (zero_has_codes ? 0.0f : 0.25f))) return;
   const float norm = std::sqrt(squares);
   for (std::size_t d = 0; d < metric.padded; ++d) vector[d] /= norm;
 }

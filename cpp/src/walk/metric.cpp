@@ -121,15 +121,16 @@ void Metric::encode_codes(const Grid& grid, const float* vector, unsigned char* 
   }
   if (grid.codes == Codes::Int8) {
     level->floats->encode(vector, grid.origin.data(), grid.inverse_step(), grid.lowest, grid.highest, padded, codes);
-    return;
   }
   // On a grid of 8 steps, then two to a byte: of 128 dimensions, those 64 apart.
-  for (std::size_t begin = 0; begin < padded; begin += 128) {
+  for (std::size_t begin = 0; grid.codes == Codes::Int4 && begin < padded; begin += 128) {
     std::array<unsigned char, 128> nibbles{};  // 0 behind the last dimension
     level->floats->encode(vector + begin, grid.origin.data() + begin, grid.inverse_step() * 0.125f, 0.0f, 15.0f,
                           std::min<std::size_t>(128, padded - begin), nibbles.data());
-    for (std::size_t i = 0; i < 64; ++i) *codes++ = static_cast<unsigned char>(nibbles[i] | nibbles[i + 64] << 4);
+    unsigned char* bytes = codes + begin / 2;
+    for (std::size_t i = 0; i < 64; ++i) bytes[i] = static_cast<unsigned char>(nibbles[i] | nibbles[i + 64] << 4);
   }
+  if (space == Space::Cosine && is_zero_row(grid.codes, coded, codes)) codes[0] ^= 1;  // any but the zero vector's
 }
 
 float Metric::encode_query(const Grid& grid, const float* query, unsigned char* codes) const {

@@ -57,7 +57,7 @@ WalkResult compare_again(const Batch& batch, const Reading& reading, Scratch& sc
   } else {
     batch.metric.walks->keys(vectors, scratch.query(), scratch.slots(), n, scratch.keys());
   }
-  Beam sorted{scratch.sorted(), std::min(n, batch.options.k)};
+  Beam sorted{scratch.sorted(), std::min(batch.options.k, reading.view.count)};
   sorted.clear();
   for (std::size_t i = 0; i < n; ++i) sorted.insert(make_entry(scratch.keys()[i], scratch.slots()[i]));
   return {sorted.entries, sorted.size};

@@ -60,15 +60,39 @@ inline std::uint64_t doubtful_until(const WalkView& view, const Walk& walk) {
   return beam.size < doubt.k ? ~std::uint64_t{0} : doubtful_until(doubt, entry_key(beam.entries[doubt.k - 1]));
 }
 
-// Keep the log within its bounds: what is in doubt no more goes, and where that does not help, the last.
+// Bring the `wanted` smallest of n entries to the front (Hoare's selection; the order of the others does not matter,
+// and entries differ, so the same ones on every machine).
+inline void select_smallest(std::uint64_t* entries, std::size_t n, std::size_t wanted) {
+  std::size_t low = 0, high = n;  // the boundary at `wanted` lies between
+  while (high - low > 1) {
+    const std::uint64_t pivot = entries[low + (high - low - 1) / 2];
+    std::size_t left = low, right = high - 1;
+    while (true) {
+      while (entries[left] < pivot) ++left;
+      while (entries[right] > pivot) --right;
+      if (left >= right) break;
+      const std::uint64_t entry = entries[left];
+      entries[left++] = entries[right];
+      entries[right--] = entry;
+    }
+    const std::size_t middle = right + 1;  // before it nothing is above the pivot, from it on nothing below
+    if (wanted == middle) return;
+    (wanted < middle ? high : low) = middle;
+  }
+}
+
+// Keep the log within its bounds: what is in doubt no more goes, and where that does not help, the furthest.
 inline void shorten_log(const WalkView& view, WalkScratch& scratch, std::uint64_t limit) {
   std::size_t kept = 0;
   for (std::size_t i = 0; i < scratch.num_logged; ++i) {
     scratch.log[kept] = scratch.log[i];
     kept += scratch.log[kept] <= limit && (view.hide == 0 || !is_hidden(view, entry_slot(scratch.log[kept])));
   }
-  scratch.undecided |= kept > scratch.log_capacity;
-  scratch.num_logged = kept < scratch.log_capacity ? kept : scratch.log_capacity;
+  scratch.num_logged = kept;
+  if (kept <= scratch.log_capacity) return;
+  scratch.undecided = true;
+  select_smallest(scratch.log, kept, scratch.log_capacity);
+  scratch.num_logged = scratch.log_capacity;
 }
 
 // Compare what was gathered and keep what is near.

@@ -63,11 +63,15 @@ def chosen(base: str | None, base_rows: str | None, key: str | None, truth: str 
     Raises
     ------
     typer.BadParameter
-        Two sources of the truth.
+        Two sources of the truth, or an option of one that is not given.
     """
     if truth is not None and base is not None:
         message = "--truth and --base are two sources of the truth; give one"
         raise typer.BadParameter(message)
+    for name, given in (("--base-rows", base_rows), ("--key", key)):
+        if given is not None and base is None:
+            message = f"{name} says how to read --base, which is not given"
+            raise typer.BadParameter(message)
     return Choice(base, base_rows, key, truth)
 
 
@@ -143,6 +147,9 @@ def _from_file(path: str, queries: int, k: int, opened: Any, limit: int | None) 
 
 def _from_base(opened: Any, source: Source, asked: Any, k: int) -> Any:
     keys, vectors = source.read()
+    if len(vectors) < k:
+        message = f"{source.name} holds {len(vectors)} vectors, but k is {k}; expected at least k"
+        raise InvalidInput(message)
     ruler = nf.ExactIndex(opened.space, opened.num_dimensions)
     ruler.add_items(vectors)
     rows, distances = ruler.query(asked, k)
