@@ -81,7 +81,8 @@ class Index:
         at equal recall where they can tell rows apart. Queries that lie far outside of the data's
         range, or among very many rows closer together than a hundredth of it, are compared with the
         vectors themselves: ask for ``"none"`` where most queries are so. ``"auto"`` takes int4 from
-        192 dimensions on, int8 below and for inner products, none for 8-bit storages, and int8
+        192 dimensions on, int8 below and for inner products; none for 8-bit storages and where a
+        row of codes is no shorter than the vector (up to 16 dimensions, 32 of Float16); and int8
         where codes are all that is kept.
 
     Raises

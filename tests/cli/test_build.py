@@ -105,10 +105,10 @@ def test_dry_run_writes_nothing_and_estimates(tmp_path: Path, parquet: Path, run
     assert estimate["rows"] == 1080
     memory = nf.estimate_memory(1080, WIDTH)
     assert estimate["total_bytes"] == memory.total_bytes
-    assert estimate["codes"] == "int8", "what auto stands for"
+    assert estimate["codes"] == "none", "what auto stands for: 16 dimensions"
     shown = run("build", parquet, "--dry-run", "--rows", "split=base")
     assert "total_bytes\t" in shown.out
-    assert "codes\tint8\n" in shown.out
+    assert "codes\tnone\n" in shown.out
     assert shown.err == f"{memory}\n"
     assert run("build", parquet, "--dry-run", "--storage", "E4M3", "--codes", "int8").code == 3
 

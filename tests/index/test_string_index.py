@@ -228,7 +228,7 @@ def test_properties_are_those_of_the_index():
     assert index.validate() == ""
     assert index.get_distance(np.zeros(8), np.ones(8)) == 8
     assert "nearfield.StringIndex space=Euclidean num_dimensions=8" in repr(index)
-    assert repr(index).endswith(" storage_data_type=Float32 codes=int8>")
+    assert repr(index).endswith(" storage_data_type=Float32 codes=none>")
 
 
 # --- files ---

@@ -54,7 +54,7 @@ struct WalkScratch {
   std::size_t num_touched = 0;
   std::uint64_t num_distances = 0;  // counters, only ever increased
   std::uint64_t num_hops = 0;
-  bool undecided = false;  // more was in doubt at the end of the last walk than codes can help with: Doubt::most
+  bool undecided = false;  // more was in doubt in the last walk than codes can help with: Doubt::most, or a full log
   bool damaged = false;    // touch() refused a block; results are void
 };
 
