@@ -241,7 +241,7 @@ void codes_are_compared_as_numbers() {
       std::vector<std::uint32_t> expected;
       for_each_level([&](const std::string& level) {
         std::vector<std::uint32_t> keys(kRows);
-        const Walks& walks = active_level().floats->code_walks[static_cast<int>(kind)];
+        const Walks& walks = active_level().floats->number_walks[static_cast<int>(kind)];
         walks.keys(codes.view, query, slots.data(), kRows, keys.data());
         const std::string what = level + ", " + kNames[static_cast<int>(kind)] + ", " + std::to_string(row_bytes);
         for (std::size_t i = 0; i < kRows; ++i) {

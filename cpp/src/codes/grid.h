@@ -86,7 +86,7 @@ void turn_back(const Grid& grid, float* vector, std::size_t dimensions, std::siz
 // Squared steps a dimension that a query may lose by being held at the edge of the grid, or codes of it would mislead a
 // walk: (8^2 + 1) / 12, what rounding to 4 bits takes from a row.
 inline constexpr float kMostHeldOff = 5.4f;
-// A query as numbers of the grid, not rounded: query_code_bytes(dimensions) floats, for FloatTable::code_walks.
+// A query as numbers of the grid, not rounded: query_code_bytes(dimensions) floats, for FloatTable::number_walks.
 void write_in_steps(const Grid& grid, const float* query, std::size_t dimensions, float* numbers);
 
 // How many components of a vector, as it is encoded, lie outside by more than a thirtieth of the range, with 4 bits by

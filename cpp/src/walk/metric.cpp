@@ -81,8 +81,9 @@ Metric::Metric(const IndexConfig& config, const Level& simd_level)
       level(&simd_level),
       walks(&simd_level.floats->walks[storage_row(config.storage)][config.space == Space::Euclidean ? 0 : 1]),
       code_walks(config.codes == Codes::None ? nullptr : &simd_level.code_walks[codes_row(config.codes, config.space)]),
-      number_walks(config.codes == Codes::None ? nullptr
-                                               : &simd_level.floats->code_walks[codes_row(config.codes, config.space)]),
+      number_walks(config.codes == Codes::None
+                       ? nullptr
+                       : &simd_level.floats->number_walks[codes_row(config.codes, config.space)]),
       // Squared distances take alpha, and one minus a cosine is half of one. Inner products may be negative, where a
       // factor means nothing.
       alpha_percent(config.space == Space::InnerProduct ? 100 : 110) {}

@@ -116,7 +116,7 @@ struct FloatTable {
   Walks walks[kNumStorages][kNumMetrics];
   // Of codes as numbers, with a query of floats: for queries that lie outside of the grid. 7 bits are whole numbers of
   // Float8, so these take its walks; the scale of their keys is no distance.
-  Walks code_walks[kNumCodes];
+  Walks number_walks[kNumCodes];
   // Plain dot product of two padded float32 arrays, in the fixed order; for norms.
   float (*dot)(const float* a, const float* b, std::size_t dimensions);
   // Codes of a vector (codes/grid.h): round((vector - origin) * inverse_step), ties to even, held between lowest and
