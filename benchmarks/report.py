@@ -35,9 +35,7 @@ def readme_table(result: Json) -> str:
             label = f"queries/s at recall@{result['settings']['k']} {recall.lstrip('0')}"
             rows.append([name, label, *ratios])
         clock = f"{result['settings']['clock']}_seconds"
-        ours = run["builds"].get(SUBJECT, {}).get(clock)
-        theirs = [run["builds"].get(peer, {}).get(clock) for peer in peers]
-        shares = [f"{median(t) / median(ours):.2f}x" if t and ours else "-" for t in theirs]
+        shares = [_build_ratio(run["builds"], peer, clock) for peer in peers]
         rows.append([name, "speed of building", *shares])
     head = ["data", "nearfield's", *(f"by {peer}'s" for peer in peers)]
     legend = "One query a call, median (range); `*`: beyond that recall at the cheapest setting."
@@ -125,6 +123,16 @@ def _builds(run: Json, data: Json) -> str:
         row = [variant + earlier, *seconds, str(made.get("threads", "-")), *shares, opened]
         rows.append(row)
     return markdown(head, rows, texts=1)
+
+
+def _build_ratio(builds: Json, peer: str, clock: str) -> str:
+    """Compare builds of one run on equal threads; others say nothing."""
+    ours, theirs = builds.get(SUBJECT), builds.get(peer)
+    if not ours or not theirs or ours.get("earlier") or theirs.get("earlier"):
+        return "-"
+    if ours.get("threads") != theirs.get("threads"):
+        return "-"
+    return f"{median(theirs[clock]) / median(ours[clock]):.2f}x"
 
 
 def _ratio(ratio: Json | None) -> str:

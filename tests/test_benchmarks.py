@@ -28,7 +28,7 @@ from engines import VARIANTS, library_of, widths
 from gates import verdicts
 from journal import Journal
 from remote import Bounds, Remote, WorkerFailed
-from report import markdown_table, readme_table
+from report import _build_ratio, markdown_table, readme_table
 from turns import Look, Turn, by_repetition, grouped, is_enough, paced, worth_timing
 
 RECALLS = (0.8, 0.92, 0.97, 0.995)
@@ -326,6 +326,18 @@ def test_gates_want_builds_of_one_hour() -> None:
     found = dict(verdicts({"settings": settings, "runs": {"debian-minilm": run}}))
     text = "debian-minilm: speed of building by hnswlib's: not built in one run on equal threads"
     assert found[text] is False
+
+
+def test_tables_compare_no_builds_of_another_hour_or_of_other_threads() -> None:
+    ours = {"wall_seconds": [2.0], "threads": 2}
+    builds = {
+        "nearfield": ours,
+        "hnswlib": {"wall_seconds": [5.0], "threads": 2},
+        "faiss": {"wall_seconds": [9.0], "threads": 2, "earlier": True},
+        "usearch": {"wall_seconds": [9.0], "threads": 1},
+    }
+    found = [_build_ratio(builds, peer, "wall_seconds") for peer in (*builds, "voyager")]
+    assert found == ["1.00x", "2.50x", "-", "-", "-"]
 
 
 # --- engines and data ----------------------------------------------------------------------------
