@@ -44,7 +44,7 @@ def load(
     >>> index = nf.StringIndex(nf.Space.Euclidean, num_dimensions=1)
     >>> _ = index.add_item([1.0], "one")
     >>> nf.load(bytes(index))
-    <nearfield.StringIndex space=Euclidean num_dimensions=1 storage_data_type=Float32 codes=int8>
+    <nearfield.StringIndex space=Euclidean num_dimensions=1 storage_data_type=Float32 codes=none>
     """
     source = _files.one_of("load", "filename", filename, file_like)
     checks = _files.expected(space, num_dimensions, storage_data_type)

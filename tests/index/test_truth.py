@@ -10,19 +10,7 @@ import pytest
 from nearfield import errors
 from nearfield.evaluate import curve, recall, true_neighbors
 
-ROWS, WIDTH = 3000, 16
-
-
-@pytest.fixture(scope="module")
-def data() -> tuple[Any, Any]:
-    rng = np.random.default_rng(7)
-    return rng.normal(size=(ROWS, WIDTH)), rng.normal(size=(400, WIDTH))
-
-
-@pytest.fixture(scope="module")
-def sparse(data: tuple[Any, Any]) -> nf.Index:
-    """An index with few links, whose recall rises slowly."""
-    return nf.Index.from_vectors(data[0], space="euclidean", M=4, ef_construction=20)
+ROWS, WIDTH = 3000, 16  # of `data` in conftest.py
 
 
 @pytest.fixture(scope="module")

@@ -13,19 +13,7 @@ from nearfield import errors, evaluate
 from nearfield.evaluate import recall, recall_by_query, true_neighbors
 from nearfield.tune import Tuning, tune
 
-ROWS, WIDTH = 3000, 16
-
-
-@pytest.fixture(scope="module")
-def data() -> tuple[Any, Any]:
-    rng = np.random.default_rng(7)
-    return rng.normal(size=(ROWS, WIDTH)), rng.normal(size=(400, WIDTH))
-
-
-@pytest.fixture(scope="module")
-def sparse(data: tuple[Any, Any]) -> nf.Index:
-    """An index with few links, whose recall rises slowly."""
-    return nf.Index.from_vectors(data[0], space="euclidean", M=4, ef_construction=20)
+ROWS, WIDTH = 3000, 16  # of `data` in conftest.py
 
 
 class Made:

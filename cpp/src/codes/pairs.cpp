@@ -45,26 +45,6 @@ std::string name_of(Codes codes) {
   return codes == Codes::None ? "'none'" : "'int" + std::to_string(static_cast<int>(codes)) + "'";
 }
 
-std::string name_of(Storage storage) {
-  switch (storage) {
-    case Storage::Float32:
-      return "Float32";
-    case Storage::Float8:
-      return "Float8";
-    case Storage::E4M3:
-      return "E4M3";
-    case Storage::Float16:
-      return "Float16";
-    case Storage::CodesOnly:
-      return "CodesOnly";
-  }
-  return "unknown";
-}
-
-std::string name_of(Space space) {
-  return space == Space::Euclidean ? "Euclidean" : space == Space::Cosine ? "Cosine" : "InnerProduct";
-}
-
 }  // namespace
 
 std::span<const Pair> legal_pairs() { return kPairs; }
@@ -93,6 +73,34 @@ Codes resolve_codes(const IndexConfig& config) {
   }
   throw InvalidInput("codes is " + name_of(config.codes) + ", which does not go with storage " +
                      name_of(config.storage) + " in " + name_of(config.space) + " space; expected " + legal);
+}
+
+const char* name_of(Space space) {
+  switch (space) {
+    case Space::Euclidean:
+      return "Euclidean";
+    case Space::InnerProduct:
+      return "InnerProduct";
+    case Space::Cosine:
+      return "Cosine";
+  }
+  return "unknown";
+}
+
+const char* name_of(Storage storage) {
+  switch (storage) {
+    case Storage::Float8:
+      return "Float8";
+    case Storage::Float32:
+      return "Float32";
+    case Storage::E4M3:
+      return "E4M3";
+    case Storage::Float16:
+      return "Float16";
+    case Storage::CodesOnly:
+      return "CodesOnly";
+  }
+  return "unknown";
 }
 
 }  // namespace nearfield

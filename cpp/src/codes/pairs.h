@@ -21,4 +21,8 @@ bool is_legal(const IndexConfig& config);
 // Codes::Auto as what it stands for; anything else as it is. Throws InvalidInput for what is not in the table.
 Codes resolve_codes(const IndexConfig& config);
 
+// As messages say them.
+const char* name_of(Space space);
+const char* name_of(Storage storage);
+
 }  // namespace nearfield

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "codes/pairs.h"
 #include "nearfield/error.h"
 
 namespace nearfield {
@@ -39,34 +40,6 @@ void match(const LoadOptions& said, const std::string& file, const IndexConfig& 
   if (said.storage != nullptr && *said.storage != held.storage) {
     throw_mismatch(file, "storage_data_type", name_of(held.storage), name_of(*said.storage));
   }
-}
-
-const char* name_of(Space space) {
-  switch (space) {
-    case Space::Euclidean:
-      return "Euclidean";
-    case Space::InnerProduct:
-      return "InnerProduct";
-    case Space::Cosine:
-      return "Cosine";
-  }
-  return "unknown";
-}
-
-const char* name_of(Storage storage) {
-  switch (storage) {
-    case Storage::Float8:
-      return "Float8";
-    case Storage::Float32:
-      return "Float32";
-    case Storage::E4M3:
-      return "E4M3";
-    case Storage::Float16:
-      return "Float16";
-    case Storage::CodesOnly:
-      return "CodesOnly";
-  }
-  return "unknown";
 }
 
 }  // namespace nearfield

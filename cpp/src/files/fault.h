@@ -30,7 +30,4 @@ inline void require(bool good, const std::string& file, std::uint64_t offset, co
 // Throws FileMismatch where the caller said something else about the file than it says itself.
 void match(const LoadOptions& said, const std::string& file, const IndexConfig& held);
 
-const char* name_of(Space space);
-const char* name_of(Storage storage);
-
 }  // namespace nearfield
