@@ -11,10 +11,11 @@ namespace nearfield {
 inline constexpr unsigned kFirstSegmentBits = 4;  // 16 rows in the first segment
 inline constexpr unsigned kNumSegments = 31 - kFirstSegmentBits + 1;
 
-// Which segment a slot lies in: 0 for 0-15, then one more for each doubling.
+// Which segment a slot lies in: 0 for 0-15, then one more for each doubling. With the last bit that the first segment
+// counts with set, its slots are no case of their own.
 [[gnu::always_inline]] constexpr unsigned segment_of(std::size_t slot) {
-  const auto sixteens = static_cast<std::uint32_t>(slot >> kFirstSegmentBits);
-  return sixteens == 0 ? 0 : 32 - static_cast<unsigned>(__builtin_clz(sixteens));
+  const auto bits = static_cast<std::uint32_t>(slot) | 1u << (kFirstSegmentBits - 1);
+  return 32 - kFirstSegmentBits - static_cast<unsigned>(__builtin_clz(bits));
 }
 constexpr std::size_t segment_begin(unsigned segment) {
   return segment == 0 ? 0 : std::size_t{1} << (segment - 1 + kFirstSegmentBits);
