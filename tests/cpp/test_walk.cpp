@@ -160,9 +160,11 @@ std::vector<std::uint64_t> sorted_entries(const Reading& reading, const void* qu
   return entries;
 }
 
-// This runs the beam as each level has compiled it, too.
+// This runs the beam as each level has compiled it, too, in lengths at which they insert in other ways.
 void a_scan_is_a_sort() {
-  constexpr std::size_t kRows = 400;
+  constexpr std::size_t kRows = 1500;
+  std::vector<std::size_t> lengths{255, 256, 257, 300, 1023, 1024, 1025, 1100};
+  for (std::size_t wanted = 1; wanted <= 200; wanted += wanted < 70 ? 1 : 13) lengths.push_back(wanted);
   std::vector<float> vectors = clustered(kRows, kDimensions, 3);
   std::copy(vectors.begin(), vectors.begin() + 50 * kDimensions, vectors.begin() + 200 * kDimensions);  // ties
   for (const Kind& kind : kKinds) {
@@ -172,7 +174,7 @@ void a_scan_is_a_sort() {
       for (const bool some_hidden : {false, true}) {
         for (Id id = 0; some_hidden && id < kRows; id += 7) mark(index.state, index.table, id);
         const Reading reading = read_state(index.state, index.metric);
-        for (std::size_t wanted = 1; wanted <= 200; wanted += wanted < 70 ? 1 : 13) {
+        for (const std::size_t wanted : lengths) {
           Asked asked(index, reading, vectors.data() + wanted * kDimensions, wanted, wanted);
           const std::vector<std::uint64_t> expected = sorted_entries(reading, asked.query);
           const WalkResult found =

@@ -47,11 +47,24 @@ inline Entries one_before(Entries before, Entries here) {
 #endif
 }
 
-// Entries; longer beams are searched. x86-64 without AVX2 compares no 64-bit numbers by registers.
+// By numbers that are known: gcc 12 keeps a vector that is indexed by a variable in memory, and misaligns it where the
+// address sanitizer watches the stack.
+template <class Numbers>
+inline std::int64_t sum_of(Numbers numbers) {
+  std::int64_t sum = numbers[0] + numbers[1];
+  if constexpr (sizeof(Numbers) >= 32) sum += numbers[2] + numbers[3];
+  if constexpr (sizeof(Numbers) >= 64) sum += numbers[4] + numbers[5] + numbers[6] + numbers[7];
+  return sum;
+}
+
+// Entries. Up to the first an entry is inserted without a branch, up to the second by moving blocks from the end to
+// where it goes; longer beams are searched. x86-64 without AVX2 compares no 64-bit numbers by registers.
 #if defined(__SSE2__) && !defined(__AVX2__)
 inline constexpr std::size_t kShortBeam = 0;
+inline constexpr std::size_t kBlockBeam = 0;
 #else
 inline constexpr std::size_t kShortBeam = 64;
+inline constexpr std::size_t kBlockBeam = 16 * kBlock * kBlock;  // 1024, 256, 64
 #endif
 inline constexpr std::size_t kBeamMargin = 8;  // places before and behind a beam that insert reads and writes
 
@@ -62,7 +75,7 @@ struct Beam {
   std::size_t next = 0;  // first entry that may be unexpanded
 
   void clear() {
-    const std::size_t places = (capacity < kShortBeam ? capacity : kShortBeam) + kBeamMargin;
+    const std::size_t places = (capacity < kBlockBeam ? capacity : kBlockBeam) + kBeamMargin;
     __builtin_memset(entries - kBeamMargin, 0, kBeamMargin * sizeof(std::uint64_t));
     __builtin_memset(entries, 0xFF, places * sizeof(std::uint64_t));
     size = next = 0;
@@ -72,11 +85,18 @@ struct Beam {
   // An entry at or above this is not accepted.
   std::uint64_t bound() const { return full() ? entries[size - 1] : ~std::uint64_t{0}; }
 
-  // Insert an entry; one at or above bound() is left out. The furthest one leaves a full beam. Where an entry goes is a
-  // coin toss, which a branch would lose, so a short beam is moved by blocks without asking: each place keeps its
-  // entry, or takes the new one, or the entry before it.
+  // Insert an entry; one at or above bound() is left out. The furthest one leaves a full beam.
   void insert(std::uint64_t entry) {
-    if (size >= kShortBeam) return insert_long(entry);
+    if (size < kShortBeam) return insert_by_blocks<false>(entry);
+    if (size < kBlockBeam) return insert_by_blocks<true>(entry);
+    insert_long(entry);
+  }
+
+  // Each place keeps its entry, or takes the new one, or the entry before it. Where an entry goes is a coin toss, which
+  // a branch would lose, so a short beam is moved without asking; in a longer one the blocks that stay are worth a
+  // branch.
+  template <bool kStops>
+  void insert_by_blocks(std::uint64_t entry) {
     Masks smaller = {};
     std::size_t block = size / kBlock * kBlock;
     Entries here;
@@ -88,14 +108,14 @@ struct Beam {
       const Masks stays = here < entry;
       smaller += stays;
       const Entries moved = left < entry ? Entries{} + entry : left;
+      const bool found = kStops && entries[block] < entry;
       here = stays ? here : moved;
       __builtin_memcpy(entries + block, &here, sizeof here);
-      if (block == 0) break;
+      if (block == 0 || found) break;
       block -= kBlock;
       here = before;
     }
-    std::size_t position = 0;
-    for (std::size_t i = 0; i < kBlock; ++i) position -= static_cast<std::size_t>(smaller[i]);
+    const std::size_t position = block - static_cast<std::size_t>(sum_of(smaller));
     size += size < capacity;
     next = position < next ? position : next;
   }
