@@ -10,6 +10,7 @@
 #include "open_index.h"
 #include "simd/keys.h"
 #include "walk/beam.h"
+#include "walk/hop.h"
 
 namespace nearfield::test {
 namespace {
@@ -348,8 +349,74 @@ void the_log_holds_what_is_in_doubt() {
   check(undecided > 10 && undecided < 150, "queries that are undecided: " + std::to_string(undecided));
 }
 
+// Rows as a reader may find them: full or not, with slots that do not exist yet, and, while a writer is changing one,
+// with a slot twice or an end in the middle.
+void check_gather(std::uint32_t places, std::size_t count, std::uint64_t seed) {
+  const std::string what = std::to_string(places) + " places, " + std::to_string(count) + " slots";
+  Plane links(places * sizeof(std::uint32_t)), rows(64);
+  links.grow(count);
+  rows.grow(count);
+  std::uint64_t random = mix64(seed);
+  const auto below = [&](std::size_t n) { return static_cast<std::uint32_t>((random = mix64(random + 1)) % n); };
+  for (std::size_t slot = 0; slot < count; ++slot) {
+    auto* row = links.at<std::uint32_t>(slot);
+    const std::uint32_t used = below(3) == 0 ? below(places + 1) : places;
+    for (std::uint32_t i = 0; i < places; ++i) {
+      const bool twice = i > 0 && below(10) == 0;
+      row[i] = i >= used || below(40) == 0 ? kNoSlot : twice ? row[below(i)] : below(count + count / 8 + 1);
+    }
+  }
+  WalkView view{};
+  view.rows = rows.view();
+  view.links = links.view();
+  view.count = count;
+  view.places0 = places;
+  Scratch memory;
+  memory.fit(count, 1, 1, places, 16);
+  WalkScratch& scratch = memory.walk();
+  for (int walk = 0; walk < 3; ++walk) {
+    std::set<std::uint32_t> met{below(count)};
+    mark_visited(scratch, *met.begin());
+    std::vector<std::uint32_t> last;  // what the hop before has met is still looked at
+    const std::size_t hops = walk == 0 ? 3 : count;
+    for (std::size_t h = 0; h < hops; ++h) {
+      const std::uint32_t slot = below(count);
+      std::vector<std::uint32_t> expected;
+      for (std::uint32_t i = 0; i < places; ++i) {
+        const std::uint32_t link = links.at<std::uint32_t>(slot)[i];
+        if (link < count && met.insert(link).second) expected.push_back(link);
+      }
+      const Hop& before = scratch.hops[1 - h % 2];
+      Hop& hop = scratch.hops[h % 2];
+      gather(view, slot, 0, scratch, hop);
+      if (!check_equal(hop.n, expected.size(), what + ": met")) return;
+      check(std::equal(expected.begin(), expected.end(), hop.slots), what + ": slots in the order of their links");
+      check(h == 0 || std::equal(last.begin(), last.end(), before.slots), what + ": slots of the hop before");
+      for (std::size_t i = 0; i < (hop.n + 3) / 4 * 4; ++i) {
+        check(hop.rows[i] == view.rows.row(expected[std::min(i, hop.n - 1)]), what + ": rows, filled up to fours");
+      }
+      last = expected;
+    }
+    for (std::uint32_t slot = 0; slot < count; ++slot) {
+      check_equal(scratch.visited[slot / 64] >> slot % 64 & 1, met.count(slot), what + ": marked");
+    }
+    clear_visited(scratch);
+    check(std::all_of(scratch.visited, scratch.visited + count / 64 + 1, [](std::uint64_t word) { return word == 0; }),
+          what + ": the bits are taken back");
+  }
+}
+
+void a_hop_meets_each_slot_once() {
+  for (std::uint32_t places = 1; places <= 64; ++places) {
+    for (const std::size_t count : {1u, 17u, 63u, 64u, 500u, 9000u}) {
+      if (count < 1000 || places % 16 < 2) check_gather(places, count, places + count);
+    }
+  }
+}
+
 const Group group{"walk",
                   {{"a beam is a sorted vector", a_beam_is_a_sorted_vector},
+                   {"a hop meets each slot once", a_hop_meets_each_slot_once},
                    {"keys sort like distances", keys_sort_like_distances},
                    {"a scan is a sort", a_scan_is_a_sort},
                    {"walks in turns do not depend on their company", walks_in_turns_do_not_depend_on_their_company},

@@ -50,37 +50,48 @@ inline void ask_for(const Hop& hop, std::size_t first, std::size_t n, std::size_
   for (std::size_t i = first; i < end; ++i) prefetch(hop.rows[i], bytes);
 }
 
-// The neighbours of a slot that this walk has not met. Whether one was met is a coin toss, so nothing branches on it.
-inline void gather(const WalkView& view, std::uint32_t slot, int level, WalkScratch& scratch, Hop& hop) {
-  hop.n = 0;
-  const std::uint32_t* links = link_row(view, slot, level, scratch);
-  const std::uint32_t places = level == 0 ? view.places0 : view.places;
-  if (links == nullptr || !touch(view, links, places * sizeof(std::uint32_t), scratch)) return;
-  const std::size_t count = view.count;
-  std::uint64_t* visited = scratch.visited;
-  std::uint32_t* touched = scratch.touched;
-  std::uint32_t* slots = hop.slots;
-  std::size_t num_touched = scratch.num_touched;
+// Those links of a row, in their order, that exist and that this walk has not met. Returns how many; `out` has as many
+// places as the row. Whether one was met is a coin toss, so nothing branches on it.
+inline std::size_t news(const std::uint32_t* links, std::uint32_t places, std::size_t count,
+                        const std::uint64_t* visited, std::uint32_t* out) {
   std::size_t n = 0;
   for (std::uint32_t i = 0; i < places; ++i) {
     const std::uint32_t link = __atomic_load_n(links + i, __ATOMIC_RELAXED);
     const bool exists = link < count;  // neither the end of the row nor newer than this walk
     const std::uint32_t target = exists ? link : 0;
-    // Written always, kept only where it is news.
-    const std::uint32_t word = target >> 6;
-    const std::uint64_t before = visited[word];
-    const std::uint64_t fresh = ~before >> (target & 63) & exists;
-    slots[n] = target;
-    touched[num_touched] = word;
-    n += fresh;
-    num_touched += fresh & (before == 0);
-    visited[word] = before | fresh << (target & 63);
+    out[n] = target;  // written always, kept only where it is news
+    n += ~visited[target >> 6] >> (target & 63) & exists;
   }
-  scratch.num_touched = num_touched;
+  return n;
+}
+
+// The neighbours of a slot that this walk has not met: found in one loop, marked in another. To look and mark in one
+// would do the work of marking for those met as well, and each look would wait for the mark before it.
+inline void gather(const WalkView& view, std::uint32_t slot, int level, WalkScratch& scratch, Hop& hop) {
+  hop.n = 0;
+  const std::uint32_t* links = link_row(view, slot, level, scratch);
+  const std::uint32_t places = level == 0 ? view.places0 : view.places;
+  if (links == nullptr || !touch(view, links, places * sizeof(std::uint32_t), scratch)) return;
+  std::uint64_t* visited = scratch.visited;
+  std::uint32_t* slots = room_for_met(scratch, places);
+  const unsigned char** rows = hop.rows;
+  const RowsView plane = view.rows;
+  const std::size_t found = news(links, places, view.count, visited, slots);
+  std::size_t n = 0;
+  for (std::size_t i = 0; i < found; ++i) {
+    const std::uint32_t target = slots[i];
+    const std::uint64_t before = visited[target >> 6];
+    visited[target >> 6] = before | std::uint64_t{1} << (target & 63);
+    // Kept, but where a row that a writer is changing has named it twice.
+    slots[n] = target;
+    rows[n] = plane.row(target);
+    n += ~before >> (target & 63) & 1;
+  }
   // Four are compared at a time: the last ones are filled up with themselves.
-  const std::size_t padded = (n + 3) / 4 * 4;
-  for (std::size_t i = 0; i < padded; ++i) hop.rows[i] = view.rows.row(slots[i < n ? i : n - 1]);
+  if (n > 0) rows[n] = rows[n + 1] = rows[n + 2] = rows[n - 1];
+  hop.slots = slots;
   hop.n = n;
+  scratch.num_met += n;
 }
 
 // Keys of the gathered rows, four at a time; between them four of the hop that comes next are asked for, so that memory

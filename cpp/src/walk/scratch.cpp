@@ -28,9 +28,12 @@ void Scratch::fit(std::size_t slots, std::size_t beam, std::size_t wanted, std::
   walk_.beam = fit_vector(beam_, std::max(beam, wanted) + 2 * kBeamMargin) + kBeamMargin;
   walk_.found = fit_vector(found_, wanted + 2 * kBeamMargin) + kBeamMargin;
   walk_.visited = fit_vector(visited_, words);
-  walk_.touched = fit_vector(touched_, words + 1);  // one place is written before it is known to be needed
+  walk_.num_words = words;
+  // Where more were met, all words are cleared in sequence, which is then no dearer. Two hops are looked at at once,
+  // and one more has to fit.
+  walk_.met_capacity = std::max(words / 2, 4 * (places + 1));
+  walk_.met = fit_vector(met_, walk_.met_capacity + kSpare);
   for (std::size_t i = 0; i < 2; ++i) {
-    walk_.hops[i].slots = fit_vector(hop_slots_[i], places + kSpare);
     walk_.hops[i].rows = fit_vector(hop_rows_[i], places + kSpare);
   }
   walk_.keys = fit_vector(hop_keys_, places + kSpare);

@@ -38,7 +38,7 @@ class Scratch {
  private:
   WalkScratch walk_;
   std::vector<std::uint64_t> beam_, found_, visited_, sorted_, picked_, log_;
-  std::vector<std::uint32_t> touched_, hop_slots_[2], hop_keys_, slots_, keys_;
+  std::vector<std::uint32_t> met_, hop_keys_, slots_, keys_;
   std::vector<const unsigned char*> hop_rows_[2];
   std::vector<float> query_, decoded_, decoded_rows_;
   std::vector<unsigned char> codes_;

@@ -140,6 +140,7 @@ inline bool begin(const WalkView& view, const void* query, std::uint32_t slot, W
                   std::uint64_t& entry) {
   if (slot >= view.count) return false;
   Hop& hop = scratch.hops[0];
+  hop.slots = scratch.met;
   hop.slots[0] = slot;
   for (int i = 0; i < 4; ++i) hop.rows[i] = view.rows.row(slot);
   hop.n = 1;
@@ -297,6 +298,7 @@ WalkResult scan(const WalkView& view, const void* query, std::size_t first, std:
   Beam beam{scratch.beam, wanted};
   beam.clear();
   Hop& hop = scratch.hops[0];
+  hop.slots = scratch.met;
   while (first < last) {
     hop.n = 0;
     for (; first < last && hop.n < 4; ++first) {

@@ -33,7 +33,7 @@ struct WalkView {
 
 // The neighbours of one slot that a walk has not met.
 struct Hop {
-  std::uint32_t* slots = nullptr;        // places0 + 8
+  std::uint32_t* slots = nullptr;        // within WalkScratch::met: as many places as a row of links
   const unsigned char** rows = nullptr;  // places0 + 8: what is compared
   std::size_t n = 0;
 };
@@ -43,7 +43,7 @@ struct WalkScratch {
   std::uint64_t* beam = nullptr;     // beam_capacity entries and kBeamMargin on both sides (beam.h)
   std::uint64_t* found = nullptr;    // as many as are asked for, and the same; used where view.hide
   std::uint64_t* visited = nullptr;  // one bit per slot
-  std::uint32_t* touched = nullptr;  // words of visited that are not 0; as many places as words
+  std::uint32_t* met = nullptr;      // the slots whose bits are set, as far as there is room (visited.h)
   Hop hops[2];                       // what is being compared, and what comes next
   std::uint32_t* keys = nullptr;     // places0 + 8
   std::uint64_t* picked = nullptr;   // places0 + 8: entries of the hop that are near enough
@@ -51,10 +51,13 @@ struct WalkScratch {
   std::size_t log_capacity = 0;
   std::size_t num_logged = 0;
   std::size_t beam_capacity = 0;
-  std::size_t num_touched = 0;
+  std::size_t num_words = 0;  // of visited
+  std::size_t met_capacity = 0;
+  std::size_t num_met = 0;          // in `met`
   std::uint64_t num_distances = 0;  // counters, only ever increased
   std::uint64_t num_hops = 0;
   bool undecided = false;  // more was in doubt in the last walk than codes can help with: Doubt::most, or a full log
+  bool met_more = false;   // than `met` has room for: it began anew
   bool damaged = false;    // touch() refused a block; results are void
 };
 

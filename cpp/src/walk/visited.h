@@ -1,5 +1,5 @@
-// Which slots a walk has met: a bitmap with a list of the words to clear afterwards. Marking costs one
-// word; clearing costs the words that were touched, not the size of the index.
+// Which slots a walk has met: a bitmap, with a list of them to clear it by. Marking costs one word; clearing costs
+// the slots that were met or, where those are many, the words of the index.
 #pragma once
 
 #include <cstddef>
@@ -10,22 +10,31 @@
 namespace nearfield {
 namespace {
 
-// True when the slot was not marked before; it is now.
-inline bool mark_visited(WalkScratch& scratch, std::uint32_t slot) {
-  const std::uint32_t word = slot >> 6;
-  const std::uint64_t bit = std::uint64_t{1} << (slot & 63);
-  const std::uint64_t before = scratch.visited[word];
-  if ((before & bit) != 0) return false;
-  // Written always, kept only where the word was empty: no branch that depends on the data.
-  scratch.touched[scratch.num_touched] = word;
-  scratch.num_touched += before == 0;
-  scratch.visited[word] = before | bit;
-  return true;
+// Room for `places` slots behind those that were met. Where there is none the list begins anew; so what the last two
+// hops have met stays where it is.
+inline std::uint32_t* room_for_met(WalkScratch& scratch, std::size_t places) {
+  if (scratch.num_met + places > scratch.met_capacity) {
+    scratch.met_more = true;
+    scratch.num_met = 0;
+  }
+  return scratch.met + scratch.num_met;
+}
+
+// Mark a slot that was not met.
+inline void mark_visited(WalkScratch& scratch, std::uint32_t slot) {
+  *room_for_met(scratch, 1) = slot;
+  ++scratch.num_met;
+  scratch.visited[slot >> 6] |= std::uint64_t{1} << (slot & 63);
 }
 
 inline void clear_visited(WalkScratch& scratch) {
-  for (std::size_t i = 0; i < scratch.num_touched; ++i) scratch.visited[scratch.touched[i]] = 0;
-  scratch.num_touched = 0;
+  if (scratch.met_more) {
+    __builtin_memset(scratch.visited, 0, scratch.num_words * sizeof(std::uint64_t));
+  } else {
+    for (std::size_t i = 0; i < scratch.num_met; ++i) scratch.visited[scratch.met[i] >> 6] = 0;
+  }
+  scratch.num_met = 0;
+  scratch.met_more = false;
 }
 
 }  // namespace
