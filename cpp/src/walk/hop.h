@@ -33,18 +33,20 @@ inline bool touch(const WalkView& view, const void* data, std::size_t bytes, Wal
   return false;
 }
 
-inline void prefetch(const void* data, std::size_t bytes) {
+// Always inlined, as all that does nothing but ask: gcc takes a call of such a function for one without effect, and
+// leaves it out.
+[[gnu::always_inline]] inline void prefetch(const void* data, std::size_t bytes) {
   const auto* p = static_cast<const unsigned char*>(data);
   for (std::size_t i = 0; i < bytes; i += 64) __builtin_prefetch(p + i);
 }
 
-inline void prefetch_links(const WalkView& view, std::uint32_t slot) {
+[[gnu::always_inline]] inline void prefetch_links(const WalkView& view, std::uint32_t slot) {
   prefetch(view.links.row(slot), view.places0 * sizeof(std::uint32_t));
 }
 
 // Rows [first, first + n) of a hop, or what there is of them, are asked of memory.
 template <class Kernel>
-inline void ask_for(const Hop& hop, std::size_t first, std::size_t n, std::size_t row_bytes) {
+[[gnu::always_inline]] inline void ask_for(const Hop& hop, std::size_t first, std::size_t n, std::size_t row_bytes) {
   const std::size_t bytes = row_bytes < Kernel::kAskBytes ? row_bytes : Kernel::kAskBytes;
   const std::size_t end = hop.n < first + n ? hop.n : first + n;
   for (std::size_t i = first; i < end; ++i) prefetch(hop.rows[i], bytes);
