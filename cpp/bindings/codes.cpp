@@ -5,6 +5,7 @@
 
 #include "arrays.h"
 #include "bindings.h"
+#include "build/sketches.h"
 #include "codes/grid.h"
 #include "codes/pairs.h"
 #include "hash.h"
@@ -45,14 +46,24 @@ Array<float> decode(const Array<std::uint8_t>& rows, int storage) {
   return out;
 }
 
-std::size_t bytes_of_codes(int space, int storage, std::uint32_t dimensions, int codes) {
+IndexConfig resolved(int space, int storage, std::uint32_t dimensions, int codes) {
   IndexConfig config;
   config.space = static_cast<Space>(space);
   config.storage = static_cast<Storage>(storage);
   config.dimensions = dimensions;
   config.codes = static_cast<Codes>(codes);
-  const Codes chosen = resolve_codes(config);
-  return chosen == Codes::None ? 0 : code_bytes(chosen, dimensions);
+  config.codes = resolve_codes(config);
+  return config;
+}
+
+std::size_t bytes_of_codes(int space, int storage, std::uint32_t dimensions, int codes) {
+  const IndexConfig config = resolved(space, storage, dimensions, codes);
+  return config.codes == Codes::None ? 0 : code_bytes(config.codes, dimensions);
+}
+
+std::size_t bytes_of_sketches(int space, int storage, std::uint32_t dimensions, int codes, std::size_t rows) {
+  const bool may = rows >= kRowsForSketch && may_sketch(resolved(space, storage, dimensions, codes));
+  return may ? kSketchBytes : 0;
 }
 
 py::list pairs() {
@@ -71,6 +82,8 @@ void bind_codes(py::module_& module) {
   module.def("encode", &encode, py::arg("vectors"), py::arg("storage"));
   module.def("code_bytes", &bytes_of_codes, py::arg("space"), py::arg("storage"), py::arg("dimensions"),
              py::arg("codes"));
+  module.def("sketch_bytes", &bytes_of_sketches, py::arg("space"), py::arg("storage"), py::arg("dimensions"),
+             py::arg("codes"), py::arg("rows"));
   module.def("legal_pairs", &pairs);
   module.def("decode", &decode, py::arg("rows"), py::arg("storage"));
   module.def(

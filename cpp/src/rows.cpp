@@ -49,7 +49,7 @@ void check_block(const State& state, const void* row, std::size_t bytes) {
 // Encode `vector` as it would be stored, and give what would then be held, `padded` floats: as the codes are rotated.
 void round_to_codes(const Metric& metric, const Grid& grid, const float* vector, float* held) {
   std::vector<float> unit(metric.padded), rotated(metric.padded);
-  std::vector<unsigned char> codes(code_bytes(grid.codes, metric.dimensions));
+  std::vector<unsigned char> codes(code_bytes(grid.codes, grid.dimensions));
   metric.prepare(vector, unit.data());
   metric.encode_codes(grid, as_encoded(grid, unit.data(), metric.padded, rotated.data()), codes.data());
   decode_codes(metric, grid, codes.data(), held);

@@ -12,6 +12,7 @@
 
 #include "codes/codes.h"
 #include "codes/grid.h"
+#include "codes/sketch.h"
 #include "graph/graph.h"
 #include "nearfield/types.h"
 #include "planes/plane.h"
@@ -42,11 +43,18 @@ constexpr std::size_t vector_place(Storage storage, std::size_t count, std::size
   return storage != Storage::CodesOnly || count < kFewSlots ? slot : slot % kRecentSlots;
 }
 
-// The codes of all slots, on one grid. Rows are written by the writer, those below the count never again.
+// The codes of all slots, on one grid, and their sketches. Rows are written by the writer, those below the count never
+// again.
 struct CodePlane {
-  CodePlane(Grid fitted, std::size_t dimensions) : grid(std::move(fitted)), rows(code_bytes(grid.codes, dimensions)) {}
+  explicit CodePlane(Grid fitted, std::optional<Sketch> fitted_sketch = std::nullopt)
+      : grid(std::move(fitted)),
+        rows(code_bytes(grid.codes, grid.dimensions)),
+        sketch(std::move(fitted_sketch)),
+        sketches(kSketchBytes) {}
   const Grid grid;
-  Plane rows;                                 // code_bytes(codes, dimensions) per slot
+  Plane rows;  // code_bytes(grid.codes, grid.dimensions) per slot
+  const std::optional<Sketch> sketch;
+  Plane sketches;                             // kSketchBytes per slot; none where there is no sketch
   std::size_t num_fitted = 0;                 // slots that existed when the grid was fitted
   std::atomic<std::uint64_t> num_outside{0};  // components outside the grid (count_outside)
 };

@@ -73,7 +73,7 @@ IndexStats collect_stats(const State& state, const Metric& metric) {
   survey_vectors(state, metric, count, stats);
   stats.vector_bytes = (count - first_vector(metric.storage, count)) * state.vectors.row_bytes();
   if (const CodePlane* codes = state.code_plane.get(); codes != nullptr && count > 0) {
-    stats.code_bytes = count * codes->rows.row_bytes();
+    stats.code_bytes = count * (codes->rows.row_bytes() + (codes->sketch ? kSketchBytes : 0));
     stats.clamped = static_cast<double>(codes->num_outside) / static_cast<double>(count * metric.dimensions);
   }
   stats.link_bytes =

@@ -18,6 +18,9 @@ def hardware_threads() -> int: ...
 def code_bytes(space: int, storage: int, dimensions: int, codes: int) -> int:
     """Bytes a row; 0 for none. Raises InvalidInput for a pair that is not legal."""
 
+def sketch_bytes(space: int, storage: int, dimensions: int, codes: int, rows: int) -> int:
+    """Bytes a row of the sketches that so many rows may have; 0 for none."""
+
 def legal_pairs() -> list[tuple[int, int, bool, bool, bool]]:
     """(storage, codes, and whether they serve Euclidean, InnerProduct and Cosine)."""
 

@@ -40,6 +40,7 @@ _SYSTEM_BYTES, _PAGE, _HUGE_PAGE = 2**20, 2**12, 2**21
 # How a file is laid out: cpp/src/files/format.h.
 _HEADER_BYTES, _BLOCK, _SMALL_ALIGNMENT, _TABLE_ENTRY, _SUM = 2**12, 2**16, 64, 64, 8
 _GRID_HEADER = 32
+_SKETCH_HEADER, _SKETCH_AXES = 24, 128
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -51,7 +52,8 @@ class MemoryEstimate:
     vector_bytes : int
         The vectors as they are stored.
     code_bytes : int
-        The codes beside them.
+        The codes beside them, with 64 bytes a row for the sketches that long codes may have
+        (4 bits, more than 640 dimensions, 4,096 rows); rows that vary in all directions have none.
     link_bytes : int
         The graph.
     other_bytes : int
@@ -181,6 +183,7 @@ def estimate_memory(
     # An empty index refuses what an index cannot be, and knows what "auto" stands for.
     chosen = _core.Index(asked[0], dimensions, links, links, 1, kept.value, asked[1]).codes
     code_bytes = _core.code_bytes(asked[0], kept.value, dimensions, chosen)
+    sketch_bytes = _core.sketch_bytes(asked[0], kept.value, dimensions, chosen, rows)
     padded = -(-dimensions // _VECTOR_PADDING) * _VECTOR_PADDING
     kept_rows = rows
     if kept is StorageDataType.CodesOnly and rows >= _FEW_ROWS:
@@ -196,9 +199,13 @@ def estimate_memory(
     if code_bytes:
         planes.append((rows, code_bytes))
         grid_bytes = [_GRID_HEADER + (4 * padded if rows else 0)]
+    if sketch_bytes:
+        planes.append((rows, sketch_bytes))
+        axis_bytes = -(-dimensions // 64) * 64
+        grid_bytes.append(_SKETCH_HEADER + 4 * padded + _SKETCH_AXES * (4 + axis_bytes))
     return MemoryEstimate(
         vector_bytes=kept_rows * padded * element,
-        code_bytes=rows * code_bytes,
+        code_bytes=rows * (code_bytes + sketch_bytes),
         link_bytes=rows * 4 * 2 * links + upper_rows * 4 * links,
         other_bytes=rows * (_ROW_BYTES + _ID_TABLE_BYTES),
         spare_bytes=sum(_spare(*plane) for plane in planes),
@@ -208,9 +215,10 @@ def estimate_memory(
 
 
 def _file_bytes(planes: list[tuple[int, int]], grid_bytes: list[int]) -> int:
-    """Bytes of a file: the seven planes that every index has, then the grid and the codes."""
+    """Bytes of a file: the seven planes that every index has, then grid and codes, sketch and sketches."""
     sizes = [rows * row_bytes for rows, row_bytes in planes]
-    sections = [*sizes[:7], *grid_bytes, *(size for size in sizes[7:] if size)]
+    coded = zip(grid_bytes, sizes[7:], strict=True)
+    sections = [*sizes[:7], *(size for pair in coded for size in pair if size)]
     end, before = _HEADER_BYTES, 0
     for size in (*sections, 0):  # and the table
         step = _BLOCK if max(size, before) >= _BLOCK else _SMALL_ALIGNMENT

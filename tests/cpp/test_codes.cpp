@@ -271,8 +271,7 @@ void a_query_tells_how_far_it_lies_outside() {
     config.codes = kind == Kind::kNibbles ? Codes::Int4 : Codes::Int8;
     for_each_level([&](const std::string& level) {
       const Metric metric(config, active_level());
-      Grid grid;
-      grid.codes = config.codes;
+      Grid grid = empty_grid(config.codes, config.space, kDimensions);
       grid.step = 0.5f;
       grid.origin.assign(metric.padded, -2.0f);
       std::vector<float> query(metric.padded, -2.0f), numbers(query_code_bytes(kDimensions), 7.0f);
@@ -281,7 +280,7 @@ void a_query_tells_how_far_it_lies_outside() {
       query[3] = -2.0f - 3 * grid.step;     // 3 steps below
       query[11] = -2.0f + 131 * grid.step;  // 4 above
       check_equal(metric.encode_query(grid, query.data(), codes.data()), 25.0f, level + ": outside");
-      write_in_steps(grid, query.data(), kDimensions, numbers.data());
+      write_in_steps(grid, query.data(), numbers.data());
       const float unit = kind == Kind::kNibbles ? 8 : 1;
       check_equal(numbers[3], -3 / unit, level + ": below");
       check_equal(numbers[11], 131 / unit, level + ": above");
@@ -297,10 +296,8 @@ void vectors_become_codes() {
       IndexConfig config{kind == Kind::kProducts ? Space::InnerProduct : Space::Euclidean, Storage::Float32,
                          dimensions};
       config.codes = kind == Kind::kNibbles ? Codes::Int4 : Codes::Int8;
-      Grid grid;
-      grid.codes = config.codes;
+      Grid grid = empty_grid(config.codes, config.space, dimensions);
       grid.step = 0.25f;
-      grid.lowest = kind == Kind::kProducts ? -127.0f : 0.0f;
       for_each_level([&](const std::string& level) {
         const Metric metric(config, active_level());
         grid.origin.assign(metric.padded, 0.0f);

@@ -82,7 +82,7 @@ void what_is_held_is_what_codes_stand_for() {
       for (const bool rotated : {false, true}) {
         if (rotated && kind.space == Space::InnerProduct) continue;
         const Metric metric(config, active_level());
-        Grid grid = empty_grid(kind.codes, kind.space, metric.padded);
+        Grid grid = empty_grid(kind.codes, kind.space, dimensions);
         grid.rotated = rotated;
         grid.step = 0.03f;
         const float width = kind.codes == Codes::Int4 ? 8 : 1;

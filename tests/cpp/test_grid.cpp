@@ -33,7 +33,7 @@ std::vector<float> padded_rows(const std::vector<float>& vectors, std::size_t di
 Grid fit(const Kind& kind, const std::vector<float>& vectors, std::size_t dimensions) {
   const std::vector<float> rows = padded_rows(vectors, dimensions);
   const std::size_t padded = padded_dimensions(dimensions);
-  return fit_grid(kind.codes, kind.space, dimensions, padded, vectors.size() / dimensions,
+  return fit_grid(kind.codes, kind.space, dimensions, vectors.size() / dimensions,
                   [&](std::size_t row) { return rows.data() + row * padded; });
 }
 
@@ -54,7 +54,7 @@ Encoded encoded(const Grid& grid, const std::vector<float>& vectors, std::size_t
 std::size_t count_all_outside(const Grid& grid, const std::vector<float>& vectors, std::size_t dimensions) {
   const auto [rows, width] = encoded(grid, vectors, dimensions);
   std::size_t outside = 0;
-  for (std::size_t i = 0; i < rows.size(); i += width) outside += count_outside(grid, rows.data() + i, width);
+  for (std::size_t i = 0; i < rows.size(); i += width) outside += count_outside(grid, rows.data() + i);
   return outside;
 }
 
@@ -292,7 +292,7 @@ void doubt_grows_with_the_distance() {
   for (const Kind& kind : kKinds) {
     const Grid grid = fit(kind, scattered(100, 64, 11), 64);
     std::vector<unsigned char> query(query_code_bytes(64), 100);
-    const Rounding rounding = rounding_of(grid, query.data(), 64);
+    const Rounding rounding = rounding_of(grid, query.data());
     const bool products = kind.space == Space::InnerProduct;
     check(rounding.flat > 0 && (rounding.rising > 0) == !products, name_of(kind) + ": how doubt rises");
     // A squared distance of 64 differences of 50 steps, each a step too long or too short, at 3.5 deviations.

@@ -134,7 +134,7 @@ std::uint64_t outside_of_all(const Coded& index) {
   std::uint64_t outside = 0;
   for (std::size_t slot = 0; slot < index.state.count.load(); ++slot) {
     const auto* vector = reinterpret_cast<const float*>(index.state.vector_row(slot));
-    outside += count_outside(grid, as_encoded(grid, vector, index.metric.padded, rotated.data()), kDimensions);
+    outside += count_outside(grid, as_encoded(grid, vector, index.metric.padded, rotated.data()));
   }
   return outside;
 }

@@ -207,7 +207,7 @@ std::vector<Found> search_together(const OpenIndex& index, const std::vector<flo
     asked[i].emplace(index, reading, vectors.data() + (first + i) * kDimensions, beam, ef);
     WalkScratch& scratch = asked[i]->lease->walk();
     scratch.num_distances = scratch.num_hops = 0;
-    jobs[i] = {asked[i]->query, entry.slot, entry.level, 0, ef, {}, &scratch, {}};
+    jobs[i] = {asked[i]->query, entry.slot, entry.level, 0, ef, nullptr, 1, {}, &scratch, {}};
   }
   reading.walks->search(reading.view, jobs.data(), n);
   std::vector<Found> found(n);
@@ -322,7 +322,7 @@ void the_log_holds_what_is_in_doubt() {
         const double kth = entry_key(all[kNearest - 1]);
         const Doubt doubt{kNearest, kth / 50, 1.5, kMost};
         WalkScratch& scratch = asked.lease->walk();
-        WalkJob job{asked.query, entry.slot, entry.level, 0, kRows, doubt, &scratch, {}};
+        WalkJob job{asked.query, entry.slot, entry.level, 0, kRows, nullptr, 1, doubt, &scratch, {}};
         reading.walks->search(reading.view, &job, 1);
         std::vector<std::uint64_t> log(scratch.log, scratch.log + scratch.num_logged);
         std::sort(log.begin(), log.end());
@@ -388,7 +388,7 @@ void check_gather(std::uint32_t places, std::size_t count, std::uint64_t seed) {
       }
       const Hop& before = scratch.hops[1 - h % 2];
       Hop& hop = scratch.hops[h % 2];
-      gather(view, slot, 0, scratch, hop);
+      gather(view, view.rows, slot, 0, scratch, hop);
       if (!check_equal(hop.n, expected.size(), what + ": met")) return;
       check(std::equal(expected.begin(), expected.end(), hop.slots), what + ": slots in the order of their links");
       check(h == 0 || std::equal(last.begin(), last.end(), before.slots), what + ": slots of the hop before");

@@ -42,6 +42,18 @@ def test_estimate_is_what_the_index_holds_within_five_percent(rows, dimensions, 
     assert estimate.file_bytes == pytest.approx(file_bytes, rel=0.01)
 
 
+def test_estimate_counts_sketches():
+    rng = np.random.default_rng(1)
+    vectors = rng.normal(size=(4500, 40)) @ rng.normal(size=(40, 656))
+    index = nf.Index("cosine", 656, 2, 2)
+    index.add_items(vectors.astype(np.float32))
+    estimate = nf.estimate_memory(4500, 656, 2)
+    assert estimate.code_bytes == index.stats().code_bytes == 4500 * (384 + 64)
+    assert estimate.file_bytes == pytest.approx(len(bytes(index)), rel=0.002)
+    assert nf.estimate_memory(4095, 656, 2).code_bytes == 4095 * 384
+    assert nf.estimate_memory(4500, 640, 2).code_bytes == 4500 * 320
+
+
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
 def test_estimate_is_what_becomes_resident_within_five_percent(tmp_path):
     built(40_000, 256, 4, nf.Float32).save(tmp_path / "index.nf")

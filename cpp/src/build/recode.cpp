@@ -5,10 +5,12 @@
 #include <bit>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "build/round.h"
+#include "build/sketches.h"
 #include "threads.h"
 
 namespace nearfield {
@@ -61,7 +63,7 @@ std::uint64_t outside(const Vectors& vectors, const Grid& grid, std::size_t firs
     std::uint64_t found = 0;
     for (std::size_t slot = begin; slot < end; ++slot) {
       const float* vector = vectors.row(slot, buffer.data());
-      found += count_outside(grid, as_encoded(grid, vector, metric.padded, rotated.data()), metric.dimensions);
+      found += count_outside(grid, as_encoded(grid, vector, metric.padded, rotated.data()));
     }
     sum.fetch_add(found, std::memory_order_relaxed);
   });
@@ -73,8 +75,13 @@ void encode_rows(const Vectors& vectors, CodePlane& codes, std::size_t first, st
   const Metric& metric = vectors.metric;
   for_rows(first, last, num_threads, [&](std::size_t begin, std::size_t end) {
     std::vector<float> buffer(metric.padded), rotated(metric.padded);
+    std::vector<unsigned char> bytes(metric.projection_bytes());
     for (std::size_t slot = begin; slot < end; ++slot) {
       const float* vector = vectors.row(slot, buffer.data());
+      if (codes.sketch) {
+        write_sketch(metric, *codes.sketch, vector, bytes.data(),
+                     reinterpret_cast<unsigned char*>(codes.sketches.row(slot)));
+      }
       metric.encode_codes(codes.grid, as_encoded(codes.grid, vector, metric.padded, rotated.data()),
                           reinterpret_cast<unsigned char*>(codes.rows.row(slot)));
     }
@@ -87,9 +94,9 @@ Grid fit(const Vectors& vectors, std::size_t last) {
   const Codes codes = vectors.state.config.codes;
   std::vector<float> buffer(metric.padded);
   const auto row = [&](std::size_t slot) { return vectors.row(slot, buffer.data()); };
-  if (vectors.first_kept == 0) return fit_grid(codes, metric.space, metric.dimensions, metric.padded, last, row);
+  if (vectors.first_kept == 0) return fit_grid(codes, metric.space, metric.dimensions, last, row);
   const std::size_t old = kMostSampled - (last - vectors.first_kept);
-  return fit_grid(codes, metric.space, metric.dimensions, metric.padded, kMostSampled, [&](std::size_t i) {
+  return fit_grid(codes, metric.space, metric.dimensions, kMostSampled, [&](std::size_t i) {
     return row(i < old ? i * vectors.first_kept / old : vectors.first_kept + (i - old));
   });
 }
@@ -124,6 +131,19 @@ bool is_good_still(const Vectors& vectors, const CodePlane& now, const Grid& fit
   return still_serves(now.grid, fitted, num_outside, (last - first) * dimensions);
 }
 
+std::optional<Sketch> sketch_for(const Vectors& vectors, const Grid& grid, std::size_t last, std::size_t num_threads) {
+  if (last < kRowsForSketch || !may_sketch(vectors.state.config)) return std::nullopt;
+  const CodePlane* now = vectors.codes;
+  const HeldRows held{last, [&vectors](std::size_t slot, float* buffer) { return vectors.row(slot, buffer); }};
+  return choose_sketch(vectors.metric, grid, now != nullptr && now->sketch ? &*now->sketch : nullptr, held,
+                       num_threads);
+}
+
+void grow(CodePlane& codes, std::size_t rows) {
+  codes.rows.grow(rows);
+  if (codes.sketch) codes.sketches.grow(rows);
+}
+
 void publish(State& state, ScratchPool& pool, std::unique_ptr<CodePlane> codes) {
   state.retired_codes.reserve(state.retired_codes.size() + 1);
   state.codes.store(codes.get());
@@ -145,14 +165,18 @@ std::uint64_t keep_codes(State& state, const Metric& metric, ScratchPool& pool, 
   std::uint64_t new_outside = now == nullptr ? 0 : outside(vectors, now->grid, first, last, num_threads);
   if (now == nullptr || doubled || has_drifted(*now, new_outside, first, last, metric.dimensions, most_between)) {
     Grid grid = fit(vectors, last);
-    if (now != nullptr && is_good_still(vectors, *now, grid, new_outside, last, num_threads)) {
+    const bool keeps_grid = now != nullptr && is_good_still(vectors, *now, grid, new_outside, last, num_threads);
+    if (keeps_grid) {
+      grid = now->grid;
+    } else if (!all_kept && grid.step > now->grid.step) {
+      widen(grid, std::max(grid.step, kWidening * now->grid.step));
+    }
+    std::optional<Sketch> sketch = sketch_for(vectors, grid, last, num_threads);
+    if (keeps_grid && sketch == now->sketch) {
       now->num_fitted = first;  // looked at now
     } else {
-      if (!all_kept && grid.step > now->grid.step) {
-        widen(grid, std::max(grid.step, kWidening * now->grid.step), metric.dimensions);
-      }
-      auto fitted = std::make_unique<CodePlane>(std::move(grid), metric.dimensions);
-      fitted->rows.grow(last);
+      auto fitted = std::make_unique<CodePlane>(std::move(grid), std::move(sketch));
+      grow(*fitted, last);
       fitted->num_fitted = first;
       fitted->num_outside = outside(vectors, fitted->grid, 0, first, num_threads);
       new_outside = outside(vectors, fitted->grid, first, last, num_threads);
@@ -161,7 +185,7 @@ std::uint64_t keep_codes(State& state, const Metric& metric, ScratchPool& pool, 
       return new_outside;
     }
   }
-  now->rows.grow(last);
+  grow(*now, last);
   encode_rows(vectors, *now, first, last, num_threads);
   return new_outside;
 }

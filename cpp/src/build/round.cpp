@@ -65,7 +65,7 @@ Beam take_result(const Round& round, const Reading& before, WalkJob& job) {
   if (job.result.size == 0) {
     WalkView all = before.view;
     all.hide = 0;
-    before.walks->search(all, &job, 1);
+    before.search(all, &job, 1);
   }
   for (std::size_t i = 0; i < job.result.size; ++i) job.result.entries[i] &= ~std::uint64_t{1};
   return {job.result.entries, round.ef, job.result.size};
@@ -85,7 +85,17 @@ struct NewRow {
 };
 
 WalkJob job_of(const Round& round, NewRow& row, int level) {
-  return {row.query, row.nearest, row.from, level, round.ef, {}, &row.lease->walk(), {}};
+  const Sketch* sketch = round.rule.before.sketch;
+  return {row.query,
+          row.nearest,
+          row.from,
+          level,
+          round.ef,
+          sketch != nullptr ? row.lease->sketch() : nullptr,
+          sketch != nullptr ? static_cast<double>(sketch->factor) : 1,
+          {},
+          &row.lease->walk(),
+          {}};
 }
 
 // Whether codes cannot tell those apart among which the links of a row are chosen: the M-th of them differs from the
@@ -97,12 +107,11 @@ bool is_blurred(const Round& round, const NewRow& row, const Beam& beam) {
   if (codes == nullptr || round.metric.storage == Storage::CodesOnly || beam.size < M) return false;
   const double key = entry_key(beam.entries[M - 1]);
   if (round.metric.space == Space::InnerProduct) {
-    const Rounding rounding =
-        rounding_of(codes->grid, static_cast<const unsigned char*>(row.query), round.metric.dimensions);
+    const Rounding rounding = rounding_of(codes->grid, static_cast<const unsigned char*>(row.query));
     return key - entry_key(beam.entries[0]) <= rounding.flat;
   }
   const double width = codes->grid.codes == Codes::Int4 ? 8 : 1;
-  return key <= 2 * (2 * width * width / 12) * static_cast<double>(round.metric.dimensions);
+  return key <= 2 * (2 * width * width / 12) * static_cast<double>(codes->grid.dimensions);
 }
 
 // The candidates of one level once more, by the stored vectors.
@@ -113,8 +122,8 @@ Beam search_by_vectors(const Round& round, const NewRow& row, int level) {
   Beam beam{scratch.walk().beam, round.ef};
   beam.clear();
   if (round.first > 0 && level <= round.entry.level) {
-    WalkJob job{query, round.entry.slot, round.entry.level, level, round.ef, {}, &scratch.walk(), {}};
-    before.walks->search(before.view, &job, 1);
+    WalkJob job{query, round.entry.slot, round.entry.level, level, round.ef, nullptr, 1, {}, &scratch.walk(), {}};
+    before.search(before.view, &job, 1);
     beam = take_result(round, before, job);
   }
   compare_round(round, round.vectors.with, query, row.slot, level, beam, scratch);
@@ -159,6 +168,9 @@ void link_rows(Round& round, std::size_t first, std::size_t n) {
     // The beam is pruned with `decoded` as its buffer, so the query lies in another.
     void* buffer = before.codes != nullptr ? static_cast<void*>(scratch.codes()) : scratch.query();
     row.query = round.rule.with.query_of(row.slot, buffer);
+    if (before.sketch != nullptr) {
+      round.metric.sketch_walks->query_of(before.view.sketches.row(row.slot), kSketchBytes, scratch.sketch());
+    }
     row.nearest = round.entry.slot;
     row.from = round.entry.level;
     for (int level = round.state.graph.level_of(row.slot); level > 0; --level) {
@@ -166,7 +178,7 @@ void link_rows(Round& round, std::size_t first, std::size_t n) {
       beam.clear();
       if (level <= round.entry.level) {
         WalkJob job = job_of(round, row, level);
-        before.walks->search(before.view, &job, 1);
+        before.search(before.view, &job, 1);
         beam = take_result(round, before, job);
         if (beam.size > 0) row.nearest = entry_slot(beam.entries[0]);
         row.from = level - 1;
@@ -175,7 +187,7 @@ void link_rows(Round& round, std::size_t first, std::size_t n) {
     }
     jobs[i] = job_of(round, row, 0);
   }
-  if (round.first > 0) before.walks->search(before.view, jobs, n);
+  if (round.first > 0) before.search(before.view, jobs, n);
   for (std::size_t i = 0; i < n; ++i) {
     Beam beam{rows[i].lease->walk().beam, round.ef};
     if (round.first > 0) {
@@ -233,7 +245,7 @@ void link_round(State& state, const Metric& metric, ScratchPool& pool, std::size
     with.view.count = last;
     round.rule = {before, with};
     for (Reading* reading : {&before, &with}) {
-      *reading = {vectors_of(reading->view, state), metric.walks, nullptr};
+      *reading = {vectors_of(reading->view, state), metric.walks, nullptr, nullptr};
     }
     round.vectors = {before, with};
     const std::size_t rows = last - first;

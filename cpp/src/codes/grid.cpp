@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "codes/codes.h"
 #include "codes/rotation.h"
 
 namespace nearfield {
@@ -44,7 +45,7 @@ double most_of_row(const std::vector<float>& distances, std::size_t rows) {
 }
 
 // The middle of each dimension, whether it varies, half the range around it, and the squared error that it leaves.
-struct Range {
+struct Spread {
   std::vector<float> middle;
   std::vector<bool> varies;
   float half;
@@ -53,7 +54,7 @@ struct Range {
 
 // Half the range, among some quantiles of the distances from the middle, that makes the squared error least: rounding
 // to `levels` values inside, holding at the edge outside. Distances stand dimension by dimension, `rows` in each.
-void choose_half(const std::vector<float>& distances, std::size_t rows, double levels, Range& range) {
+void choose_half(const std::vector<float>& distances, std::size_t rows, double levels, Spread& range) {
   std::vector<float> reordered = distances;
   const double most = most_of_row(distances, rows);
   std::vector<double> errors(rows);  // outside, of each row
@@ -90,13 +91,13 @@ bool lies_within(const std::vector<float>& values, float most) {
 
 using Sample = std::function<const float*(std::size_t)>;
 
-Range choose_range(std::size_t rows, std::size_t dimensions, double levels, const Sample& sample) {
+Spread choose_range(std::size_t rows, std::size_t dimensions, double levels, const Sample& sample) {
   std::vector<float> values(rows * dimensions);  // dimension by dimension
   for (std::size_t i = 0; i < rows; ++i) {
     const float* vector = sample(i);
     for (std::size_t d = 0; d < dimensions; ++d) values[d * rows + i] = vector[d];
   }
-  Range range{std::vector<float>(dimensions), std::vector<bool>(dimensions), 0, 0};
+  Spread range{std::vector<float>(dimensions), std::vector<bool>(dimensions), 0, 0};
   const std::size_t stride = rows * dimensions / kMostPooled + 1;  // some whole rows
   const std::size_t pooled = (rows + stride - 1) / stride;
   std::vector<float> distances;
@@ -131,19 +132,21 @@ float product_step(std::size_t rows, std::size_t dimensions, const Sample& sampl
 
 }  // namespace
 
-Grid empty_grid(Codes codes, Space space, std::size_t padded) {
+Grid empty_grid(Codes codes, Space space, std::size_t dimensions) {
   Grid grid;
   grid.codes = codes;
-  grid.origin.assign(padded, 0.0f);
+  grid.dimensions = dimensions;
+  grid.origin.assign(padded_dimensions(dimensions), 0.0f);
   if (space == Space::InnerProduct) grid.lowest = -127.0f;
   return grid;
 }
 
-Grid fit_grid(Codes codes, Space space, std::size_t dimensions, std::size_t padded, std::size_t rows,
-              const std::function<const float*(std::size_t)>& row) {
+Grid fit_grid(Codes codes, Space space, std::size_t dimensions, std::size_t rows,
+              const std::function<const float*(std::size_t)>& row, bool may_rotate) {
   const std::size_t sampled = std::min(rows, kMostSampled);
   const auto sample = [&](std::size_t i) { return row(i * rows / sampled); };
-  Grid grid = empty_grid(codes, space, padded);
+  Grid grid = empty_grid(codes, space, dimensions);
+  const std::size_t padded = grid.padded();
   if (space == Space::InnerProduct) {
     grid.step = product_step(rows, dimensions, row);
   } else {
@@ -154,10 +157,12 @@ Grid fit_grid(Codes codes, Space space, std::size_t dimensions, std::size_t padd
       return static_cast<const float*>(buffer.data());
     };
     const double levels = codes == Codes::Int4 ? 16 : 128;
-    Range plain = choose_range(sampled, dimensions, levels, sample);
-    const Range turned = choose_range(sampled, padded, levels, rotated);
-    grid.rotated = turned.error * kRotationGain < plain.error && lies_within(turned.middle, kMostRotatedOrigin / 2);
-    if (grid.rotated) plain = turned;
+    Spread plain = choose_range(sampled, dimensions, levels, sample);
+    if (may_rotate) {
+      const Spread turned = choose_range(sampled, padded, levels, rotated);
+      grid.rotated = turned.error * kRotationGain < plain.error && lies_within(turned.middle, kMostRotatedOrigin / 2);
+      if (grid.rotated) plain = turned;
+    }
     grid.step = plain.half * 2.0f / (codes == Codes::Int4 ? 120.0f : 127.0f);
     for (std::size_t d = 0; d < plain.middle.size(); ++d) {
       // What is always the same is held exactly: code 64, or nibble 8, stands for it.
@@ -168,17 +173,16 @@ Grid fit_grid(Codes codes, Space space, std::size_t dimensions, std::size_t padd
   std::vector<float> buffer(padded);
   std::size_t outside = 0;
   for (std::size_t i = 0; i < sampled; ++i) {
-    outside += count_outside(grid, as_encoded(grid, sample(i), padded, buffer.data()), dimensions);
+    outside += count_outside(grid, as_encoded(grid, sample(i), padded, buffer.data()));
   }
   grid.share_outside = static_cast<float>(static_cast<double>(outside) / static_cast<double>(sampled * dimensions));
   return grid;
 }
 
-void widen(Grid& grid, float step, std::size_t dimensions) {
+void widen(Grid& grid, float step) {
   const float half = grid.codes == Codes::Int4 ? 60.0f : 63.5f;  // of the range, in steps
   if (grid.lowest == 0) {
-    const std::size_t varied = grid.rotated ? grid.origin.size() : dimensions;  // behind these all is 0
-    for (std::size_t d = 0; d < varied; ++d) grid.origin[d] -= half * (step - grid.step);
+    for (std::size_t d = 0; d < grid.coded(); ++d) grid.origin[d] -= half * (step - grid.step);
   }
   grid.step = step;
 }
@@ -241,7 +245,7 @@ void turn_back(const Grid& grid, float* vector, std::size_t dimensions, std::siz
   std::fill(vector + dimensions, vector + padded, 0.0f);
 }
 
-Rounding rounding_of(const Grid& grid, const unsigned char* query, std::size_t dimensions) {
+Rounding rounding_of(const Grid& grid, const unsigned char* query) {
   // Rounding over w steps has variance w^2 / 12. It moves a squared distance D by 2 sqrt(D) times the deviation, a
   // product by the length of the other factor times it. Two rows differ by sqrt(2) of that.
   if (grid.lowest == 0) {
@@ -249,11 +253,11 @@ Rounding rounding_of(const Grid& grid, const unsigned char* query, std::size_t d
     const double square = (width * width + 1) / 12;
     // Between near rows the square of the rounding itself counts: its mean is that of all, its variance is not.
     const double fourth = (std::pow(width, 4) + 1) / 80 + width * width / 24;
-    const double of_squares = static_cast<double>(dimensions) * (fourth - square * square);
+    const double of_squares = static_cast<double>(grid.dimensions) * (fourth - square * square);
     return {kDoubt * std::sqrt(2 * of_squares), kDoubt * std::sqrt(2 * 4 * square)};
   }
   double squares = 0;
-  for (std::size_t d = 0; d < dimensions; ++d) {
+  for (std::size_t d = 0; d < grid.dimensions; ++d) {
     const auto q = static_cast<std::int8_t>(query[d]);
     squares += q * q;
   }
@@ -261,20 +265,20 @@ Rounding rounding_of(const Grid& grid, const unsigned char* query, std::size_t d
   return {kDoubt * std::sqrt(2 * 2 * squares / 12), 0};
 }
 
-void write_in_steps(const Grid& grid, const float* query, std::size_t dimensions, float* numbers) {
+void write_in_steps(const Grid& grid, const float* query, float* numbers) {
   const float inverse_step = grid.codes == Codes::Int4 ? grid.inverse_step() * 0.125f : grid.inverse_step();
   const std::size_t n = grid.origin.size();
   for (std::size_t d = 0; d < n; ++d) numbers[d] = (query[d] - grid.origin[d]) * inverse_step;
-  std::fill(numbers + n, numbers + query_code_bytes(dimensions), 0.0f);
+  std::fill(numbers + n, numbers + query_code_bytes(grid.dimensions), 0.0f);
 }
 
-std::size_t count_outside(const Grid& grid, const float* vector, std::size_t dimensions) {
+std::size_t count_outside(const Grid& grid, const float* vector) {
   const bool four_bits = grid.codes == Codes::Int4;
   const float margin = four_bits ? kMarginOfFourBits : kMarginOfEight;
   const float low = (grid.lowest - margin) * grid.step;
   const float high = ((four_bits ? 120.0f : grid.highest) + margin) * grid.step;
   std::size_t outside = 0;
-  for (std::size_t d = 0; d < dimensions; ++d) {
+  for (std::size_t d = 0; d < grid.dimensions; ++d) {
     const float x = vector[d] - grid.origin[d];
     outside += x < low || x > high;
   }

@@ -34,11 +34,17 @@ constexpr std::size_t query_code_bytes(std::size_t dimensions) { return (dimensi
 struct Grid {
   bool rotated = false;  // whether vectors are rotated before they are encoded (codes/rotation.h)
   Codes codes = Codes::Int8;
-  std::vector<float> origin;        // per padded dimension; all 0 for an inner product
+  std::size_t dimensions = 0;       // of what is encoded: the vectors', or those of a sketch (codes/sketch.h)
+  std::vector<float> origin;        // per dimension, padded to 16; all 0 for an inner product
   float step = 1;                   // above 0
   float lowest = 0, highest = 127;  // of a query's codes; -127 for inner products
   float share_outside = 0;          // of the components that it was fitted to (count_outside)
 
+  std::size_t padded() const { return origin.size(); }
+  // Dimensions of which a code says something: where the grid is rotated, those behind the last as well.
+  std::size_t coded() const { return rotated ? padded() : dimensions; }
+
+  bool operator==(const Grid&) const = default;
   float inverse_step() const { return 1.0f / step; }
 };
 
@@ -47,18 +53,19 @@ struct Grid {
 inline constexpr float kMostOrigin = 0x1p127f, kMostRotatedOrigin = 0x1p64f;
 
 // Origin 0, step 1.
-Grid empty_grid(Codes codes, Space space, std::size_t padded);
+Grid empty_grid(Codes codes, Space space, std::size_t dimensions);
 
 inline constexpr std::size_t kMostSampled = 2048;  // rows that a grid is fitted to
 
 // Fit a grid to `rows` vectors of `dimensions` floats (row(i) gives the i-th, padded; valid until the next call).
 // Up to 2,048 of them are looked at, evenly spread. The range is the one that leaves the least squared error, of
-// rounding inside and of holding outside, where no row counts for more than two ordinary rows lie apart.
-Grid fit_grid(Codes codes, Space space, std::size_t dimensions, std::size_t padded, std::size_t rows,
-              const std::function<const float*(std::size_t)>& row);
+// rounding inside and of holding outside, where no row counts for more than two ordinary rows lie apart. Vectors of
+// a sketch are not rotated.
+Grid fit_grid(Codes codes, Space space, std::size_t dimensions, std::size_t rows,
+              const std::function<const float*(std::size_t)>& row, bool may_rotate = true);
 
 // Make the range wider around its middle, by a larger step.
-void widen(Grid& grid, float step, std::size_t dimensions);
+void widen(Grid& grid, float step);
 
 // What rounding does to the keys of the kernels (simd/kernels.h): where the k-th nearest by codes has a key, rows up to
 // key + flat + rising * sqrt(key) may be among the k nearest. 3.5 standard deviations of the difference of two
@@ -66,11 +73,11 @@ void widen(Grid& grid, float step, std::size_t dimensions);
 struct Rounding {
   double flat, rising;
 };
-Rounding rounding_of(const Grid& grid, const unsigned char* query, std::size_t dimensions);
+Rounding rounding_of(const Grid& grid, const unsigned char* query);
 
 // A row of codes for the zero vector in cosine space, far from all others: by what a grid gives it, it would lie half
-// as far from a query as any row at a right angle, and before all of them. `dimensions` are the padded ones where the
-// grid is rotated. Ordinary rows of few dimensions may look so by chance; there zero vectors have ordinary codes.
+// as far from a query as any row at a right angle, and before all of them. `dimensions` are those that are coded.
+// Ordinary rows of few dimensions may look so by chance; there zero vectors have ordinary codes.
 inline constexpr std::size_t kLeastForZero = 16;  // dimensions
 void encode_zero(Codes codes, std::size_t dimensions, unsigned char* row);
 bool is_zero_row(Codes codes, std::size_t dimensions, const unsigned char* row);
@@ -87,10 +94,10 @@ void turn_back(const Grid& grid, float* vector, std::size_t dimensions, std::siz
 // walk: (8^2 + 1) / 12, what rounding to 4 bits takes from a row.
 inline constexpr float kMostHeldOff = 5.4f;
 // A query as numbers of the grid, not rounded: query_code_bytes(dimensions) floats, for FloatTable::number_walks.
-void write_in_steps(const Grid& grid, const float* query, std::size_t dimensions, float* numbers);
+void write_in_steps(const Grid& grid, const float* query, float* numbers);
 
 // How many components of a vector, as it is encoded, lie outside by more than a thirtieth of the range, with 4 bits by
 // more than a fifth: there up to one in a hundred lies nearer to the edge by intent.
-std::size_t count_outside(const Grid& grid, const float* vector, std::size_t dimensions);
+std::size_t count_outside(const Grid& grid, const float* vector);
 
 }  // namespace nearfield

@@ -75,12 +75,16 @@
 //                      codes; at most once
 //   9     codes        u8, padded to 64 with 0 (codes/grid.h). Right  count
 //                      behind the grid, if that was fitted
+//   10    sketch       u8, see below. Only where there are sketches   bytes
+//                      and codes of 4 bits
+//   11    sketches     u8[64] (codes/sketch.h). Right behind the      count
+//                      sketch
 //   64    attachment   u8. u32 length of the name, the name, the      bytes
 //                      bytes; one section each, names ascending
 //
-// Sections 8 and 9 are not required: a reader that does not know them walks on the vectors. With CodesOnly they are all
-// that the index holds, and there must be a grid. The vectors are then those that the next grid is fitted to: of all
-// slots where count is below 4096, else of the last 512 + count % 512.
+// Sections 8 to 11 are not required: a reader that does not know them walks on the vectors, or on the codes. With
+// CodesOnly they are all that the index holds, and there must be a grid. The vectors are then those that the next grid
+// is fitted to: of all slots where count is below 4096, else of the last 512 + count % 512.
 //
 // Grid
 //
@@ -93,6 +97,19 @@
 //   24      4     share_outside    float32: share of components outside when it was fitted, 0 ... 1
 //   28      4     rotated          0 or 1: vectors are rotated before they are encoded (codes/rotation.h)
 //   32      4 * d origin           float32 per dimension, padded to 16: what code 0 stands for; 0 for inner products
+//
+// Sketch
+//
+//   OFFSET  SIZE  FIELD            MEANING, LEGAL VALUES
+//   0       4     axis_step        float32: what 1 in an axis stands for, 2^-80 ... 2^80
+//   4       4     step             float32: of the grid of the sketches, 2^-80 ... 2^80
+//   8       4     share_outside    float32: as that of the grid above, 0 ... 1
+//   12      4     factor           float32: keys by sketches that are looked at, by keys by codes; 0 ... 2^80
+//   16      4     share_passed     float32: share of rows that sketches do not leave out, 0 ... 1
+//   20      4     reserved         0
+//   24      4 * d center           float32 per dimension, padded to 16: what is subtracted before vectors are projected
+//   -       512   origin           float32 per axis: what code 0 stands for
+//   -       128*b axes             i8 per axis and dimension, padded to b, a multiple of 64, with 0; -127 ... 127
 //
 // What is promised between versions: a file of version v is read by every later nearfield (golden files in
 // tests/files/data hold it to that). A change that an old reader can ignore is a new optional section; one
@@ -164,6 +181,8 @@ enum class Kind : std::uint32_t {
   Flags = 7,
   Grid = 8,
   Codes = 9,
+  Sketch = 10,
+  Sketches = 11,
   Attachment = 64,
 };
 inline constexpr std::size_t kNumPlanes = 7;  // kinds 1 ... 7
@@ -181,6 +200,17 @@ struct GridHead {
   std::uint32_t rotated = 0;
 };
 static_assert(sizeof(GridHead) == 32 && std::is_trivially_copyable_v<GridHead>);
+
+// Behind it stand the center, the origin and the axes.
+struct SketchHead {
+  float axis_step = 0;
+  float step = 0;
+  float share_outside = 0;
+  float factor = 0;
+  float share_passed = 0;
+  std::uint32_t reserved = 0;
+};
+static_assert(sizeof(SketchHead) == 24 && std::is_trivially_copyable_v<SketchHead>);
 
 struct Section {
   std::uint32_t kind = 0;

@@ -2,13 +2,16 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "build/sketches.h"
 #include "codes/pairs.h"
 #include "files/block_guard.h"
 #include "files/block_sums.h"
@@ -31,6 +34,10 @@ const char* name_of(const Section& section) {
       return "grid";
     case format::Kind::Codes:
       return "codes";
+    case format::Kind::Sketch:
+      return "sketch";
+    case format::Kind::Sketches:
+      return "sketches";
     case format::Kind::Attachment:
       return "attachment";
     default:
@@ -135,6 +142,8 @@ void read_attachment(const ByteSource& source, const Section& section, const std
 struct CodeSections {
   const Section* grid = nullptr;
   const Section* codes = nullptr;
+  const Section* sketch = nullptr;
+  const Section* sketches = nullptr;
 };
 
 CodeSections find_codes(const std::string& file, const Table& table) {
@@ -148,9 +157,67 @@ CodeSections find_codes(const std::string& file, const Table& table) {
     } else if (section.kind == static_cast<std::uint32_t>(format::Kind::Codes)) {
       require(found.grid == &section - 1, file, at, "section.kind", section.kind, "codes right behind their grid");
       found.codes = &section;
+    } else if (section.kind == static_cast<std::uint32_t>(format::Kind::Sketch)) {
+      require(found.sketch == nullptr && found.codes != nullptr, file, at, "section.kind", section.kind,
+              "one sketch at most, behind the codes");
+      found.sketch = &section;
+    } else if (section.kind == static_cast<std::uint32_t>(format::Kind::Sketches)) {
+      require(found.sketch == &section - 1, file, at, "section.kind", section.kind,
+              "sketches right behind their sketch");
+      found.sketches = &section;
     }
   }
+  require((found.sketch == nullptr) == (found.sketches == nullptr), file, table.header.table_offset, "section.kind",
+          static_cast<std::uint64_t>(format::Kind::Sketch), "sketches behind the sketch");
   return found;
+}
+
+// The sketch, checked against the header.
+Sketch read_sketch(const ByteSource& source, const Table& table, const Section& section, const IndexConfig& config) {
+  const std::string& file = source.name();
+  const std::vector<std::byte> bytes =
+      read_bytes(source, section, table.sums[static_cast<std::size_t>(&section - table.sections.data())]);
+  const std::size_t padded = padded_dimensions(config.dimensions);
+  const std::size_t size =
+      sizeof(format::SketchHead) + (padded + kSketchAxes) * sizeof(float) + kSketchAxes * axis_bytes(config.dimensions);
+  require(may_sketch(config), file, section.offset, "sketch", bytes.size(),
+          "none with this storage, these codes and dimensions");
+  require(bytes.size() == size, file, section.offset, "sketch", bytes.size(), std::to_string(size).c_str());
+  format::SketchHead head;
+  std::memcpy(&head, bytes.data(), sizeof head);
+  const auto check = [&](float value, float least, float most, std::size_t at, const char* field,
+                         const char* expected) {
+    require(value >= least && value <= most, file, section.offset + at, field, std::bit_cast<std::uint32_t>(value),
+            expected);
+  };
+  check(head.axis_step, 0x1p-80f, 0x1p80f, 0, "sketch.axis_step", "a float32 from 2^-80 to 2^80");
+  check(head.step, 0x1p-80f, 0x1p80f, 4, "sketch.step", "a float32 from 2^-80 to 2^80");
+  check(head.share_outside, 0, 1, 8, "sketch.share_outside", "a float32 from 0 to 1");
+  check(head.factor, 0, 0x1p80f, 12, "sketch.factor", "a float32 from 0 to 2^80");
+  check(head.share_passed, 0, 1, 16, "sketch.share_passed", "a float32 from 0 to 1");
+  require(head.reserved == 0, file, section.offset + 20, "sketch.reserved", head.reserved, "0");
+  Sketch sketch{{std::vector<float>(padded), {}, head.axis_step},
+                empty_grid(Codes::Int4, Space::Euclidean, kSketchAxes),
+                head.factor,
+                head.share_passed};
+  sketch.grid.step = head.step;
+  sketch.grid.share_outside = head.share_outside;
+  sketch.projection.axes.resize(kSketchAxes * axis_bytes(config.dimensions));
+  std::size_t at = sizeof head;
+  for (std::vector<float>* numbers : {&sketch.projection.center, &sketch.grid.origin}) {
+    std::memcpy(numbers->data(), bytes.data() + at, numbers->size() * sizeof(float));
+    for (const float number : *numbers) {
+      check(number, -kMostOrigin, kMostOrigin, at, "sketch.center or origin", "a float32 up to 2^127");
+      at += sizeof number;
+    }
+  }
+  std::memcpy(sketch.projection.axes.data(), bytes.data() + at, sketch.projection.axes.size());
+  for (const signed char component : sketch.projection.axes) {
+    require(component >= -127, file, section.offset + at, "sketch.axes", static_cast<unsigned char>(component),
+            "-127 to 127");
+    ++at;
+  }
+  return sketch;
 }
 
 // The grid, checked against the header and the section of the codes. Sets config.codes.
@@ -185,7 +252,7 @@ std::unique_ptr<CodePlane> read_grid(const ByteSource& source, const Table& tabl
   if (!fitted) return nullptr;
   require(bytes.size() == sizeof head + padded * sizeof(float), file, section.offset, "grid", bytes.size(),
           std::to_string(sizeof head + padded * sizeof(float)).c_str());
-  Grid grid = empty_grid(config.codes, config.space, padded);
+  Grid grid = empty_grid(config.codes, config.space, config.dimensions);
   grid.step = head.step;
   grid.share_outside = head.share_outside;
   grid.rotated = head.rotated != 0;
@@ -198,12 +265,18 @@ std::unique_ptr<CodePlane> read_grid(const ByteSource& source, const Table& tabl
             __builtin_bit_cast(std::uint32_t, origin),
             "a float32 up to 2^127, 2^64 where rotated; 0 for inner products and behind the end");
   }
-  auto codes = std::make_unique<CodePlane>(std::move(grid), config.dimensions);
+  std::optional<Sketch> sketch;
+  if (sections.sketch != nullptr) sketch = read_sketch(source, table, *sections.sketch, config);
+  auto codes = std::make_unique<CodePlane>(std::move(grid), std::move(sketch));
   codes->num_fitted = head.num_fitted;
   codes->num_outside = head.num_outside;
   const Section& rows = *sections.codes;
   require(rows.row_bytes == codes->rows.row_bytes() && rows.rows == table.header.count, file, rows.offset, "codes",
           rows.rows, "a row of codes for each slot");
+  if (sections.sketches != nullptr) {
+    require(sections.sketches->row_bytes == kSketchBytes && sections.sketches->rows == table.header.count, file,
+            sections.sketches->offset, "sketches", sections.sketches->rows, "64 bytes for each slot");
+  }
   return codes;
 }
 
@@ -287,9 +360,12 @@ std::unique_ptr<State> read_nf(const ByteSource& source, const LoadOptions& opti
       read_or_map(section, i, *planes[i]);
     } else if (&section == code_sections.codes) {
       read_or_map(section, i, codes->rows);
+    } else if (&section == code_sections.sketches) {
+      read_or_map(section, i, codes->sketches);
     } else if (section.kind == static_cast<std::uint32_t>(format::Kind::Attachment)) {
       read_attachment(source, section, table.sums[i], *state);
-    } else if (&section != code_sections.grid) {  // not for us, but damage anywhere is damage
+    } else if (&section != code_sections.grid &&
+               &section != code_sections.sketch) {  // not for us, but damage anywhere is damage
       if (is_mapped(section)) {
         map_unread(source, section, table.sums[i], *guard);
         mapped = true;

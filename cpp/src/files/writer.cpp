@@ -21,7 +21,7 @@ using format::Section;
 
 struct Layout {
   Header header;
-  std::vector<std::byte> grid;
+  std::vector<std::byte> grid, sketch;
   std::vector<Section> sections;  // without their sums
 };
 
@@ -61,6 +61,27 @@ std::vector<std::byte> grid_bytes(const State& state) {
   if (codes != nullptr) {
     std::memcpy(bytes.data() + sizeof head, codes->grid.origin.data(), codes->grid.origin.size() * sizeof(float));
   }
+  return bytes;
+}
+
+void append(std::vector<std::byte>& bytes, const void* data, std::size_t size) {
+  const auto* begin = static_cast<const std::byte*>(data);
+  bytes.insert(bytes.end(), begin, begin + size);
+}
+
+// The sketch as format.h has it.
+std::vector<std::byte> sketch_bytes(const Sketch& sketch) {
+  format::SketchHead head;
+  head.axis_step = sketch.projection.axis_step;
+  head.step = sketch.grid.step;
+  head.share_outside = sketch.grid.share_outside;
+  head.factor = sketch.factor;
+  head.share_passed = sketch.share_passed;
+  std::vector<std::byte> bytes;
+  append(bytes, &head, sizeof head);
+  append(bytes, sketch.projection.center.data(), sketch.projection.center.size() * sizeof(float));
+  append(bytes, sketch.grid.origin.data(), sketch.grid.origin.size() * sizeof(float));
+  append(bytes, sketch.projection.axes.data(), sketch.projection.axes.size());
   return bytes;
 }
 
@@ -110,6 +131,12 @@ Layout lay_out(const State& state, const FlagsCopy& flags) {
   if (state.code_plane) {
     layout.sections.push_back(plane_section(Kind::Codes, state.code_plane->rows, count));
     layout.sections.back().flags = 0;
+    if (state.code_plane->sketch) {
+      layout.sketch = sketch_bytes(*state.code_plane->sketch);
+      layout.sections.push_back(bytes_section(Kind::Sketch, layout.sketch.size()));
+      layout.sections.push_back(plane_section(Kind::Sketches, state.code_plane->sketches, count));
+      layout.sections.back().flags = 0;
+    }
   }
   for (const auto& [name, bytes] : state.attachments) layout.sections.push_back(attachment_section(name, bytes));
 
@@ -189,6 +216,10 @@ void put_content(SectionWriter& out, const State& state, const FlagsCopy& flags,
       return out.put(layout.grid.data(), layout.grid.size());
     case Kind::Codes:
       return out.put_plane(state.code_plane->rows, count);
+    case Kind::Sketch:
+      return out.put(layout.sketch.data(), layout.sketch.size());
+    case Kind::Sketches:
+      return out.put_plane(state.code_plane->sketches, count);
     case Kind::Attachment: {
       const auto& [name, bytes] = *std::next(state.attachments.begin(), static_cast<long>(attachments));
       return put_attachment(out, name, bytes);

@@ -15,8 +15,7 @@ constexpr std::size_t kTogether = Scratch::kDecodedRows;  // rows that are decod
 }  // namespace
 
 void decode_codes(const Metric& metric, const Grid& grid, const unsigned char* codes, float* vector) {
-  if (metric.space == Space::Cosine &&
-      is_zero_row(grid.codes, grid.rotated ? metric.padded : metric.dimensions, codes)) {
+  if (metric.space == Space::Cosine && is_zero_row(grid.codes, grid.coded(), codes)) {
     std::fill_n(vector, metric.padded, 0.0f);
     return;
   }
@@ -25,7 +24,7 @@ void decode_codes(const Metric& metric, const Grid& grid, const unsigned char* c
   if (metric.space != Space::Cosine) return;
   const float squares = metric.level->floats->dot(vector, vector, metric.padded);
   // Of few dimensions: a zero vector, as far as codes can tell. Others that are short were held at the edge.
-  const bool zero_has_codes = (grid.rotated ? metric.padded : metric.dimensions) >= kLeastForZero;
+  const bool zero_has_codes = grid.coded() >= kLeastForZero;
   if (!(squares > (zero_has_codes ? 0.0f : 0.25f))) return;
   const float norm = std::sqrt(squares);
   for (std::size_t d = 0; d < metric.padded; ++d) vector[d] /= norm;

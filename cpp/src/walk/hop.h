@@ -67,9 +67,16 @@ inline std::size_t news(const std::uint32_t* links, std::uint32_t places, std::s
   return n;
 }
 
-// The neighbours of a slot that this walk has not met: found in one loop, marked in another. To look and mark in one
-// would do the work of marking for those met as well, and each look would wait for the mark before it.
-inline void gather(const WalkView& view, std::uint32_t slot, int level, WalkScratch& scratch, Hop& hop) {
+// What is compared: rows of one kind, and the query as these want it.
+struct Side {
+  const RowsView* rows;
+  const void* query;
+};
+
+// The neighbours of a slot that this walk has not met, with their `rows`: found in one loop, marked in another. To look
+// and mark in one would do the work of marking for those met as well, and each look would wait for the mark before it.
+inline void gather(const WalkView& view, const RowsView& of_plane, std::uint32_t slot, int level, WalkScratch& scratch,
+                   Hop& hop) {
   hop.n = 0;
   const std::uint32_t* links = link_row(view, slot, level, scratch);
   const std::uint32_t places = level == 0 ? view.places0 : view.places;
@@ -77,7 +84,7 @@ inline void gather(const WalkView& view, std::uint32_t slot, int level, WalkScra
   std::uint64_t* visited = scratch.visited;
   std::uint32_t* slots = room_for_met(scratch, places);
   const unsigned char** rows = hop.rows;
-  const RowsView plane = view.rows;
+  const RowsView plane = of_plane;
   const std::size_t found = news(links, places, view.count, visited, slots);
   std::size_t n = 0;
   for (std::size_t i = 0; i < found; ++i) {
@@ -99,8 +106,8 @@ inline void gather(const WalkView& view, std::uint32_t slot, int level, WalkScra
 // Keys of the gathered rows, four at a time; between them four of the hop that comes next are asked for, so that memory
 // is never idle and never has more than it can take at once. Long rows ask for the rest of the next four as well.
 template <class Kernel>
-inline bool compare(const WalkView& view, const void* query, const Hop& hop, WalkScratch& scratch, const Hop* ahead) {
-  const std::size_t bytes = view.rows.stride;
+inline bool compare(const WalkView& view, Side side, const Hop& hop, WalkScratch& scratch, const Hop* ahead) {
+  const std::size_t bytes = side.rows->stride;
   if (view.touch != nullptr) {
     for (std::size_t i = 0; i < hop.n; ++i) {
       if (!touch(view, hop.rows[i], bytes, scratch)) return false;
@@ -110,9 +117,9 @@ inline bool compare(const WalkView& view, const void* query, const Hop& hop, Wal
     if (ahead != nullptr) ask_for<Kernel>(*ahead, i, i + 4 < hop.n ? 4 : ahead->n, bytes);
     if constexpr (Kernel::kAskRest) {
       const std::size_t next = i + 4 < hop.n ? i + 4 : i;
-      Kernel::compare_ahead(query, hop.rows + i, hop.rows + next, bytes, scratch.keys + i);
+      Kernel::compare_ahead(side.query, hop.rows + i, hop.rows + next, bytes, scratch.keys + i);
     } else {
-      Kernel::template compare<4>(query, hop.rows + i, bytes, scratch.keys + i);
+      Kernel::template compare<4>(side.query, hop.rows + i, bytes, scratch.keys + i);
     }
   }
   if (ahead != nullptr && hop.n == 0) ask_for<Kernel>(*ahead, 0, ahead->n, bytes);

@@ -54,9 +54,27 @@ float encode(const float* vector, const float* origin, float inverse_step, float
 }
 
 template <class Kernel>
+void keys_of_all(const void* query, const unsigned char* rows, std::size_t n, std::size_t row_bytes,
+                 std::uint32_t* out) {
+  for (std::size_t i = 0; i < n; i += 4) {
+    const unsigned char* four[4];
+    for (std::size_t r = 0; r < 4; ++r) four[r] = rows + (i + r < n ? i + r : i) * row_bytes;
+    compare_all<Kernel>(query, four, n - i < 4 ? n - i : 4, row_bytes, out + i);
+  }
+}
+
+template <class Kernel>
 constexpr Walks make_walks() {
-  return {&search<Kernel>,   &descend<Kernel>, &scan<Kernel>,         &keys_of<Kernel>,
-          &Kernel::query_of, &prune<Kernel>,   Kernel::clearly_nearer};
+  return {&search<Kernel>,      nullptr,           &descend<Kernel>, &scan<Kernel>,         &keys_of<Kernel>,
+          &keys_of_all<Kernel>, &Kernel::query_of, &prune<Kernel>,   Kernel::clearly_nearer};
+}
+
+// Sketches are codes of 4 bits themselves.
+template <class Kernel>
+constexpr Walks make_sketched_walks() {
+  Walks walks = make_walks<Kernel>();
+  walks.search_sketched = &search<Kernel, Kernel>;
+  return walks;
 }
 
 template <class Lanes>
@@ -80,10 +98,10 @@ constexpr FloatTable make_floats() {
 
 template <class Bytes>
 constexpr Level make_level(const char* name, const FloatTable& floats) {
-  return {
-      name,
-      &floats,
-      {make_walks<DifferenceKernel<Bytes>>(), make_walks<ProductKernel<Bytes>>(), make_walks<NibbleKernel<Bytes>>()}};
+  return {name,
+          &floats,
+          {make_walks<DifferenceKernel<Bytes>>(), make_walks<ProductKernel<Bytes>>(),
+           make_sketched_walks<NibbleKernel<Bytes>>()}};
 }
 
 }  // namespace

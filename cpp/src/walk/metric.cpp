@@ -58,6 +58,13 @@ std::string text_of(float value) {
   return std::to_string(value);
 }
 
+// What stands behind the signed codes of a query (ProductKernel): their sum.
+void write_sum(unsigned char* codes, std::size_t n) {
+  std::int32_t sum = 0;
+  for (std::size_t i = 0; i < n; ++i) sum += static_cast<std::int8_t>(codes[i]);
+  std::memcpy(codes + n, &sum, sizeof sum);
+}
+
 [[noreturn]] void throw_unstorable(const float* vector, Range range, std::size_t row, const char* argument) {
   std::size_t column = 0;
   while (vector[column] >= range.lowest && vector[column] <= range.highest) ++column;
@@ -84,6 +91,8 @@ Metric::Metric(const IndexConfig& config, const Level& simd_level)
       number_walks(config.codes == Codes::None
                        ? nullptr
                        : &simd_level.floats->number_walks[codes_row(config.codes, config.space)]),
+      product_walks(&simd_level.code_walks[codes_row(Codes::Int8, Space::InnerProduct)]),
+      sketch_walks(&simd_level.code_walks[codes_row(Codes::Int4, Space::Euclidean)]),
       // Squared distances take alpha, and one minus a cosine is half of one. Inner products may be negative, where a
       // factor means nothing.
       alpha_percent(config.space == Space::InnerProduct ? 100 : 110) {}
@@ -115,31 +124,58 @@ void Metric::scale_query(float* query) const {
 }
 
 void Metric::encode_codes(const Grid& grid, const float* vector, unsigned char* codes) const {
-  const std::size_t coded = grid.rotated ? padded : dimensions;
-  if (space == Space::Cosine && coded >= kLeastForZero &&
-      std::all_of(vector, vector + padded, [](float x) { return x == 0; })) {
-    return encode_zero(grid.codes, coded, codes);
+  const std::size_t n = grid.padded();
+  if (space == Space::Cosine && grid.coded() >= kLeastForZero &&
+      std::all_of(vector, vector + n, [](float x) { return x == 0; })) {
+    return encode_zero(grid.codes, grid.coded(), codes);
   }
   if (grid.codes == Codes::Int8) {
-    level->floats->encode(vector, grid.origin.data(), grid.inverse_step(), grid.lowest, grid.highest, padded, codes);
+    level->floats->encode(vector, grid.origin.data(), grid.inverse_step(), grid.lowest, grid.highest, n, codes);
   }
   // On a grid of 8 steps, then two to a byte: of 128 dimensions, those 64 apart.
-  for (std::size_t begin = 0; grid.codes == Codes::Int4 && begin < padded; begin += 128) {
+  for (std::size_t begin = 0; grid.codes == Codes::Int4 && begin < n; begin += 128) {
     std::array<unsigned char, 128> nibbles{};  // 0 behind the last dimension
     level->floats->encode(vector + begin, grid.origin.data() + begin, grid.inverse_step() * 0.125f, 0.0f, 15.0f,
-                          std::min<std::size_t>(128, padded - begin), nibbles.data());
+                          std::min<std::size_t>(128, n - begin), nibbles.data());
     unsigned char* bytes = codes + begin / 2;
     for (std::size_t i = 0; i < 64; ++i) bytes[i] = static_cast<unsigned char>(nibbles[i] | nibbles[i + 64] << 4);
   }
-  if (space == Space::Cosine && is_zero_row(grid.codes, coded, codes)) codes[0] ^= 1;  // any but the zero vector's
+  if (space == Space::Cosine && is_zero_row(grid.codes, grid.coded(), codes))
+    codes[0] ^= 1;  // any but the zero vector's
+}
+
+// As bytes on a scale of the vector's own, times the axes, which are bytes as well: whole numbers, the same at every
+// level, and a few hundred cycles where floats would take thousands.
+void Metric::project(const Projection& projection, const float* vector, unsigned char* bytes, float* projected) const {
+  const float* center = projection.center.data();
+  // As integers, which every baseline compares four at a time: of positive floats they sort alike.
+  std::uint32_t bits = 0;
+  for (std::size_t d = 0; d < padded; ++d) {
+    bits = std::max(bits, std::bit_cast<std::uint32_t>(vector[d] - center[d]) & 0x7FFFFFFFu);
+  }
+  const float largest = std::min(std::bit_cast<float>(bits), 0x1p100f);
+  const bool moves = largest > 0x1p-100f;
+  const float inverse_step = moves ? 127.0f / largest : 0.0f;
+  const float unit = moves ? largest / 127.0f * projection.axis_step : 0.0f;
+  const std::size_t length = projection.axis_bytes();
+  level->floats->encode(vector, center, inverse_step, -127.0f, 127.0f, padded, bytes);
+  std::memset(bytes + padded, 0, length - padded);
+  write_sum(bytes, length);
+  auto* keys = reinterpret_cast<std::uint32_t*>(projected);
+  product_walks->keys_of_all(bytes, reinterpret_cast<const unsigned char*>(projection.axes.data()), kSketchAxes, length,
+                             keys);
+  for (std::size_t a = 0; a < kSketchAxes; ++a) {
+    projected[a] = static_cast<float>(static_cast<std::int32_t>(0x80000000u - keys[a])) * unit;
+  }
 }
 
 float Metric::encode_query(const Grid& grid, const float* query, unsigned char* codes) const {
-  const std::size_t bytes = query_code_bytes(dimensions);
-  std::memset(codes + padded, 0, bytes - padded);
+  const std::size_t n = grid.padded();
+  const std::size_t bytes = query_code_bytes(grid.dimensions);
+  std::memset(codes + n, 0, bytes - n);
   if (space != Space::InnerProduct) {
     const float held_off =
-        level->floats->encode(query, grid.origin.data(), grid.inverse_step(), grid.lowest, grid.highest, padded, codes);
+        level->floats->encode(query, grid.origin.data(), grid.inverse_step(), grid.lowest, grid.highest, n, codes);
     if (grid.codes == Codes::Int8) return held_off;
     std::uint32_t squares = 0;
     for (std::size_t i = 0; i < bytes; ++i) squares += std::uint32_t{codes[i]} * codes[i];
@@ -151,10 +187,7 @@ float Metric::encode_query(const Grid& grid, const float* query, unsigned char* 
   for (std::size_t d = 0; d < dimensions; ++d) largest = std::max(largest, std::fabs(query[d]));
   const float inverse_step = largest > 0x1p-100f ? 127.0f / largest : 0.0f;
   level->floats->encode(query, grid.origin.data(), inverse_step, grid.lowest, grid.highest, padded, codes);
-  const std::size_t row_bytes = code_bytes(Codes::Int8, dimensions);
-  std::int32_t sum = 0;
-  for (std::size_t i = 0; i < row_bytes; ++i) sum += static_cast<std::int8_t>(codes[i]);
-  std::memcpy(codes + row_bytes, &sum, sizeof sum);
+  write_sum(codes, code_bytes(Codes::Int8, dimensions));
   return 0;
 }
 

@@ -4,6 +4,7 @@
 #include <cstddef>
 
 #include "codes/grid.h"
+#include "codes/projection.h"
 #include "nearfield/types.h"
 #include "walk/view.h"
 
@@ -23,14 +24,16 @@ struct Metric {
   const Walks* walks;           // of the stored vectors
   const Walks* code_walks;      // of their codes; null where there are none
   const Walks* number_walks;    // of their codes as numbers, with a query of floats; the same
+  const Walks* product_walks;   // of signed 8-bit codes, for projecting
+  const Walks* sketch_walks;    // of sketches
   std::uint32_t alpha_percent;  // of pruning, by space (walk/prune.h)
 
   // Write `vector` as a query: at unit length in cosine space, zeros behind the last dimension. `query` has room for
   // `padded` floats. encode_query wants it so; walks of the stored vectors after scale_query.
   void prepare(const float* vector, float* query) const;
   void scale_query(float* query) const;  // times 127 for Float8
-  // A prepared query, as_encoded (codes/grid.h), as codes: query_code_bytes(dimensions) and 4 more. Returns the squared
-  // steps that it was held off by; 0 for inner products, where each query has a grid of its own.
+  // A prepared query, as_encoded (codes/grid.h), as codes: query_code_bytes(grid.dimensions) and 4 more. Returns the
+  // squared steps that it was held off by; 0 for inner products, where each query has a grid of its own.
   float encode_query(const Grid& grid, const float* query, unsigned char* codes) const;
 
   // Encode a user's vector into a stored row, at unit length in cosine space. `unit` has room for `padded` floats.
@@ -39,6 +42,10 @@ struct Metric {
   const float* held(const std::byte* row, float* buffer) const;
   // The codes of a stored row; `vector` is what held() gives, as_encoded.
   void encode_codes(const Grid& grid, const float* vector, unsigned char* codes) const;
+  // A vector, at unit length in cosine space, along the axes of a projection: kSketchAxes floats. `bytes` has room for
+  // projection_bytes().
+  void project(const Projection& projection, const float* vector, unsigned char* bytes, float* projected) const;
+  std::size_t projection_bytes() const { return axis_bytes(padded) + sizeof(std::int32_t); }
   // What a stored row holds, `dimensions` floats.
   void decode(const std::byte* row, float* vector) const;
   // Distances of a prepared and scaled query to stored rows, sorted and returned to the user.

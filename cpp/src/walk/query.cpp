@@ -110,12 +110,16 @@ bool prepare(const Batch& batch, const Reading& reading, const Wanted& wanted, s
   bool by_codes = false;
   if (reading.codes != nullptr) {
     const Grid& grid = reading.codes->grid;
+    if (reading.sketch != nullptr) {
+      metric.project(reading.sketch->projection, scratch.query(), scratch.codes(), scratch.decoded());
+      metric.encode_query(reading.sketch->grid, scratch.decoded(), scratch.sketch());
+    }
     const float* encoded = as_encoded(grid, scratch.query(), metric.padded, scratch.decoded());
     const float held_off = metric.encode_query(grid, encoded, scratch.codes());
     by_codes = held_off <= kMostHeldOff * static_cast<float>(metric.dimensions);
     if (metric.storage == Storage::CodesOnly) {
       if (is_compared_rotated(metric, grid)) std::copy_n(encoded, metric.padded, scratch.query());
-      if (!by_codes) write_in_steps(grid, encoded, metric.dimensions, scratch.decoded());
+      if (!by_codes) write_in_steps(grid, encoded, scratch.decoded());
     }
   }
   metric.scale_query(scratch.query());
@@ -125,7 +129,7 @@ bool prepare(const Batch& batch, const Reading& reading, const Wanted& wanted, s
 // Ordinary data leaves up to 4 k rows in doubt at k = 10, 3 k at k = 100 (384-d text on 4 bits, 1,000 queries). What
 // the beam has held is compared again, however many.
 Doubt doubt_of(const Batch& batch, const Reading& reading, const Wanted& wanted, const unsigned char* query) {
-  const Rounding rounding = rounding_of(reading.codes->grid, query, batch.metric.dimensions);
+  const Rounding rounding = rounding_of(reading.codes->grid, query);
   const std::size_t k = std::min(batch.options.k, reading.view.count);
   return {k, rounding.flat, rounding.rising, std::max({std::size_t{64}, 3 * k, wanted.ef})};
 }
@@ -154,13 +158,19 @@ void walk(const Batch& batch, const Reading& reading, const Wanted& wanted, Turn
                       known ? entry.level : batch.state.graph.level_of(0),
                       0,
                       wanted.ef,
+                      by_codes && reading.sketch != nullptr ? scratch.sketch() : nullptr,
+                      reading.sketch != nullptr ? static_cast<double>(reading.sketch->factor) : 1,
                       by_codes ? doubt_of(batch, reading, wanted, scratch.codes()) : Doubt{},
                       &scratch.walk(),
                       {}};
     who[num_jobs++] = i;
   }
   if (num_jobs == 0) return;
-  (by_codes ? reading.walks : others)->search(view, jobs, num_jobs);
+  if (by_codes) {
+    reading.search(view, jobs, num_jobs);
+  } else {
+    others->search(view, jobs, num_jobs);
+  }
   for (std::size_t i = 0; i < num_jobs; ++i) turns.results[who[i]] = jobs[i].result;
 }
 
@@ -248,7 +258,7 @@ void query_together(Batch& batch, std::size_t first, std::size_t n) {
 }  // namespace
 
 Reading read_state(const State& state, const Metric& metric) {
-  Reading reading{{}, metric.walks, nullptr};
+  Reading reading{{}, metric.walks, nullptr, nullptr};
   WalkView& view = reading.view;
   view.count = state.count.load(std::memory_order_acquire);
   view.rows = state.vectors.view();
@@ -256,6 +266,10 @@ Reading read_state(const State& state, const Metric& metric) {
   if (reading.codes != nullptr) {
     view.rows = reading.codes->rows.view();
     reading.walks = metric.code_walks;
+    if (reading.codes->sketch) {
+      reading.sketch = &*reading.codes->sketch;
+      view.sketches = reading.codes->sketches.view();
+    }
   }
   view.links = state.graph.links.view();
   view.upper_links = state.graph.upper_links.view();

@@ -17,6 +17,12 @@ struct Reading {
   WalkView view;           // its rows are codes where there are any
   const Walks* walks;      // of those rows
   const CodePlane* codes;  // null: the rows are the stored vectors
+  const Sketch* sketch;    // of the codes; null: no walk is led by sketches
+
+  // Walks on a view that may differ from this one's in what exists and what is hidden.
+  void search(const WalkView& other, WalkJob* jobs, std::size_t n) const {
+    (sketch != nullptr ? walks->search_sketched : walks->search)(other, jobs, n);
+  }
 
   // The row of a slot as a query; may be the row itself. `buffer` holds a query (Scratch::decoded).
   const void* query_of(Slot slot, void* buffer) const {

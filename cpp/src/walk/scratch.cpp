@@ -37,6 +37,7 @@ void Scratch::fit(std::size_t slots, std::size_t beam, std::size_t wanted, std::
     walk_.hops[i].rows = fit_vector(hop_rows_[i], places + kSpare);
   }
   walk_.keys = fit_vector(hop_keys_, places + kSpare);
+  walk_.passed = fit_vector(passed_, places + kSpare);
   walk_.picked = fit_vector(picked_, places + kSpare);
   walk_.log_capacity = std::max<std::size_t>(256, 4 * wanted);
   walk_.log = fit_vector(log_, walk_.log_capacity + places + kSpare);

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "codes/sketch.h"
 #include "walk/view.h"
 
 namespace nearfield {
@@ -27,6 +28,7 @@ class Scratch {
   WalkScratch& walk() { return walk_; }
   float* query() { return query_.data(); }          // `padded` floats, for the prepared query
   unsigned char* codes() { return codes_.data(); }  // its codes, and 4 bytes behind them
+  unsigned char* sketch() { return sketch_; }       // of the query, kSketchQueryBytes
   // A row as a query, or a query as numbers of the grid: query_code_bytes floats, which serve for codes too.
   float* decoded() { return decoded_.data(); }
   static constexpr std::size_t kDecodedRows = 4;
@@ -38,10 +40,11 @@ class Scratch {
  private:
   WalkScratch walk_;
   std::vector<std::uint64_t> beam_, found_, visited_, sorted_, picked_, log_;
-  std::vector<std::uint32_t> met_, hop_keys_, slots_, keys_;
+  std::vector<std::uint32_t> met_, passed_, hop_keys_, slots_, keys_;
   std::vector<const unsigned char*> hop_rows_[2];
   std::vector<float> query_, decoded_, decoded_rows_;
   std::vector<unsigned char> codes_;
+  alignas(64) unsigned char sketch_[kSketchQueryBytes] = {};
   std::uint64_t* sorted_begin_ = nullptr;
 };
 

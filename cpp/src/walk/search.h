@@ -15,6 +15,13 @@
 namespace nearfield {
 namespace {
 
+// In place of the kernel of the sketches, where a walk has none.
+struct NoSketches {};
+template <class Sketch>
+inline constexpr bool kSketched = true;
+template <>
+inline constexpr bool kSketched<NoSketches> = false;
+
 // What a walk is doing.
 struct Walk {
   WalkJob* job;
@@ -24,6 +31,9 @@ struct Walk {
   int level;            // of their links
   int now;              // which of the scratch's hops is compared next
 };
+
+inline Side by_rows(const WalkView& view, const WalkJob& job) { return {&view.rows, job.query}; }
+inline Side by_sketches(const WalkView& view, const WalkJob& job) { return {&view.sketches, job.sketch}; }
 
 // Entries at or above this are of no use to the walk.
 inline std::uint64_t bound_of(const WalkView& view, const Walk& walk) {
@@ -99,7 +109,7 @@ inline void shorten_log(const WalkView& view, WalkScratch& scratch, std::uint64_
 template <class Kernel>
 inline void take(const WalkView& view, Walk& walk, const Hop& hop, const Hop* ahead) {
   WalkScratch& scratch = *walk.job->scratch;
-  if (!compare<Kernel>(view, walk.job->query, hop, scratch, ahead)) return;
+  if (!compare<Kernel>(view, by_rows(view, *walk.job), hop, scratch, ahead)) return;
   // Which are near enough is a coin toss as well: picked without a branch, then inserted.
   const std::uint64_t bound = bound_of(view, walk);
   std::uint64_t* picked = scratch.picked;
@@ -121,12 +131,43 @@ inline void take(const WalkView& view, Walk& walk, const Hop& hop, const Hop* ah
   if (scratch.num_logged > scratch.log_capacity) shorten_log(view, scratch, limit);
 }
 
+// Compare the sketches of what was gathered, leave out what cannot be near enough, and ask memory for the others. A row
+// that is left out is met once, and counted once, as all others.
+template <class Sketch>
+inline void leave_out(const WalkView& view, Walk& walk, Hop& hop) {
+  WalkScratch& scratch = *walk.job->scratch;
+  if (!compare<Sketch>(view, by_sketches(view, *walk.job), hop, scratch, nullptr)) {
+    hop.n = 0;
+    return;
+  }
+  std::uint64_t limit = bound_of(view, walk);
+  if (walk.job->doubt.k > 0) {
+    const std::uint64_t doubtful = doubtful_until(view, walk);
+    limit = doubtful > limit ? doubtful : limit;
+  }
+  const double furthest = walk.job->sketch_factor * entry_key(limit);
+  const std::uint32_t most = furthest < 4294967295.0 ? static_cast<std::uint32_t>(furthest) : 0xFFFFFFFFu;
+  const RowsView rows = view.rows;
+  std::size_t n = 0;
+  for (std::size_t i = 0; i < hop.n; ++i) {  // all of them stay in the list of those that were met
+    scratch.passed[n] = hop.slots[i];
+    n += scratch.keys[i] <= most;
+  }
+  for (std::size_t i = 0; i < n; ++i) {
+    hop.rows[i] = rows.row(scratch.passed[i]);
+    prefetch(hop.rows[i], rows.stride);
+  }
+  if (n > 0) hop.rows[n] = hop.rows[n + 1] = hop.rows[n + 2] = hop.rows[n - 1];
+  scratch.num_distances -= n;
+  hop.slots = scratch.passed;
+  hop.n = n;
+}
+
 // The nearest of the gathered ones, if nearer than `entry`.
 template <class Kernel>
-inline bool move_on(const WalkView& view, const void* query, const Hop& hop, WalkScratch& scratch,
-                    std::uint64_t& entry) {
+inline bool move_on(const WalkView& view, Side side, const Hop& hop, WalkScratch& scratch, std::uint64_t& entry) {
   const std::uint64_t before = entry;
-  if (!compare<Kernel>(view, query, hop, scratch, nullptr)) return false;
+  if (!compare<Kernel>(view, side, hop, scratch, nullptr)) return false;
   for (std::size_t i = 0; i < hop.n; ++i) {
     const std::uint64_t candidate = make_entry(scratch.keys[i], hop.slots[i]);
     entry = candidate < entry ? candidate : entry;
@@ -136,15 +177,14 @@ inline bool move_on(const WalkView& view, const void* query, const Hop& hop, Wal
 
 // Compare `slot` itself: where a walk begins. False where it does not exist or cannot be read.
 template <class Kernel>
-inline bool begin(const WalkView& view, const void* query, std::uint32_t slot, WalkScratch& scratch,
-                  std::uint64_t& entry) {
+inline bool begin(const WalkView& view, Side side, std::uint32_t slot, WalkScratch& scratch, std::uint64_t& entry) {
   if (slot >= view.count) return false;
   Hop& hop = scratch.hops[0];
   hop.slots = scratch.met;
   hop.slots[0] = slot;
-  for (int i = 0; i < 4; ++i) hop.rows[i] = view.rows.row(slot);
+  for (int i = 0; i < 4; ++i) hop.rows[i] = side.rows->row(slot);
   hop.n = 1;
-  if (!compare<Kernel>(view, query, hop, scratch, nullptr)) return false;
+  if (!compare<Kernel>(view, side, hop, scratch, nullptr)) return false;
   entry = make_entry(scratch.keys[0], slot);
   return true;
 }
@@ -153,14 +193,15 @@ template <class Kernel>
 std::uint32_t descend(const WalkView& view, const void* query, std::uint32_t slot, int from, int to,
                       WalkScratch& scratch) {
   std::uint64_t entry = 0;
-  if (from < to || !begin<Kernel>(view, query, slot, scratch, entry)) return slot;
+  const Side side{&view.rows, query};
+  if (from < to || !begin<Kernel>(view, side, slot, scratch, entry)) return slot;
   Hop& hop = scratch.hops[0];
   for (int level = from; level >= to && !scratch.damaged; --level) {
     mark_visited(scratch, entry_slot(entry));
     do {
-      gather(view, entry_slot(entry), level, scratch, hop);
+      gather(view, view.rows, entry_slot(entry), level, scratch, hop);
       ask_for<Kernel>(hop, 0, hop.n, view.rows.stride);
-    } while (move_on<Kernel>(view, query, hop, scratch, entry));
+    } while (move_on<Kernel>(view, side, hop, scratch, entry));
     clear_visited(scratch);  // a slot met on one level must be met again on the next
   }
   return entry_slot(entry);
@@ -168,10 +209,10 @@ std::uint32_t descend(const WalkView& view, const void* query, std::uint32_t slo
 
 // Gather the neighbours of the slot that was chosen last. Where they are not compared in this turn's time, `ask`.
 template <class Kernel>
-inline void follow(const WalkView& view, Walk& walk, Hop& hop, bool ask) {
+inline void follow(const WalkView& view, const RowsView& rows, Walk& walk, Hop& hop, bool ask) {
   WalkScratch& scratch = *walk.job->scratch;
-  gather(view, entry_slot(walk.entry), walk.level, scratch, hop);
-  if (ask) ask_for<Kernel>(hop, 0, hop.n, view.rows.stride);
+  gather(view, rows, entry_slot(walk.entry), walk.level, scratch, hop);
+  if (ask) ask_for<Kernel>(hop, 0, hop.n, rows.stride);
   scratch.num_hops += walk.level == 0 && walk.level == walk.job->to;
 }
 
@@ -181,11 +222,24 @@ inline void ask_for_links(const WalkView& view, Walk& walk) {
   if (walk.level == 0 && walk.beam.peek(walk.beam.capacity, next)) prefetch_links(view, entry_slot(next));
 }
 
+// Gather for the walk that is led by sketches, or by rows.
+template <class Kernel, class Sketch>
+inline void follow(const WalkView& view, Walk& walk, Hop& hop, bool ask) {
+  if constexpr (kSketched<Sketch>) {
+    follow<Sketch>(view, view.sketches, walk, hop, true);
+  } else {
+    follow<Kernel>(view, view.rows, walk, hop, ask);
+  }
+}
+
 // The beam, with the slot where the way down has ended.
-template <class Kernel>
+template <class Kernel, class Sketch>
 inline void begin_beam(const WalkView& view, Walk& walk) {
   WalkScratch& scratch = *walk.job->scratch;
   clear_visited(scratch);
+  if constexpr (kSketched<Sketch>) {  // a damaged file: the walk ends
+    if (!begin<Kernel>(view, by_rows(view, *walk.job), entry_slot(walk.entry), scratch, walk.entry)) return;
+  }
   mark_visited(scratch, entry_slot(walk.entry));
   walk.level = walk.job->to;
   walk.beam = {scratch.beam, view.hide != 0 ? scratch.beam_capacity : walk.job->ef};
@@ -197,53 +251,64 @@ inline void begin_beam(const WalkView& view, Walk& walk) {
   scratch.num_logged = walk.job->doubt.k > 0 ? 1 : 0;
   if (scratch.num_logged > 0) scratch.log[0] = walk.entry;
   choose(view, walk);
-  follow<Kernel>(view, walk, scratch.hops[walk.now], true);
+  follow<Kernel, Sketch>(view, walk, scratch.hops[walk.now], true);
 }
 
 // False when there is nothing to walk: no slot, or a damaged file.
-template <class Kernel>
+template <class Kernel, class Sketch>
 inline bool start(const WalkView& view, Walk& walk) {
   WalkJob& job = *walk.job;
   job.result = {job.scratch->beam, 0};
-  if (!begin<Kernel>(view, job.query, job.start, *job.scratch, walk.entry)) return false;
+  if constexpr (kSketched<Sketch>) {
+    if (!begin<Sketch>(view, by_sketches(view, job), job.start, *job.scratch, walk.entry)) return false;
+  } else {
+    if (!begin<Kernel>(view, by_rows(view, job), job.start, *job.scratch, walk.entry)) return false;
+  }
   walk.level = job.from;
   if (walk.level <= job.to) {
-    begin_beam<Kernel>(view, walk);
+    begin_beam<Kernel, Sketch>(view, walk);
   } else {
     mark_visited(*job.scratch, entry_slot(walk.entry));
-    follow<Kernel>(view, walk, job.scratch->hops[walk.now], true);
+    follow<Kernel, Sketch>(view, walk, job.scratch->hops[walk.now], true);
   }
   return true;
 }
 
-// A hop on the way down.
-template <class Kernel>
+// A hop on the way down: by sketches alone where there are any, since all that is wanted is a place to begin.
+template <class Kernel, class Sketch>
 inline void step_down(const WalkView& view, Walk& walk) {
   WalkScratch& scratch = *walk.job->scratch;
   Hop& hop = scratch.hops[walk.now];
-  if (!move_on<Kernel>(view, walk.job->query, hop, scratch, walk.entry)) {
-    if (--walk.level == walk.job->to) return begin_beam<Kernel>(view, walk);
+  bool moved = false;
+  if constexpr (kSketched<Sketch>) {
+    moved = move_on<Sketch>(view, by_sketches(view, *walk.job), hop, scratch, walk.entry);
+  } else {
+    moved = move_on<Kernel>(view, by_rows(view, *walk.job), hop, scratch, walk.entry);
+  }
+  if (!moved) {
+    if (--walk.level == walk.job->to) return begin_beam<Kernel, Sketch>(view, walk);
     clear_visited(scratch);  // a slot met on one level must be met again on the next
     mark_visited(scratch, entry_slot(walk.entry));
   }
-  follow<Kernel>(view, walk, hop, true);
+  follow<Kernel, Sketch>(view, walk, hop, true);
 }
 
 // A hop of the beam search. False when the walk has ended.
-template <class Kernel>
+template <class Kernel, class Sketch>
 inline bool step(const WalkView& view, Walk& walk) {
   WalkScratch& scratch = *walk.job->scratch;
-  const Hop& now = scratch.hops[walk.now];
+  Hop& now = scratch.hops[walk.now];
   Hop& next = scratch.hops[1 - walk.now];
+  if constexpr (kSketched<Sketch>) leave_out<Sketch>(view, walk, now);
   const bool early = choose(view, walk);
   if (early) {
-    follow<Kernel>(view, walk, next, false);
+    follow<Kernel, Sketch>(view, walk, next, false);
     ask_for_links(view, walk);
   }
-  take<Kernel>(view, walk, now, early ? &next : nullptr);
+  take<Kernel>(view, walk, now, early && !kSketched<Sketch> ? &next : nullptr);
   if (!early) {
     if (!choose(view, walk)) return false;
-    follow<Kernel>(view, walk, next, true);
+    follow<Kernel, Sketch>(view, walk, next, true);
   }
   ask_for_links(view, walk);
   walk.now = 1 - walk.now;
@@ -262,24 +327,24 @@ inline void finish(const WalkView& view, Walk& walk) {
 
 inline constexpr std::size_t kMostTurns = 8;  // walks that take turns
 
-template <class Kernel>
+template <class Kernel, class Sketch = NoSketches>
 void search(const WalkView& view, WalkJob* jobs, std::size_t n) {
-  for (; n > kMostTurns; n -= kMostTurns, jobs += kMostTurns) search<Kernel>(view, jobs, kMostTurns);
+  for (; n > kMostTurns; n -= kMostTurns, jobs += kMostTurns) search<Kernel, Sketch>(view, jobs, kMostTurns);
   Walk walks[kMostTurns] = {};
   Walk* busy[kMostTurns];
   std::size_t num_busy = 0;
   for (std::size_t i = 0; i < n; ++i) {
     walks[i].job = &jobs[i];
-    if (start<Kernel>(view, walks[i])) busy[num_busy++] = &walks[i];
+    if (start<Kernel, Sketch>(view, walks[i])) busy[num_busy++] = &walks[i];
   }
   while (num_busy > 0) {
     for (std::size_t i = 0; i < num_busy;) {
       Walk& walk = *busy[i];
       bool goes_on = true;
       if (walk.level > walk.job->to) {
-        step_down<Kernel>(view, walk);
+        step_down<Kernel, Sketch>(view, walk);
       } else {
-        goes_on = step<Kernel>(view, walk);
+        goes_on = step<Kernel, Sketch>(view, walk);
       }
       if (goes_on && !walk.job->scratch->damaged) {
         ++i;
@@ -308,7 +373,7 @@ WalkResult scan(const WalkView& view, const void* query, std::size_t first, std:
       hop.rows[hop.n++] = view.rows.row(slot);
     }
     for (std::size_t i = hop.n; i < 4 && hop.n > 0; ++i) hop.rows[i] = hop.rows[hop.n - 1];
-    if (!compare<Kernel>(view, query, hop, scratch, nullptr)) break;
+    if (!compare<Kernel>(view, {&view.rows, query}, hop, scratch, nullptr)) break;
     for (std::size_t i = 0; i < hop.n; ++i) {
       const std::uint64_t candidate = make_entry(scratch.keys[i], hop.slots[i]);
       if (candidate < beam.bound()) beam.insert(candidate);

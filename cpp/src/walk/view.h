@@ -14,6 +14,7 @@ namespace nearfield {
 // of a mapped file.
 struct WalkView {
   RowsView rows;           // what is compared: codes, or padded vectors in the index's storage
+  RowsView sketches;       // of the rows, where a walk is led by them (codes/sketch.h)
   RowsView links;          // u32[places0] per slot
   RowsView upper_links;    // u32[places] per upper row
   RowsView upper_of;       // u32 per slot
@@ -46,6 +47,7 @@ struct WalkScratch {
   std::uint32_t* met = nullptr;      // the slots whose bits are set, as far as there is room (visited.h)
   Hop hops[2];                       // what is being compared, and what comes next
   std::uint32_t* keys = nullptr;     // places0 + 8
+  std::uint32_t* passed = nullptr;   // places0 + 8: slots of the hop that sketches do not leave out
   std::uint64_t* picked = nullptr;   // places0 + 8: entries of the hop that are near enough
   std::uint64_t* log = nullptr;      // log_capacity + places0 + 8 entries: what may be among the nearest, by its codes
   std::size_t log_capacity = 0;
@@ -82,6 +84,8 @@ struct WalkJob {
   std::uint32_t start = 0;
   int from = 0, to = 0;
   std::size_t ef = 1;              // how many of the nearest are kept, and expanded, before the walk ends
+  const void* sketch = nullptr;    // the query as sketches are compared; of search_sketched alone
+  double sketch_factor = 1;        // Sketch::factor
   Doubt doubt;                     // k at most ef
   WalkScratch* scratch = nullptr;  // its log holds, among others, what is in doubt in the end, or undecided is set
   WalkResult result{};             // not hidden ones; hidden ones are walked through
@@ -92,6 +96,8 @@ struct WalkJob {
 struct Walks {
   // Several jobs take turns, so that one works while the others wait for memory. Same results as one by one.
   void (*search)(const WalkView&, WalkJob* jobs, std::size_t n);
+  // The same, led by sketches; null where there is no such walk.
+  void (*search_sketched)(const WalkView&, WalkJob* jobs, std::size_t n);
   // The way down alone: where it ends.
   std::uint32_t (*descend)(const WalkView&, const void* query, std::uint32_t slot, int from, int to, WalkScratch&);
   // Exact: the `wanted` nearest of slots [first, last), hidden ones left out.
@@ -99,6 +105,9 @@ struct Walks {
                      WalkScratch&);
   // Keys of some rows, or of one.
   void (*keys)(const WalkView&, const void* query, const std::uint32_t* slots, std::size_t n, std::uint32_t* out);
+  // Of n rows that lie in sequence.
+  void (*keys_of_all)(const void* query, const unsigned char* rows, std::size_t n, std::size_t row_bytes,
+                      std::uint32_t* out);
   // A stored row as a query; may be the row itself.
   const void* (*query_of)(const unsigned char* row, std::size_t row_bytes, void* buffer);
   // Choose at most `places` of n candidates, sorted by distance, for the links of the row that the distances are
