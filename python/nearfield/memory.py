@@ -215,7 +215,7 @@ def estimate_memory(
 
 
 def _file_bytes(planes: list[tuple[int, int]], grid_bytes: list[int]) -> int:
-    """Bytes of a file: the seven planes that every index has, then grid and codes, sketch and sketches."""
+    """Bytes of a file: the planes that every index has, grid and codes, sketch and sketches."""
     sizes = [rows * row_bytes for rows, row_bytes in planes]
     coded = zip(grid_bytes, sizes[7:], strict=True)
     sections = [*sizes[:7], *(size for pair in coded for size in pair if size)]
