@@ -15,8 +15,8 @@ constexpr std::size_t kLeastCodeBytes = 6 * 64;
 constexpr std::size_t kFitted = 2048;  // rows that the axes and the grid are fitted to
 constexpr std::size_t kTested = 2048;  // and others, that are compared with one another
 constexpr std::size_t kQueries = 256;  // of these
-// What is measured: for the rows that a walk for the kNear nearest meets, of which some kMet are near enough to be
-// worth it, the ratio of both keys.
+// What is measured: the kMet nearest of a query by codes stand for the rows that a walk meets, the kNear nearest for
+// those that it must not lose.
 constexpr std::size_t kNear = 10;
 constexpr std::size_t kMet = 200;
 constexpr double kLeftOutWrongly = 0.002;  // of the nearest

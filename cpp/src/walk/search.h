@@ -131,6 +131,17 @@ inline void take(const WalkView& view, Walk& walk, const Hop& hop, const Hop* ah
   if (scratch.num_logged > scratch.log_capacity) shorten_log(view, scratch, limit);
 }
 
+// The furthest that a row may be, as sketches tell it, and still be of use to the walk or in doubt.
+inline std::uint32_t furthest_sketch(const WalkView& view, const Walk& walk) {
+  std::uint64_t limit = bound_of(view, walk);
+  if (walk.job->doubt.k > 0) {
+    const std::uint64_t doubtful = doubtful_until(view, walk);
+    limit = doubtful > limit ? doubtful : limit;
+  }
+  const double furthest = limit == ~std::uint64_t{0} ? 4294967295.0 : walk.job->sketch_factor * entry_key(limit);
+  return furthest < 4294967295.0 ? static_cast<std::uint32_t>(furthest) : 0xFFFFFFFFu;
+}
+
 // Compare the sketches of what was gathered, leave out what cannot be near enough, and ask memory for the others. A row
 // that is left out is met once, and counted once, as all others.
 template <class Sketch>
@@ -140,13 +151,7 @@ inline void leave_out(const WalkView& view, Walk& walk, Hop& hop) {
     hop.n = 0;
     return;
   }
-  std::uint64_t limit = bound_of(view, walk);
-  if (walk.job->doubt.k > 0) {
-    const std::uint64_t doubtful = doubtful_until(view, walk);
-    limit = doubtful > limit ? doubtful : limit;
-  }
-  const double furthest = walk.job->sketch_factor * entry_key(limit);
-  const std::uint32_t most = furthest < 4294967295.0 ? static_cast<std::uint32_t>(furthest) : 0xFFFFFFFFu;
+  const std::uint32_t most = furthest_sketch(view, walk);
   const RowsView rows = view.rows;
   std::size_t n = 0;
   for (std::size_t i = 0; i < hop.n; ++i) {  // all of them stay in the list of those that were met
