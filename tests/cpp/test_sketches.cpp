@@ -185,7 +185,7 @@ void walks_led_by_sketches_find_what_others_find() {
   index.add(rows_of(few_directions(), 0, kRows));
   check(index.state.code_plane->sketch.has_value(), "there is a sketch");
   const std::vector<float> queries = rows_of(few_directions(), kRows, kRows + 200);
-  const QueryOptions options{10, 80, 1, {}};
+  const QueryOptions options{10, 10, 1, {}};
   const Answers led = ask(index, queries, options);
   const double led_recall = recall(index, kRows, queries, options);
   const CodePlane& with = *index.state.code_plane;
