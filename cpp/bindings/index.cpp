@@ -91,9 +91,10 @@ py::tuple query(const Index& index, const py::object& vectors, std::size_t k, st
     counters = index.query(in.data, in.rows, options, ids_out, distances_out, counts.data());
   }
   const bool all = std::all_of(counts.begin(), counts.end(), [full](std::uint32_t count) { return count == full; });
-  return py::make_tuple(std::move(ids), std::move(distances),
-                        all ? py::object(py::none()) : array_of<std::uint32_t>(counts), counters.distances,
-                        counters.hops);
+  // In two, as they are kept: taking a tuple apart would be noticed beside a single query.
+  return py::make_tuple(py::make_tuple(std::move(ids), std::move(distances)),
+                        py::make_tuple(all ? py::object(py::none()) : array_of<std::uint32_t>(counts),
+                                       counters.distances, counters.hops));
 }
 
 py::array_t<Id> ids(const Index& index, bool with_marked) {

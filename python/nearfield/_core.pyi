@@ -83,8 +83,10 @@ class Index:
         num_threads: int,
         ids: NDArray[np.uint64] | None,
         distances: NDArray[np.float32] | None,
-    ) -> tuple[NDArray[np.uint64], NDArray[np.float32], NDArray[np.uint32] | None, int, int]:
-        """(ids, distances, results per row or None if all are k, distances computed, hops)."""
+    ) -> tuple[
+        tuple[NDArray[np.uint64], NDArray[np.float32]], tuple[NDArray[np.uint32] | None, int, int]
+    ]:
+        """(ids, distances), (results per row or None if all are k, distances computed, hops)."""
     def contains(self, id: int) -> bool: ...
     def holds(self, id: int) -> bool: ...
     def get_vectors(self, ids: NDArray[np.uint64]) -> NDArray[np.float32]: ...

@@ -242,7 +242,7 @@ class ExactIndex:
                 ids[block, :found] = self._ids[rows]
         counts = None if found == k else np.full(len(batch), found, dtype=np.uint32)
         compared = len(batch) * len(live)
-        result = neighbors_of((*filled, counts, compared, 0))
+        result = neighbors_of(filled, (counts, compared, 0))
         if counts is not None and len(batch) and if_short == "raise":
             marked = self.num_elements - len(live)
             raise too_few(result, k, (len(self._ids), len(live), marked, 0))

@@ -400,10 +400,10 @@ class Index:
         if k > LARGE_K:
             self._check_large_k(k, if_short)
         ids, distances = (None, None) if out is None else as_outputs(out, vectors, k)
-        found = self._core.query(vectors, k, ef, num_threads, ids, distances)
-        result = Neighbors(found[:2])
-        result._found = found
-        if found[2] is not None and if_short == "raise":
+        found, cost = self._core.query(vectors, k, ef, num_threads, ids, distances)
+        result = Neighbors(found)
+        result._cost = cost
+        if cost[0] is not None and if_short == "raise":
             raise too_few(result, k, self._core.counts)
         return result
 

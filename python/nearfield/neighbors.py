@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,23 +17,23 @@ NO_ID = 2**64 - 1
 class _Cost:
     """The part that both kinds of result share: how many results, and what they cost.
 
-    ``_found`` is what the core returned: (ids, distances, counts or None, distances computed,
+    ``_cost`` is what the core returned beside the results: (counts or None, distances computed,
     hops). It is kept whole, because setting one attribute is all that a query can afford.
     """
 
     __slots__ = ()
 
-    _found: tuple[Any, Distances, NDArray[np.uint32] | None, int, int]
+    _cost: tuple[NDArray[np.uint32] | None, int, int]
 
     @property
     def distances(self) -> Distances:
         """Distances, nearest first, float32; infinity in places that are padding."""
-        return self._found[1]
+        return self[1]  # type: ignore[index, no-any-return]
 
     @property
     def counts(self) -> NDArray[np.uint32]:
         """Valid results per row: shape () for one query, (n,) for a batch; the rest is padding."""
-        counts = self._found[2]
+        counts = self._cost[0]
         shape = self.distances.shape
         if counts is None:
             return np.full(shape[:-1], shape[-1], dtype=np.uint32)
@@ -44,12 +42,12 @@ class _Cost:
     @property
     def num_distances(self) -> int:
         """Stored vectors that were compared with a query, summed over the batch."""
-        return self._found[3]
+        return self._cost[1]
 
     @property
     def num_hops(self) -> int:
         """Link rows that were read on level 0, summed over the batch."""
-        return self._found[4]
+        return self._cost[2]
 
 
 class Neighbors(tuple[Ids, Distances], _Cost):
@@ -92,21 +90,25 @@ class KeyNeighbors(tuple[NDArray[np.object_], Distances], _Cost):
         return self[0]
 
 
-def neighbors_of(found: tuple[Ids, Distances, NDArray[np.uint32] | None, int, int]) -> Neighbors:
+def neighbors_of(
+    found: tuple[Ids, Distances], cost: tuple[NDArray[np.uint32] | None, int, int]
+) -> Neighbors:
     """Wrap what the core returned, without a copy.
 
     Parameters
     ----------
     found : tuple
-        (ids, distances, counts or None when every row is full, distances computed, hops).
+        (ids, distances).
+    cost : tuple
+        (counts or None when every row is full, distances computed, hops).
 
     Returns
     -------
     Neighbors
         The same arrays.
     """
-    result = Neighbors(found[:2])
-    result._found = found
+    result = Neighbors(found)
+    result._cost = cost
     return result
 
 

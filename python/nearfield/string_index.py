@@ -305,7 +305,7 @@ class StringIndex:
             vectors, k, num_threads, query_ef, if_short="pad" if raising else if_short, out=ids
         )
         result = self._named(found, keys)
-        if raising and found._found[2] is not None:
+        if raising and found._cost[0] is not None:
             raise too_few(result, k, self._index._core.counts)
         return result
 
@@ -316,7 +316,7 @@ class StringIndex:
             keys = np.empty(found.ids.shape, dtype=object)
         keys.reshape(-1)[:] = names
         result = KeyNeighbors((keys, found.distances))
-        result._found = found._found
+        result._cost = found._cost
         return result
 
     def tune(
