@@ -30,7 +30,7 @@ ALL_BUT_HOSTILE = (
 EMULATED = (
     "planes:", "graph:", "kernels:", "codes:", "codes only: they are equal", "grid:", "walk:",
     "recode: coded indexes are equal", "recode: answers", "refit:", "link back:", "scratch:",
-    "threads:", "index:", "mapped:",
+    "threads:", "index:", "mapped:", "sketches: axes", "sketches: few",
 )  # fmt: skip
 ARM_CPUS = ("cortex-a53", "cortex-a76")  # without and with the dot product instructions
 SANITIZER_OPTIONS = {
