@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -54,6 +55,7 @@ struct CodePlane {
   const Grid grid;
   Plane rows;  // code_bytes(grid.codes, grid.dimensions) per slot
   const std::optional<Sketch> sketch;
+  const Sketch* sketch_or_null() const { return sketch ? &*sketch : nullptr; }
   Plane sketches;                             // kSketchBytes per slot; none where there is no sketch
   std::size_t num_fitted = 0;                 // slots that existed when the grid was fitted
   std::atomic<std::uint64_t> num_outside{0};  // components outside the grid (count_outside)

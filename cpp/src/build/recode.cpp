@@ -135,8 +135,7 @@ std::optional<Sketch> sketch_for(const Vectors& vectors, const Grid& grid, std::
   if (last < kRowsForSketch || !may_sketch(vectors.state.config)) return std::nullopt;
   const CodePlane* now = vectors.codes;
   const HeldRows held{last, [&vectors](std::size_t slot, float* buffer) { return vectors.row(slot, buffer); }};
-  return choose_sketch(vectors.metric, grid, now != nullptr && now->sketch ? &*now->sketch : nullptr, held,
-                       num_threads);
+  return choose_sketch(vectors.metric, grid, now != nullptr ? now->sketch_or_null() : nullptr, held, num_threads);
 }
 
 void grow(CodePlane& codes, std::size_t rows) {

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -131,8 +132,9 @@ Layout lay_out(const State& state, const FlagsCopy& flags) {
   if (state.code_plane) {
     layout.sections.push_back(plane_section(Kind::Codes, state.code_plane->rows, count));
     layout.sections.back().flags = 0;
-    if (state.code_plane->sketch) {
-      layout.sketch = sketch_bytes(*state.code_plane->sketch);
+    const std::optional<Sketch>& sketch = state.code_plane->sketch;
+    if (sketch) {
+      layout.sketch = sketch_bytes(*sketch);
       layout.sections.push_back(bytes_section(Kind::Sketch, layout.sketch.size()));
       layout.sections.push_back(plane_section(Kind::Sketches, state.code_plane->sketches, count));
       layout.sections.back().flags = 0;

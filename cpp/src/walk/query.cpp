@@ -266,10 +266,8 @@ Reading read_state(const State& state, const Metric& metric) {
   if (reading.codes != nullptr) {
     view.rows = reading.codes->rows.view();
     reading.walks = metric.code_walks;
-    if (reading.codes->sketch) {
-      reading.sketch = &*reading.codes->sketch;
-      view.sketches = reading.codes->sketches.view();
-    }
+    reading.sketch = reading.codes->sketch_or_null();
+    view.sketches = reading.codes->sketches.view();
   }
   view.links = state.graph.links.view();
   view.upper_links = state.graph.upper_links.view();
