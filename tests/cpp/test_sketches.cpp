@@ -1,6 +1,7 @@
 // Sketches: the axes that they are made of, when an index has them, that they leave out few of the nearest, and that
 // walks led by them find the same at every level, from files as well.
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <limits>
 #include <memory>
@@ -104,6 +105,24 @@ void rows_that_are_alike_have_no_axes() {
     const ProjectionSample sample{2048, 704, 704, [&](std::size_t) { return row.data(); }, active_level().floats->dot,
                                   1};
     check(!fit_projection(sample).has_value(), "all " + std::to_string(value));
+  }
+}
+
+// Times a power of two nothing changes but the scale.
+void axes_do_not_depend_on_the_scale() {
+  std::optional<Projection> expected;
+  for (const float scale : {1.0f, 0x1p40f, 0x1p-60f}) {
+    std::vector<float> vectors = few_directions();
+    for (float& x : vectors) x *= scale;
+    const Held held(kConfig, vectors);
+    const std::optional<Projection> projection =
+        fit_projection({2048, kDimensions, held.metric.padded, [&](std::size_t i) { return held.row(i); },
+                        held.metric.level->floats->dot, 1});
+    const std::string what = "times 2^" + std::to_string(std::ilogb(scale));
+    check(projection.has_value(), what + ": there is a projection");
+    if (!projection) return;
+    if (!expected) expected = projection;
+    check(projection->axes == expected->axes && projection->axis_step > 0, what + ": equal axes");
   }
 }
 
@@ -295,6 +314,7 @@ void files_hold_sketches() {
 
 const Group group{"sketches",
                   {{"axes hold what varies", axes_hold_what_varies},
+                   {"axes do not depend on the scale", axes_do_not_depend_on_the_scale},
                    {"rows that are alike have no axes", rows_that_are_alike_have_no_axes},
                    {"sketches are equal at every level and number of threads",
                     sketches_are_equal_at_every_level_and_number_of_threads},

@@ -15,6 +15,7 @@ constexpr std::size_t kLeastCodeBytes = 6 * 64;
 constexpr std::size_t kFitted = 2048;  // rows that the axes and the grid are fitted to
 constexpr std::size_t kTested = 2048;  // and others, that are compared with one another
 constexpr std::size_t kQueries = 256;  // of these
+static_assert(kFitted + kTested <= kRowsForSketch, "no row is fitted to and tested");
 // What is measured: the kMet nearest of a query by codes stand for the rows that a walk meets, the kNear nearest for
 // those that it must not lose.
 constexpr std::size_t kNear = 10;

@@ -12,6 +12,7 @@ namespace {
 
 constexpr int kTimes = 6;  // of the subspace iteration
 constexpr std::uint64_t kSeed = 0x617865;
+
 // Rows of floats, one after the other.
 struct Matrix {
   Matrix(std::size_t num_rows, std::size_t row_length)
@@ -29,8 +30,8 @@ std::vector<float> mean_of(const Matrix& matrix) {
     for (std::size_t d = 0; d < matrix.length; ++d) sums[d] += static_cast<double>(row[d]);
   }
   std::vector<float> mean(matrix.length);
-  for (std::size_t d = 0; d < matrix.length; ++d)
-    mean[d] = static_cast<float>(sums[d] / static_cast<double>(matrix.rows));
+  const double rows = static_cast<double>(matrix.rows);
+  for (std::size_t d = 0; d < matrix.length; ++d) mean[d] = static_cast<float>(sums[d] / rows);
   return mean;
 }
 
@@ -135,8 +136,9 @@ std::optional<Projection> fit_projection(const ProjectionSample& sample) {
   subtract(rows, center);
   float largest = 0;
   for (const float x : rows.values) largest = std::max(largest, std::fabs(x));
-  // Squares, and sums of them, must stay in the range of floats.
-  if (!(largest > 0x1p-40f && largest < 0x1p40f)) return std::nullopt;
+  if (!(largest > 0x1p-100f && largest < 0x1p100f)) return std::nullopt;
+  // On a scale of their own, so that the squares of covariances stay in the range of floats.
+  for (float& x : rows.values) x /= largest;
   Matrix axes = principal_axes(covariance(rows, sample), sample);
   mix(axes);
   return rounded(axes, std::move(center));

@@ -34,7 +34,7 @@ struct WalkView {
 
 // The neighbours of one slot that a walk has not met.
 struct Hop {
-  std::uint32_t* slots = nullptr;        // within WalkScratch::met: as many places as a row of links
+  std::uint32_t* slots = nullptr;        // within WalkScratch::met, or WalkScratch::passed
   const unsigned char** rows = nullptr;  // places0 + 8: what is compared
   std::size_t n = 0;
 };
