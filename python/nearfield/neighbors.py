@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Generic, TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,21 +16,22 @@ NO_ID = 2**64 - 1
 """Fills the places of a short result; the one 64-bit number that cannot be an id."""
 
 
-class _Cost:
+_Names = TypeVar("_Names")
+
+
+class _Results(tuple[_Names, Distances], Generic[_Names]):
     """The part that both kinds of result share: how many results, and what they cost.
 
     ``_cost`` is what the core returned beside the results: (counts or None, distances computed,
     hops). It is kept whole, because setting one attribute is all that a query can afford.
     """
 
-    __slots__ = ()
-
     _cost: tuple[NDArray[np.uint32] | None, int, int]
 
     @property
     def distances(self) -> Distances:
         """Distances, nearest first, float32; infinity in places that are padding."""
-        return self[1]  # type: ignore[index, no-any-return]
+        return self[1]
 
     @property
     def counts(self) -> NDArray[np.uint32]:
@@ -50,7 +53,7 @@ class _Cost:
         return self._cost[2]
 
 
-class Neighbors(tuple[Ids, Distances], _Cost):
+class Neighbors(_Results[Ids]):
     """The nearest neighbours: a tuple ``(ids, distances)``, as in Voyager, with more attributes.
 
     For one query both arrays have shape (k,), for a batch (n, k). `num_distances` and `num_hops`
@@ -73,7 +76,7 @@ class Neighbors(tuple[Ids, Distances], _Cost):
         return self[0]
 
 
-class KeyNeighbors(tuple[NDArray[np.object_], Distances], _Cost):
+class KeyNeighbors(_Results[NDArray[np.object_]]):
     """The nearest neighbours in a `nearfield.StringIndex`: a tuple ``(keys, distances)``.
 
     As `Neighbors`, but with `keys`, an object array of `str`; None in places that are padding.

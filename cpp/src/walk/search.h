@@ -35,6 +35,18 @@ struct Walk {
 inline Side by_rows(const WalkView& view, const WalkJob& job) { return {&view.rows, job.query}; }
 inline Side by_sketches(const WalkView& view, const WalkJob& job) { return {&view.sketches, job.sketch}; }
 
+// What is gathered and compared first: sketches, where a walk has them.
+template <class Kernel, class Sketch>
+struct First {
+  using Of = Sketch;
+  static Side side(const WalkView& view, const WalkJob& job) { return by_sketches(view, job); }
+};
+template <class Kernel>
+struct First<Kernel, NoSketches> {
+  using Of = Kernel;
+  static Side side(const WalkView& view, const WalkJob& job) { return by_rows(view, job); }
+};
+
 // Entries at or above this are of no use to the walk.
 inline std::uint64_t bound_of(const WalkView& view, const Walk& walk) {
   const std::uint64_t bound = walk.beam.bound();
@@ -213,11 +225,13 @@ std::uint32_t descend(const WalkView& view, const void* query, std::uint32_t slo
 }
 
 // Gather the neighbours of the slot that was chosen last. Where they are not compared in this turn's time, `ask`.
-template <class Kernel>
-inline void follow(const WalkView& view, const RowsView& rows, Walk& walk, Hop& hop, bool ask) {
+template <class Kernel, class Sketch>
+inline void follow(const WalkView& view, Walk& walk, Hop& hop, bool ask) {
+  using What = First<Kernel, Sketch>;
   WalkScratch& scratch = *walk.job->scratch;
+  const RowsView& rows = *What::side(view, *walk.job).rows;
   gather(view, rows, entry_slot(walk.entry), walk.level, scratch, hop);
-  if (ask) ask_for<Kernel>(hop, 0, hop.n, rows.stride);
+  if (ask || kSketched<Sketch>) ask_for<typename What::Of>(hop, 0, hop.n, rows.stride);
   scratch.num_hops += walk.level == 0 && walk.level == walk.job->to;
 }
 
@@ -225,16 +239,6 @@ inline void follow(const WalkView& view, const RowsView& rows, Walk& walk, Hop& 
 inline void ask_for_links(const WalkView& view, Walk& walk) {
   std::uint64_t next = 0;
   if (walk.level == 0 && walk.beam.peek(walk.beam.capacity, next)) prefetch_links(view, entry_slot(next));
-}
-
-// Gather for the walk that is led by sketches, or by rows.
-template <class Kernel, class Sketch>
-inline void follow(const WalkView& view, Walk& walk, Hop& hop, bool ask) {
-  if constexpr (kSketched<Sketch>) {
-    follow<Sketch>(view, view.sketches, walk, hop, true);
-  } else {
-    follow<Kernel>(view, view.rows, walk, hop, ask);
-  }
 }
 
 // The beam, with the slot where the way down has ended.
@@ -264,11 +268,8 @@ template <class Kernel, class Sketch>
 inline bool start(const WalkView& view, Walk& walk) {
   WalkJob& job = *walk.job;
   job.result = {job.scratch->beam, 0};
-  if constexpr (kSketched<Sketch>) {
-    if (!begin<Sketch>(view, by_sketches(view, job), job.start, *job.scratch, walk.entry)) return false;
-  } else {
-    if (!begin<Kernel>(view, by_rows(view, job), job.start, *job.scratch, walk.entry)) return false;
-  }
+  using What = First<Kernel, Sketch>;
+  if (!begin<typename What::Of>(view, What::side(view, job), job.start, *job.scratch, walk.entry)) return false;
   walk.level = job.from;
   if (walk.level <= job.to) {
     begin_beam<Kernel, Sketch>(view, walk);
@@ -284,13 +285,8 @@ template <class Kernel, class Sketch>
 inline void step_down(const WalkView& view, Walk& walk) {
   WalkScratch& scratch = *walk.job->scratch;
   Hop& hop = scratch.hops[walk.now];
-  bool moved = false;
-  if constexpr (kSketched<Sketch>) {
-    moved = move_on<Sketch>(view, by_sketches(view, *walk.job), hop, scratch, walk.entry);
-  } else {
-    moved = move_on<Kernel>(view, by_rows(view, *walk.job), hop, scratch, walk.entry);
-  }
-  if (!moved) {
+  using What = First<Kernel, Sketch>;
+  if (!move_on<typename What::Of>(view, What::side(view, *walk.job), hop, scratch, walk.entry)) {
     if (--walk.level == walk.job->to) return begin_beam<Kernel, Sketch>(view, walk);
     clear_visited(scratch);  // a slot met on one level must be met again on the next
     mark_visited(scratch, entry_slot(walk.entry));
