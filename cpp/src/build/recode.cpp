@@ -89,16 +89,17 @@ void encode_rows(const Vectors& vectors, CodePlane& codes, std::size_t first, st
 }
 
 // To all of them; where most are only what codes stand for, to all that are kept and some of those.
-Grid fit(const Vectors& vectors, std::size_t last) {
+Grid fit(const Vectors& vectors, std::size_t last, std::size_t num_threads) {
   const Metric& metric = vectors.metric;
   const Codes codes = vectors.state.config.codes;
   std::vector<float> buffer(metric.padded);
   const auto row = [&](std::size_t slot) { return vectors.row(slot, buffer.data()); };
-  if (vectors.first_kept == 0) return fit_grid(codes, metric.space, metric.dimensions, last, row);
+  if (vectors.first_kept == 0) return fit_grid(codes, metric.space, metric.dimensions, last, row, num_threads);
   const std::size_t old = kMostSampled - (last - vectors.first_kept);
-  return fit_grid(codes, metric.space, metric.dimensions, kMostSampled, [&](std::size_t i) {
+  const auto some = [&](std::size_t i) {
     return row(i < old ? i * vectors.first_kept / old : vectors.first_kept + (i - old));
-  });
+  };
+  return fit_grid(codes, metric.space, metric.dimensions, kMostSampled, some, num_threads);
 }
 
 // Of inner products none: the longest rows are the nearest, and they are few.
@@ -163,7 +164,7 @@ std::uint64_t keep_codes(State& state, const Metric& metric, ScratchPool& pool, 
   const std::size_t most_between = all_kept ? ~std::size_t{0} : kRecentSlots / 2;  // or drifted rows would be let go
   std::uint64_t new_outside = now == nullptr ? 0 : outside(vectors, now->grid, first, last, num_threads);
   if (now == nullptr || doubled || has_drifted(*now, new_outside, first, last, metric.dimensions, most_between)) {
-    Grid grid = fit(vectors, last);
+    Grid grid = fit(vectors, last, num_threads);
     const bool keeps_grid = now != nullptr && is_good_still(vectors, *now, grid, new_outside, last, num_threads);
     if (keeps_grid) {
       grid = now->grid;

@@ -133,7 +133,7 @@ std::optional<Sketch> choose_sketch(const Metric& metric, const Grid& grid, cons
         metric.project(sketch.projection, fitted_row(i), bytes.data(), projected.data());
         return static_cast<const float*>(projected.data());
       },
-      false);
+      num_threads, false);
   const std::vector<std::array<Met, kMet>> met = meet(metric, encode(metric, grid, sketch, held), num_threads);
   const std::vector<double> ratios = ratios_of(met);
   if (ratios.empty()) return std::nullopt;

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 
 #include "codes/codes.h"
 #include "codes/rotation.h"
+#include "threads.h"
 
 namespace nearfield {
 namespace {
@@ -47,39 +49,46 @@ double most_of_row(const std::vector<float>& distances, std::size_t rows) {
 // The middle of each dimension, whether it varies, half the range around it, and the squared error that it leaves.
 struct Spread {
   std::vector<float> middle;
-  std::vector<bool> varies;
+  std::vector<unsigned char> varies;  // written by several threads, so not of bits
   float half;
   double error;
 };
 
 // Half the range, among some quantiles of the distances from the middle, that makes the squared error least: rounding
 // to `levels` values inside, holding at the edge outside. Distances stand dimension by dimension, `rows` in each.
-void choose_half(const std::vector<float>& distances, std::size_t rows, double levels, Spread& range) {
+void choose_half(const std::vector<float>& distances, std::size_t rows, double levels, std::size_t num_threads,
+                 Spread& range) {
   std::vector<float> reordered = distances;
   const double most = most_of_row(distances, rows);
-  std::vector<double> errors(rows);  // outside, of each row
-  range.half = 0;
-  range.error = std::numeric_limits<double>::infinity();
-  for (const double share : {0.95, 0.97, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9999, 1.0}) {
-    const float half = quantile(reordered, share);
+  constexpr double kShares[] = {0.95, 0.97, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9999, 1.0};
+  constexpr std::size_t kNumShares = std::size(kShares);
+  float halves[kNumShares];
+  for (std::size_t i = 0; i < kNumShares; ++i) halves[i] = quantile(reordered, kShares[i]);
+  double errors[kNumShares];
+  parallel_for(kNumShares, num_threads, [&](std::size_t, std::size_t i) {
+    const float half = halves[i];
     const double step = 2.0 * half / (levels - 1);
     double error = 0;
-    std::fill(errors.begin(), errors.end(), 0.0);
+    std::vector<double> outside(rows, 0.0);  // of each row
     for (std::size_t d = 0; d < distances.size(); d += rows) {
       for (std::size_t row = 0; row < rows; ++row) {
         const float x = distances[d + row];
         if (x > half) {
-          errors[row] += (static_cast<double>(x) - half) * (static_cast<double>(x) - half);
+          outside[row] += (static_cast<double>(x) - half) * (static_cast<double>(x) - half);
         } else {
           error += step * step / 12;
         }
       }
     }
-    for (const double outside : errors) error += std::min(outside, most);
-    if (error < range.error) {
-      range.error = error;
-      range.half = half;
-    }
+    for (const double of_row : outside) error += std::min(of_row, most);
+    errors[i] = error;
+  });
+  range.half = 0;
+  range.error = std::numeric_limits<double>::infinity();
+  for (std::size_t i = 0; i < kNumShares; ++i) {
+    if (errors[i] >= range.error || std::isnan(errors[i])) continue;
+    range.error = errors[i];
+    range.half = halves[i];
   }
   // Where nothing varies any range serves; beyond the others, squares leave the range of floats.
   range.half = range.half > 0x1p-60f ? std::min(range.half, 0x1p60f) : 1.0f;
@@ -91,28 +100,28 @@ bool lies_within(const std::vector<float>& values, float most) {
 
 using Sample = std::function<const float*(std::size_t)>;
 
-Spread choose_range(std::size_t rows, std::size_t dimensions, double levels, const Sample& sample) {
+Spread choose_range(std::size_t rows, std::size_t dimensions, double levels, std::size_t num_threads,
+                    const Sample& sample) {
   std::vector<float> values(rows * dimensions);  // dimension by dimension
   for (std::size_t i = 0; i < rows; ++i) {
     const float* vector = sample(i);
     for (std::size_t d = 0; d < dimensions; ++d) values[d * rows + i] = vector[d];
   }
-  Spread range{std::vector<float>(dimensions), std::vector<bool>(dimensions), 0, 0};
+  Spread range{std::vector<float>(dimensions), std::vector<unsigned char>(dimensions), 0, 0};
   const std::size_t stride = rows * dimensions / kMostPooled + 1;  // some whole rows
   const std::size_t pooled = (rows + stride - 1) / stride;
-  std::vector<float> distances;
-  distances.reserve(pooled * dimensions);
-  for (std::size_t d = 0; d < dimensions; ++d) {
+  std::vector<float> distances(pooled * dimensions);
+  parallel_for(dimensions, num_threads, [&](std::size_t, std::size_t d) {
     const auto begin = values.begin() + static_cast<std::ptrdiff_t>(d * rows);
     std::vector<float> column(begin, begin + static_cast<std::ptrdiff_t>(rows));
     // Halved apart: the sum of two floats may leave the range of floats.
     range.middle[d] = quantile(column, 1 - kCommonInOne) * 0.5f + quantile(column, kCommonInOne) * 0.5f;
     range.varies[d] = std::any_of(column.begin(), column.end(), [&](float x) { return x != column[0]; });
-    for (std::size_t i = 0; i < rows; i += stride) {
-      distances.push_back(std::fabs(values[d * rows + i] - range.middle[d]));
+    for (std::size_t i = 0; i < pooled; ++i) {
+      distances[d * pooled + i] = std::fabs(values[d * rows + i * stride] - range.middle[d]);
     }
-  }
-  choose_half(distances, pooled, levels, range);
+  });
+  choose_half(distances, pooled, levels, num_threads, range);
   return range;
 }
 
@@ -142,7 +151,7 @@ Grid empty_grid(Codes codes, Space space, std::size_t dimensions) {
 }
 
 Grid fit_grid(Codes codes, Space space, std::size_t dimensions, std::size_t rows,
-              const std::function<const float*(std::size_t)>& row, bool may_rotate) {
+              const std::function<const float*(std::size_t)>& row, std::size_t num_threads, bool may_rotate) {
   const std::size_t sampled = std::min(rows, kMostSampled);
   const auto sample = [&](std::size_t i) { return row(i * rows / sampled); };
   Grid grid = empty_grid(codes, space, dimensions);
@@ -157,9 +166,9 @@ Grid fit_grid(Codes codes, Space space, std::size_t dimensions, std::size_t rows
       return static_cast<const float*>(buffer.data());
     };
     const double levels = codes == Codes::Int4 ? 16 : 128;
-    Spread plain = choose_range(sampled, dimensions, levels, sample);
+    Spread plain = choose_range(sampled, dimensions, levels, num_threads, sample);
     if (may_rotate) {
-      const Spread turned = choose_range(sampled, padded, levels, rotated);
+      const Spread turned = choose_range(sampled, padded, levels, num_threads, rotated);
       grid.rotated = turned.error * kRotationGain < plain.error && lies_within(turned.middle, kMostRotatedOrigin / 2);
       if (grid.rotated) plain = turned;
     }

@@ -62,7 +62,7 @@ inline constexpr std::size_t kMostSampled = 2048;  // rows that a grid is fitted
 // rounding inside and of holding outside, where no row counts for more than two ordinary rows lie apart. Vectors of
 // a sketch are not rotated.
 Grid fit_grid(Codes codes, Space space, std::size_t dimensions, std::size_t rows,
-              const std::function<const float*(std::size_t)>& row, bool may_rotate = true);
+              const std::function<const float*(std::size_t)>& row, std::size_t num_threads = 1, bool may_rotate = true);
 
 // Make the range wider around its middle, by a larger step.
 void widen(Grid& grid, float step);

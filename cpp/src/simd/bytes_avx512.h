@@ -11,18 +11,22 @@ namespace {
 
 struct Avx512Bytes {
   using Block = __m512i;
-  using Sum = __m512i;  // 16 x 32 bits
+  // 16 x 32 bits. Not __m512i: around every dpbusd on one of those, gcc 12 copies a register.
+  typedef unsigned Sum __attribute__((vector_size(64)));
   // The instruction takes one factor unsigned: a row's bytes have 128 added, and the kernel takes it back.
   static constexpr std::uint32_t kRowBias = 128;
 
-  static Sum zero() { return _mm512_setzero_si512(); }
+  static Sum zero() { return Sum{}; }
+  static Sum add_dots(Sum sum, Block bytes, Block signed_bytes) {
+    return reinterpret_cast<Sum>(_mm512_dpbusd_epi32(reinterpret_cast<Block>(sum), bytes, signed_bytes));
+  }
   static Block load(const unsigned char* p) { return _mm512_loadu_si512(p); }
   static Sum add_squares(Sum sum, Block a, Block b) {
     const __m512i difference = _mm512_abs_epi8(_mm512_sub_epi8(a, b));
-    return _mm512_dpbusd_epi32(sum, difference, difference);
+    return add_dots(sum, difference, difference);
   }
   static Sum add_products(Sum sum, Block query, Block row) {
-    return _mm512_dpbusd_epi32(sum, _mm512_xor_si512(row, _mm512_set1_epi8(-128)), query);
+    return add_dots(sum, _mm512_xor_si512(row, _mm512_set1_epi8(-128)), query);
   }
   static void store(unsigned char* p, Block b) { _mm512_storeu_si512(p, b); }
   static Block low_nibbles(Block b) { return _mm512_and_si512(b, _mm512_set1_epi8(0x0F)); }
@@ -35,13 +39,13 @@ struct Avx512Bytes {
   };
   static NibbleSum add_nibbles(NibbleSum sum, Block q_low, Block q_high, Block row) {
     const Block low = low_nibbles(row), high = high_nibbles(row);
-    return {_mm512_dpbusd_epi32(_mm512_dpbusd_epi32(sum.squares, low, low), high, high),
-            _mm512_dpbusd_epi32(_mm512_dpbusd_epi32(sum.products, q_low, low), q_high, high)};
+    return {add_dots(add_dots(sum.squares, low, low), high, high),
+            add_dots(add_dots(sum.products, q_low, low), q_high, high)};
   }
   template <int N>
   static void nibble_totals(const NibbleSum* sums, std::uint32_t* out) {
     Sum all[N];
-    for (int r = 0; r < N; ++r) all[r] = _mm512_sub_epi32(_mm512_slli_epi32(sums[r].squares, 2), sums[r].products);
+    for (int r = 0; r < N; ++r) all[r] = (sums[r].squares << 2) - sums[r].products;
     totals<N>(all, out);
   }
 
@@ -49,7 +53,8 @@ struct Avx512Bytes {
   static void totals(const Sum* sums, std::uint32_t* out) {
     __m128i fours[4];
     for (int r = 0; r < N; ++r) {
-      const __m256i eights = _mm256_add_epi32(_mm512_castsi512_si256(sums[r]), _mm512_extracti64x4_epi64(sums[r], 1));
+      const auto sixteen = reinterpret_cast<Block>(sums[r]);
+      const __m256i eights = _mm256_add_epi32(_mm512_castsi512_si256(sixteen), _mm512_extracti64x4_epi64(sixteen, 1));
       fours[r] = _mm_add_epi32(_mm256_castsi256_si128(eights), _mm256_extracti128_si256(eights, 1));
     }
     if constexpr (N == 4) {
