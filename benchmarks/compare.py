@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command; 0 is success, 1 a failed gate, 2 nothing to measure or judge."""
     options = _options(arguments)
     if options.readme:
-        write_readme(json.loads(options.readme.read_text()))
+        write_readme([json.loads(path.read_text()) for path in options.readme])
         return 0
     if options.table:
         result = json.loads(options.table.read_text())
@@ -132,12 +132,12 @@ def _journal(options: argparse.Namespace, settings: Settings) -> Journal:
     return journal
 
 
-def write_readme(result: Json, path: Path = README) -> None:
+def write_readme(results: list[Json], path: Path = README) -> None:
     """Put the table of a result into README."""
     text = path.read_text()
     before, _, rest = text.partition(TABLE_BEGINS)
     _, _, after = rest.partition(TABLE_ENDS)
-    path.write_text(f"{before}{TABLE_BEGINS}\n{readme_table(result)}\n{TABLE_ENDS}{after}")
+    path.write_text(f"{before}{TABLE_BEGINS}\n{readme_table(*results)}\n{TABLE_ENDS}{after}")
 
 
 def _judge(result: Json) -> int:
@@ -188,7 +188,9 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     add("--quick", action="store_true", help="a small sample, under five minutes")
     add("--gate", action="store_true", help="fail where a release gate is missed")
     add("--out", type=Path, default=RESULTS)
-    add("--readme", type=Path, metavar="FILE.json", help="put its table into README.md")
+    add(
+        "--readme", type=Path, nargs="+", metavar="FILE.json", help="put their table into README.md"
+    )
     add("--table", type=Path, metavar="FILE.json", help="print the tables of an earlier run")
     options = parser.parse_args(arguments)
     options.spared = _SLOW_TO_START if options.quick and options.engines is None else {}

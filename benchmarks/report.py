@@ -23,27 +23,38 @@ def markdown_table(result: Json) -> str:
     return "\n".join([*parts, _footer(result), "", _legend(result)])
 
 
-def readme_table(result: Json) -> str:
+def readme_table(*results: Json) -> str:
     """Give README's table: nearfield's speed by each library's, single calls, and the builds."""
-    engines = result["engines"].items()
+    engines = [about for result in results for about in result["engines"].items()]
     peers = list(dict.fromkeys(about.get("library", name) for name, about in engines))
     peers = [name for name in peers if name != SUBJECT]
-    rows = []
-    for name, run in result["runs"].items():
-        for recall, row in run["at_recall"]["single"].items():
-            ratios = [_ratio(row["ratio"].get(peer)) for peer in peers]
-            label = f"queries/s at recall@{result['settings']['k']} {recall.lstrip('0')}"
-            rows.append([name, label, *ratios])
-        clock = f"{result['settings']['clock']}_seconds"
-        shares = [_build_ratio(run["builds"], peer, clock) for peer in peers]
-        rows.append([name, "speed of building", *shares])
+    rows: list[list[str]] = []
+    legends, pictures = [], []
+    for result in results:
+        for name, run in result["runs"].items():
+            rows += _readme_rows(result, name, run, peers)
+            picture = picture_name(result, name)
+            pictures.append(f"![{name}: queries/s at a recall](benchmarks/results/{picture})")
+        legends.append(_footer(result))
     head = ["data", "nearfield's", *(f"by {peer}'s" for peer in peers)]
     legend = "One query a call, median (range); `*`: beyond that recall at the cheapest setting."
-    pictures = [
-        f"![{name}: queries/s at a recall](benchmarks/results/{picture_name(result, name)})"
-        for name in result["runs"]
+    return "\n".join([markdown(head, rows), "", " ".join([legend, *legends]), "", *pictures])
+
+
+def _readme_rows(result: Json, name: str, run: Json, peers: list[str]) -> Iterator[list[str]]:
+    for recall, row in run["at_recall"]["single"].items():
+        ratios = [_ratio(row["ratio"].get(peer)) for peer in peers]
+        yield [
+            name,
+            f"queries/s at recall@{result['settings']['k']} {recall.lstrip('0')}",
+            *ratios,
+        ]
+    clock = f"{result['settings']['clock']}_seconds"
+    yield [
+        name,
+        "speed of building",
+        *(_build_ratio(run["builds"], peer, clock) for peer in peers),
     ]
-    return "\n".join([markdown(head, rows), "", f"{legend} {_footer(result)}", "", *pictures])
 
 
 def stem(result: Json) -> str:

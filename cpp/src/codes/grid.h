@@ -60,7 +60,7 @@ inline constexpr std::size_t kMostSampled = 2048;  // rows that a grid is fitted
 // Fit a grid to `rows` vectors of `dimensions` floats (row(i) gives the i-th, padded; valid until the next call).
 // Up to 2,048 of them are looked at, evenly spread. The range is the one that leaves the least squared error, of
 // rounding inside and of holding outside, where no row counts for more than two ordinary rows lie apart. Vectors of
-// a sketch are not rotated.
+// a sketch are not rotated. The same for any number of threads (0 = all cores); row() is called on this one alone.
 Grid fit_grid(Codes codes, Space space, std::size_t dimensions, std::size_t rows,
               const std::function<const float*(std::size_t)>& row, std::size_t num_threads = 1, bool may_rotate = true);
 
