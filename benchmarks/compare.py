@@ -4,7 +4,7 @@
     python benchmarks/compare.py --data mnist --engines nearfield hnswlib rabitqlib
     python benchmarks/compare.py --quick
     python benchmarks/compare.py --table benchmarks/results/FILE.json --gate
-    python benchmarks/compare.py --readme benchmarks/results/FILE.json
+    python benchmarks/compare.py --readme benchmarks/results/FILE.json [...]
 
 Writes a JSON with every measurement and the machine's fingerprint and a PNG per data set; prints
 tables. Progress goes to stderr. README.md tells what the figures mean and what they do not. A run
@@ -133,7 +133,7 @@ def _journal(options: argparse.Namespace, settings: Settings) -> Journal:
 
 
 def write_readme(results: list[Json], path: Path = README) -> None:
-    """Put the table of a result into README."""
+    """Put the table of some results into README."""
     text = path.read_text()
     before, _, rest = text.partition(TABLE_BEGINS)
     _, _, after = rest.partition(TABLE_ENDS)

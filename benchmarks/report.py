@@ -43,18 +43,11 @@ def readme_table(*results: Json) -> str:
 
 def _readme_rows(result: Json, name: str, run: Json, peers: list[str]) -> Iterator[list[str]]:
     for recall, row in run["at_recall"]["single"].items():
-        ratios = [_ratio(row["ratio"].get(peer)) for peer in peers]
-        yield [
-            name,
-            f"queries/s at recall@{result['settings']['k']} {recall.lstrip('0')}",
-            *ratios,
-        ]
+        label = f"queries/s at recall@{result['settings']['k']} {recall.lstrip('0')}"
+        yield [name, label, *(_ratio(row["ratio"].get(peer)) for peer in peers)]
     clock = f"{result['settings']['clock']}_seconds"
-    yield [
-        name,
-        "speed of building",
-        *(_build_ratio(run["builds"], peer, clock) for peer in peers),
-    ]
+    shares = (_build_ratio(run["builds"], peer, clock) for peer in peers)
+    yield [name, "speed of building", *shares]
 
 
 def stem(result: Json) -> str:

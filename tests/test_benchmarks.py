@@ -223,7 +223,14 @@ def test_a_run_that_was_stopped_goes_on(tmp_path: Path, monkeypatch: pytest.Monk
     assert "scann: not installed" in text
     assert "Batches on one thread by single calls, median of 2 pairs: " in text
     assert "| nearfield | queries/s" not in text
-    assert f"| {data.name} | queries/s at recall@10 .90 |" in readme_table(result)
+    row = f"| {data.name} | queries/s at recall@10 .90 |"
+    assert readme_table(result).count(row) == 1
+    other = json.loads(json.dumps(result))
+    other["engines"]["faiss"] = {**other["engines"]["nearfield"], "library": "faiss"}
+    both = readme_table(result, other)
+    assert both.count(row) == 2
+    assert both.count(" by faiss's |") == 1
+    assert both.count("![") == 2
 
 
 # --- gates ---------------------------------------------------------------------------------------

@@ -390,17 +390,18 @@ class Index:
             num_threads = as_threads(num_threads)
             query_ef = -1 if query_ef is None else as_whole(query_ef, "query_ef", -(2**63), 2**63)
             query_ef = min(query_ef, _MOST_ROWS)
-            if k > LARGE_K:
-                self._check_large_k(k, if_short)
-        ef = query_ef if query_ef > 0 else self._ef
-        if 0 < query_ef < k:
+        if query_ef <= 0:
+            query_ef = self._ef
+        elif query_ef < k:
             message = f"query_ef is {query_ef}, smaller than k = {k}; expected at least k, or -1"
             raise InvalidInput(message)
         if if_short != "raise" and if_short != "pad":
             message = f"if_short is {if_short!r}; expected 'raise' or 'pad'"
             raise InvalidInput(message)
+        if k > LARGE_K:
+            self._check_large_k(k, if_short)
         ids, distances = (None, None) if out is None else as_outputs(out, vectors, k)
-        found, cost = self._core.query(vectors, k, ef, num_threads, ids, distances)
+        found, cost = self._core.query(vectors, k, query_ef, num_threads, ids, distances)
         result = Neighbors(found)
         result._cost = cost
         if cost[0] is not None and if_short == "raise":

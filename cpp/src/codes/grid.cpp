@@ -26,11 +26,11 @@ constexpr float kMostProductRange = 8;  // times what common rows need
 constexpr double kRotationGain = 1.5;   // how much less error makes rotating worth its time
 constexpr double kDoubt = 3.5;          // standard deviations
 
-// The value that a share of the values reaches. Reorders them.
 std::size_t position_of(double share, std::size_t n) {
   return static_cast<std::size_t>(share * static_cast<double>(n - 1) + 0.5);
 }
 
+// The value that a share of the values reaches. Reorders them.
 float quantile(std::vector<float>& values, double share) {
   const auto at = values.begin() + static_cast<std::ptrdiff_t>(position_of(share, values.size()));
   std::nth_element(values.begin(), at, values.end());
@@ -86,9 +86,10 @@ void choose_half(const std::vector<float>& distances, std::size_t rows, double l
   range.half = 0;
   range.error = std::numeric_limits<double>::infinity();
   for (std::size_t i = 0; i < kNumShares; ++i) {
-    if (errors[i] >= range.error || std::isnan(errors[i])) continue;
-    range.error = errors[i];
-    range.half = halves[i];
+    if (errors[i] < range.error) {
+      range.error = errors[i];
+      range.half = halves[i];
+    }
   }
   // Where nothing varies any range serves; beyond the others, squares leave the range of floats.
   range.half = range.half > 0x1p-60f ? std::min(range.half, 0x1p60f) : 1.0f;
