@@ -130,7 +130,8 @@ def answer(make_worker: Callable[[str], Any]) -> None:
                 worker = make_worker(sys.argv[1])
             said = getattr(worker, verb)(**order)
         except Exception as error:  # what fails is told, and the next order may work
-            said = {"error": f"{type(error).__name__}: {error}"}
+            # Some libraries print their program in what they raise: its beginning says what it was.
+            said = {"error": f"{type(error).__name__}: {error}".partition("\n")[0]}
         answers.write(json.dumps(said) + "\n")
         answers.flush()
 

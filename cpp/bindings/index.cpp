@@ -188,7 +188,11 @@ void bind_index(py::module_& module) {
       .def_property_readonly("simd_level", &Index::simd_level)
       .def_property_readonly("counts",
                              [](const Index& i) {
-                               const RowCounts c = i.counts();
+                               RowCounts c;
+                               {
+                                 const py::gil_scoped_release released;  // many new ids hold their lock for seconds
+                                 c = i.counts();
+                               }
                                return py::make_tuple(c.slots, c.live, c.marked, c.superseded);
                              })
       .def("add", &add, py::arg("vectors"), py::arg("ids"), py::arg("num_threads"), py::arg("progress"))

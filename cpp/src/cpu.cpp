@@ -66,7 +66,7 @@ std::vector<const Level*> runnable_levels() {
   return levels;
 }
 
-// One of the two process globals (DESIGN: the kernel table); the other is the thread pool.
+// One of the three process globals; the others are the thread pool and the number of forks.
 std::atomic<const Level*>& chosen_level() {
   static std::atomic<const Level*> chosen{runnable_levels().back()};
   return chosen;

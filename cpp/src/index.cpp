@@ -2,7 +2,8 @@
 //
 // Locks, always taken in this order:
 //   write_mutex  one writer of rows and links at a time; also held while a file is written
-//   id_mutex     the id table and the flags; shared to look up, exclusive to change. Held for moments only
+//   id_mutex     the id table and the flags; shared to look up, exclusive to change. Held for moments, but where
+//                an add makes room for its ids or the table of a mapped file is built
 // Queries take neither (ARCHITECTURE.md, "Publication").
 #include "nearfield/index.h"
 
@@ -102,8 +103,9 @@ struct Index::Impl {
   void make_codes() {
     const std::size_t count = state->count.load();
     if (state->config.codes == Codes::None || state->code_plane || count == 0) return;
-    const std::uint64_t outside = keep_codes(*state, metric, pool, 0, count, 0);
-    state->code_plane->num_outside += outside;
+    RoundCodes codes(*state, pool);
+    codes.write(metric, 0, count, 0);
+    codes.keep();
   }
 
   // Before the first change of a mapped file: all of it is checked, and its pages become ours as written.

@@ -68,7 +68,8 @@ IndexStats collect_stats(const State& state, const Metric& metric) {
   const Reach reach = reach_of(state.graph, count);
   for (std::size_t i = 0; i < count; ++i) {
     const auto slot = static_cast<Slot>(i);
-    stats.unreachable += !reach.has(slot) && (*state.flags.at<std::uint8_t>(slot) & kSuperseded) == 0;
+    const int flags = __atomic_load_n(state.flags.at<std::uint8_t>(slot), __ATOMIC_RELAXED);  // others mark meanwhile
+    stats.unreachable += !reach.has(slot) && (flags & kSuperseded) == 0;
   }
   survey_vectors(state, metric, count, stats);
   stats.vector_bytes = (count - first_vector(metric.storage, count)) * state.vectors.row_bytes();

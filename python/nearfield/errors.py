@@ -16,7 +16,7 @@
     │   ├─ CorruptIndexFile                         damaged or hostile, at `offset`, in `field`
     │   └─ FileMismatch                             a good file that is not what was asked for
     ├─ IndexFileNotAccessible(OSError, RuntimeError)  missing, not permitted, disk full
-    ├─ NotEnoughData(ValueError)                    a statistic that cannot be computed (*)
+    ├─ NotEnoughData(ValueError)                    a statistic that cannot be computed
     ├─ Refused(RuntimeError)                        a statistic that would lie (*)
     │   ├─ LookRefused
     │   ├─ SampleRatioMismatch

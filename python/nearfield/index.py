@@ -82,8 +82,8 @@ class Index:
         range, or among very many rows closer together than a hundredth of it, are compared with the
         vectors themselves: ask for ``"none"`` where most queries are so. ``"auto"`` takes int4 from
         192 dimensions on, int8 below and for inner products; none for 8-bit storages and where a
-        row of codes is no shorter than the vector (up to 16 dimensions, 32 of Float16); and int8
-        where codes are all that is kept.
+        row of codes is no shorter than the vector (up to 16 dimensions, 32 of Float16) or longer
+        than 131,072 dimensions; and int8 where codes are all that is kept.
 
     Raises
     ------
@@ -680,7 +680,8 @@ class Index:
             Needed for files that do not say it (Voyager 1.x, hnswlib); must match files that do.
             Give both or neither.
         storage_data_type : StorageDataType, int or str, default Float32
-            As above; counts, also as the default, when the two are given.
+            Checked only where those two are given, and then also as the default: a Float8 file
+            opened with them needs ``storage_data_type="Float8"`` as well.
         file_like : binary file object, optional
             Voyager's other name for a file object.
         mmap : bool, default False

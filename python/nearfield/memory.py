@@ -161,8 +161,8 @@ def estimate_memory(
 
     Notes
     -----
-    Memory grows in steps that double. A query needs one bit a row and thread in addition; a Python
-    array that is being added is not counted.
+    Memory grows in steps that double. In addition a walk needs one bit and a quarter a row, and
+    each thread has up to four walks at a time; a Python array that is being added is not counted.
 
     Examples
     --------

@@ -49,7 +49,8 @@ def open_source(
     spec : str or Path
         The file; ``file.npz:name`` names an array of an archive.
     vectors : str, optional
-        The Parquet column that holds them; default the only column of lists.
+        The Parquet column that holds them, default the only column of lists; or the array of an
+        ``.npz`` file.
     key : str, optional
         The Parquet column that holds keys: text, or integers as ids.
     where : str, optional

@@ -35,7 +35,7 @@ class IndexStats:
     levels : tuple of LevelStats
         From level 0 up.
     unreachable : int
-        Places that the links of level 0 do not reach from the entry point.
+        Live and marked places that the links of level 0 do not reach from the entry point.
     norm_min, norm_max : float
         Euclidean norms of the stored live vectors.
     duplicates : int
@@ -44,7 +44,8 @@ class IndexStats:
         Of the rows that exist, in memory or mapped from a file.
     clamped : float
         Share of the components that lie outside the range of the codes by a thirtieth of it or
-        more, by a fifth where they have 4 bits, and are held at its edge. Where much does, the
+        more (a sixtieth for inner products, a fifth where codes have 4 bits), and are held at its
+        edge. Where much does, the
         codes are made anew.
     simd_level : str
         The kind of vector instructions that the index uses.

@@ -253,6 +253,48 @@ void readers_go_on_while_vectors_are_let_go() {
   check(index.stats().vector_bytes < kRecentSlots * 32 * sizeof(float), "vectors are gone");
 }
 
+// A zero vector has a row of its own, which stands for nothing on the grid.
+void zero_vectors_stay_so_when_data_drifts() {
+  for (const Codes codes : {Codes::Int8, Codes::Int4}) {
+    OpenIndex index(config_of({Space::Cosine, codes}));
+    std::vector<float> cone = clustered(4200, kDimensions, 8);
+    for (float& x : cone) x = 5.0f + 0.3f * x;
+    constexpr std::size_t kZero = 100;
+    std::fill_n(cone.begin() + kZero * kDimensions, kDimensions, 0.0f);
+    index.add(cone);
+    const CodePlane* before = index.state.codes.load();
+    index.add(clustered(1200, kDimensions, 9));
+    check(index.state.codes.load() != before, "data drifts");
+    std::vector<float> held(index.metric.padded, 1.0f);
+    held_vector(index.state, index.metric, index.state.codes.load(), kZero, held.data());
+    for (const float x : held) check_equal(x, 0.0f, name_of({Space::Cosine, codes}) + ": a component");
+  }
+}
+
+// What is there only as codes is rounded once more by each new grid: not by one that comes to nothing.
+void a_round_that_is_stopped_leaves_the_grid_alone() {
+  struct Stop {};
+  constexpr std::size_t kBefore = 5000, kMore = 700;
+  const std::vector<float> vectors = clustered(kBefore, kDimensions, 4);
+  std::vector<float> wide = clustered(kMore, kDimensions, 5);
+  for (float& x : wide) x *= 3.0f;
+  for (const Kind& kind : kKinds) {
+    Index stopped(config_of(kind)), whole(config_of(kind));
+    stopped.add(vectors.data(), kBefore, nullptr, nullptr, {});
+    whole.add(vectors.data(), kBefore, nullptr, nullptr, {});
+    const std::vector<std::byte> before = bytes_of(stopped);
+    try {
+      stopped.add(wide.data(), kMore, nullptr, nullptr, {1, [](std::size_t, std::size_t) { throw Stop{}; }});
+      check(false, "the exception of poll comes home");
+    } catch (const Stop&) {
+    }
+    check(bytes_of(stopped) == before, name_of(kind) + ": bytes after a stop");
+    stopped.add(wide.data(), kMore, nullptr, nullptr, {});
+    whole.add(wide.data(), kMore, nullptr, nullptr, {});
+    check(bytes_of(stopped) == bytes_of(whole), name_of(kind) + ": bytes after the second attempt");
+  }
+}
+
 const Group group{"codes only",
                   {{"vectors are let go with the round that fills", vectors_are_let_go_with_the_round_that_fills},
                    {"there is room for no more vectors than are kept", there_is_room_for_no_more_vectors_than_are_kept},
@@ -261,6 +303,8 @@ const Group group{"codes only",
                     they_are_equal_on_every_level_and_thread_count_and_after_a_stop},
                    {"an add without memory leaves the index whole", an_add_without_memory_leaves_the_index_whole},
                    {"a stream of single rows that drifts is followed", a_stream_of_single_rows_that_drifts_is_followed},
+                   {"zero vectors stay so when data drifts", zero_vectors_stay_so_when_data_drifts},
+                   {"a round that is stopped leaves the grid alone", a_round_that_is_stopped_leaves_the_grid_alone},
                    {"readers go on while vectors are let go", readers_go_on_while_vectors_are_let_go}}};
 
 }  // namespace

@@ -199,6 +199,28 @@ void a_failed_save_changes_nothing() {
   std::remove(path.c_str());
 }
 
+// Not even while it is written.
+void a_file_that_others_may_not_read_stays_so() {
+  const std::string path = temporary("private");
+  const Bytes data = pattern(100);
+  const auto mode_of = [](const std::string& file) {
+    struct stat info {};
+    check(::stat(file.c_str(), &info) == 0, file + " is there");
+    return static_cast<unsigned>(info.st_mode & 07777);
+  };
+  save_atomically(path, [&](const ByteSink& sink) { sink(data.data(), data.size()); });
+  for (const unsigned mode : {0600u, 0640u, 0664u}) {
+    check(::chmod(path.c_str(), mode) == 0, "chmod");
+    save_atomically(path, [&](const ByteSink& sink) {
+      sink(data.data(), data.size());
+      const std::string temporary = path + ".tmp-" + std::to_string(getpid()) + "-0";
+      check_equal(mode_of(temporary), 0600u, "mode of the temporary file");
+    });
+    check_equal(mode_of(path), mode, "mode of the file in the end");
+  }
+  std::remove(path.c_str());
+}
+
 Index make_index(std::size_t rows, Space space, Storage storage) {
   IndexConfig config;
   config.space = space;
@@ -294,6 +316,7 @@ const Group group{"files",
                    {"output passes on every byte", output_passes_on_every_byte},
                    {"sources do not read beyond", sources_do_not_read_beyond},
                    {"a failed save changes nothing", a_failed_save_changes_nothing},
+                   {"a file that others may not read stays so", a_file_that_others_may_not_read_stays_so},
                    {"what is written is read", what_is_written_is_read},
                    {"every byte matters", every_byte_matters},
                    {"a guard finds damage once touched", a_guard_finds_damage_once_touched}}};

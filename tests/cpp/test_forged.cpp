@@ -6,9 +6,11 @@
 #include "check.h"
 #include "codes/codes.h"
 #include "codes/pairs.h"
+#include "files/files.h"
 #include "fixtures.h"
 #include "forge.h"
 #include "nearfield/error.h"
+#include "open_index.h"
 
 namespace nearfield::test {
 namespace {
@@ -96,6 +98,23 @@ void a_grid_is_not_fitted_to_more_rows_than_there_are() {
   }
 }
 
+// Else codes would be made of vectors that nobody has checked.
+void a_grid_that_is_not_fitted_has_no_rows() {
+  OpenIndex index({Space::Euclidean, Storage::Float32, 8, 6, 20, 1, Codes::Int8});
+  const auto written = [&index] {
+    Bytes bytes;
+    write_index(index.state,
+                [&bytes](const std::byte* data, std::size_t n) { bytes.insert(bytes.end(), data, data + n); });
+    return bytes;
+  };
+  check(refused_field([&] { Index::load(written(), {}); }).empty(), "without rows");
+  index.add(clustered(60, 8, 3));
+  check(refused_field([&] { Index::load(written(), {}); }).empty(), "fitted");
+  index.state.codes = nullptr;
+  index.state.code_plane.reset();
+  check_refused(written(), "grid.step", "not fitted, 60 rows");
+}
+
 // Kernels of different levels agree on the others alone.
 void codes_outside_the_grid_are_refused() {
   struct Edge {
@@ -177,6 +196,7 @@ const Group group{
     {{"codes that go with nothing are refused", codes_that_go_with_nothing_are_refused},
      {"codes of too many dimensions are refused", codes_of_too_many_dimensions_are_refused},
      {"a grid is not fitted to more rows than there are", a_grid_is_not_fitted_to_more_rows_than_there_are},
+     {"a grid that is not fitted has no rows", a_grid_that_is_not_fitted_has_no_rows},
      {"codes outside the grid are refused", codes_outside_the_grid_are_refused},
      {"bytes between sections are seen however a file is opened",
       bytes_between_sections_are_seen_however_a_file_is_opened},

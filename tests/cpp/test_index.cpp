@@ -50,6 +50,7 @@ void add_query_mark_and_save_run_together() {
       for (Id id = 0; id < 100; ++id) {
         index.mark_deleted(id);
         check(!index.contains(id), "marked");
+        if (id % 10 == 0) check(index.stats().rows.marked > 0, "counted beside marks");
         if (id % 2 == 0) index.unmark_deleted(id);
       }
     });
@@ -209,6 +210,31 @@ void a_bad_row_changes_nothing() {
   check_equal(index.counts().slots, std::size_t{0}, "slots");
 }
 
+// Equal directions of unequal lengths: their cosines are 1 but for rounding, to either side.
+void ties_come_in_the_order_of_insertion() {
+  constexpr std::size_t kRows = 300;
+  std::size_t ties = 0;
+  for (const Storage storage : {Storage::Float32, Storage::Float16}) {
+    const std::vector<float> directions = scattered(6, kDimensions, 5);
+    std::vector<float> vectors(kRows * kDimensions);
+    for (std::size_t i = 0; i < vectors.size(); ++i) {
+      const std::size_t row = i / kDimensions;
+      vectors[i] = directions[row % 6 * kDimensions + i % kDimensions] * (1.0f + 0.37f * static_cast<float>(row));
+    }
+    Index index(small(Space::Cosine, storage));
+    index.add(vectors.data(), kRows, nullptr, nullptr, {});
+    for (const std::size_t ef : {std::size_t{60}, kRows}) {  // by walking, and by scanning
+      const Answers found = ask(index, directions, {50, ef, 1, {}});
+      for (std::size_t i = 1; i < found.ids.size(); ++i) {
+        if (i % 50 == 0 || found.distances[i] != found.distances[i - 1]) continue;
+        check(found.ids[i] > found.ids[i - 1], "rows at the same distance");
+        ++ties;
+      }
+    }
+  }
+  check(ties > 500, "ties: " + std::to_string(ties));
+}
+
 const Group group{"index",
                   {{"add, query, mark and save run together", add_query_mark_and_save_run_together},
                    {"every query sees one version of a row", every_query_sees_one_version_of_a_row},
@@ -216,6 +242,7 @@ const Group group{"index",
                    {"a query allocates nothing", a_query_allocates_nothing},
                    {"a stopped add keeps its finished rounds", a_stopped_add_keeps_its_finished_rounds},
                    {"an add without memory leaves the index whole", an_add_without_memory_leaves_the_index_whole},
+                   {"ties come in the order of insertion", ties_come_in_the_order_of_insertion},
                    {"a bad row changes nothing", a_bad_row_changes_nothing}}};
 
 }  // namespace

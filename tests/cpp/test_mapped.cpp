@@ -119,9 +119,41 @@ void each_reader_looks_at_the_blocks_that_it_reads() {
   }
 }
 
+// All vectors are damaged but those beside the entry point's. A walk on codes is well until its results are compared;
+// on the same memory, a far query then walks on vectors, and meets the damage on its way down.
+void damage_is_met_on_the_way_down() {
+  constexpr std::size_t kWide = 48;
+  const std::vector<float> vectors = clustered(2 * kRows, kWide, 3);
+  Index saved(IndexConfig{Space::Euclidean, Storage::Float32, kWide, 8, 40, 1, Codes::Int8});
+  saved.add(vectors.data(), 2 * kRows, nullptr, nullptr, {});
+  Bytes bytes = bytes_of(saved);
+  const format::Header header = header_of(bytes);
+  check(header.entry_level >= 1, "there is a way down");
+  const format::Section section = section_of(bytes, format::Kind::Vectors);
+  const std::size_t entry = header.entry_slot * section.row_bytes;
+  for (std::size_t at = 0; at < section.bytes; at += format::kBlockBytes) {
+    const bool holds_entry = at < entry + section.row_bytes && entry < at + format::kBlockBytes;
+    if (!holds_entry) bytes[section.offset + at] ^= std::byte{1};
+  }
+  const TemporaryPath file("mapped");
+  file.write(bytes);
+  const Index index = Index::load(file.path, mapped());
+  for (const float scale : {1.0f, 100.0f, 1.0f, 100.0f}) {
+    std::vector<float> query(vectors.begin() + 77 * kWide, vectors.begin() + 78 * kWide);
+    for (float& x : query) x *= scale;
+    try {
+      ask(index, query, {10, 30, 1, {}});
+      check(false, "damage is not met");
+    } catch (const CorruptIndexFile& error) {
+      check(error.field == "vectors", "damage in vectors is reported in " + error.field);
+    }
+  }
+}
+
 const Group group{"mapped",
                   {{"first touches, first writes and queries meet", first_touches_first_writes_and_queries_meet},
                    {"everything is checked beside queries", everything_is_checked_beside_queries},
+                   {"damage is met on the way down", damage_is_met_on_the_way_down},
                    {"each reader looks at the blocks that it reads", each_reader_looks_at_the_blocks_that_it_reads}}};
 
 }  // namespace

@@ -34,13 +34,14 @@ struct Coded {
       for (std::size_t slot = first; slot < last; ++slot) {
         metric.encode(vectors.data() + (slot - base) * kDimensions, unit.data(), state.vector_row(slot));
       }
-      const std::uint64_t outside = keep_codes(state, metric, pool, first, last, 1);
+      RoundCodes codes(state, pool);
+      codes.write(metric, first, last, 1);
       Plane recent(state.vectors.row_bytes());
       const bool lets_go = lets_vectors_go(state, last);
       if (lets_go) copy_recent(state, last, recent);
       state.count = last;
       if (lets_go) state.vectors.swap(recent);
-      state.code_plane->num_outside += outside;
+      codes.keep();
     }
   }
 

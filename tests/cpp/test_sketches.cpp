@@ -143,6 +143,7 @@ void an_index_has_sketches_where_they_serve() {
   };
   check(may(Storage::Float32, Codes::Int4, 641) && may(Storage::Float16, Codes::Int4, 4096), "long codes");
   check(!may(Storage::Float32, Codes::Int4, 640), "short codes");
+  check(!may(Storage::Float32, Codes::Int4, 4097), "a matrix of dimensions by dimensions");
   check(!may(Storage::Float32, Codes::Int8, 700), "codes of 8 bits");
   check(!may(Storage::CodesOnly, Codes::Int4, 700), "codes alone");
   check(!Held(kConfig, scattered(4200, kDimensions, 5)).sketch().has_value(), "rows that vary in all directions");

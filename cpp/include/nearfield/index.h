@@ -1,7 +1,7 @@
 // The index: the only class that bindings and C++ users talk to.
 //
-// Thread safety: every const function may run beside every other function, without a lock by the
-// caller. add, attach and the functions that write files wait for each other; queries wait for nobody.
+// Thread safety: every const function, mark_deleted and unmark_deleted may run beside every other function, without a
+// lock by the caller. add, attach and the functions that write files wait for each other; queries wait for nobody.
 // Errors are those of error.h.
 #pragma once
 

@@ -71,7 +71,7 @@ struct QueryOptions {
 
 // What a query cost; the sum over a batch. Equal on every machine and thread count.
 struct QueryCounters {
-  std::uint64_t distances = 0;  // vectors compared with a query
+  std::uint64_t distances = 0;  // rows compared with a query, once each: not those compared again by their vectors
   std::uint64_t hops = 0;       // link rows read on level 0
 };
 

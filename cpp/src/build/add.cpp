@@ -30,10 +30,8 @@ void add_rows(State& state, const Metric& metric, ScratchPool& pool, const float
       *state.ids.at<Id>(slot) = batch.ids[row];
       *state.flags.at<std::uint8_t>(slot) = 0;
     });
-    std::uint64_t outside = 0;
-    if (state.config.codes != Codes::None) {
-      outside = keep_codes(state, metric, pool, first, last, options.num_threads);
-    }
+    RoundCodes codes(state, pool);
+    if (state.config.codes != Codes::None) codes.write(metric, first, last, options.num_threads);
     Poll poll;
     if (options.poll) poll = [&](std::size_t done, std::size_t) { options.poll(first - base + done, total); };
     Entry entry = state.graph.entry();
@@ -45,12 +43,13 @@ void add_rows(State& state, const Metric& metric, ScratchPool& pool, const float
     if (lets_go) copy_recent(state, last, recent);
     publish(first, last, entry);
     if (lets_go) state.vectors.swap(recent);
-    if (state.code_plane) state.code_plane->num_outside += outside;
+    codes.keep();
     state.unswept += last - first;
     first = last;
     // On a busy machine other threads may have done all of a round.
     if (options.poll && first < base + total) options.poll(first - base, total);
   }
+  free_retired_codes(state, pool);
   if (sweep_is_due(state.unswept, base + total)) {
     Poll poll;
     if (options.poll) poll = [&](std::size_t, std::size_t) { options.poll(total, total); };

@@ -33,12 +33,11 @@ void hang_on(Graph& graph, Slot slot, const WalkResult& near) {
 
 }  // namespace
 
-std::size_t connect(State& state, const Metric& metric, ScratchPool& pool, const Poll& poll) {
+void connect(State& state, const Metric& metric, ScratchPool& pool, const Poll& poll) {
   const std::size_t count = state.count.load(std::memory_order_relaxed);
   const Entry entry = state.graph.entry();
-  if (count == 0) return 0;
+  if (count == 0) return;
   Reach reach = reach_of(state.graph, count);
-  std::size_t hung = 0;
   const std::size_t ef = std::min<std::size_t>(state.config.ef_construction, count);
   const ScratchPool::Lease scratch = pool.lend();
   scratch->fit(count, ef, ef, state.graph.places(0), metric.padded);
@@ -58,11 +57,9 @@ std::size_t connect(State& state, const Metric& metric, ScratchPool& pool, const
     job.scratch = &scratch->walk();
     reading.walks->search(reading.view, &job, 1);
     hang_on(state.graph, slot, job.result);
-    ++hung;
     reach.add(slot);
     if (poll) poll(count, count);
   }
-  return hung;
 }
 
 }  // namespace nearfield

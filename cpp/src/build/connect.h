@@ -18,8 +18,8 @@ namespace nearfield {
 // the sweeps of an index built row by row cost a constant share of its adds.
 constexpr bool sweep_is_due(std::size_t unswept, std::size_t count) { return unswept > count / 16; }
 
-// Returns how many slots were hung on. Reads every link once; one search per slot that was cut off, after each of which
-// poll is called with (count, count). When it throws, what was hung on stays so.
-std::size_t connect(State& state, const Metric& metric, ScratchPool& pool, const Poll& poll);
+// Hang on again what cannot be reached. Reads every link once; one search per slot that was cut off, after each of
+// which poll is called with (count, count). When it throws, what was hung on stays so.
+void connect(State& state, const Metric& metric, ScratchPool& pool, const Poll& poll);
 
 }  // namespace nearfield

@@ -12,6 +12,7 @@
 #include "build/round.h"
 #include "build/sketches.h"
 #include "threads.h"
+#include "walk/held.h"
 
 namespace nearfield {
 namespace {
@@ -48,8 +49,9 @@ struct Vectors {
   // `padded` floats; may be in `buffer`.
   const float* row(std::size_t slot, float* buffer) const {
     if (slot >= first_kept) return metric.held(state.vector_row(slot), buffer);
-    decode_grid(codes->grid, codes->rows.view().row(slot), metric.padded, buffer);
-    turn_back(codes->grid, buffer, metric.dimensions, metric.padded);
+    if (decode_encoded(metric, codes->grid, codes->rows.view().row(slot), buffer)) {
+      turn_back(codes->grid, buffer, metric.dimensions, metric.padded);
+    }
     return buffer;
   }
 };
@@ -144,19 +146,42 @@ void grow(CodePlane& codes, std::size_t rows) {
   if (codes.sketch) codes.sketches.grow(rows);
 }
 
-void publish(State& state, ScratchPool& pool, std::unique_ptr<CodePlane> codes) {
-  state.retired_codes.reserve(state.retired_codes.size() + 1);
-  state.codes.store(codes.get());
-  std::swap(state.code_plane, codes);
-  if (codes != nullptr) state.retired_codes.push_back({pool.advance(), std::move(codes)});
-  free_retired_codes(state, pool);
-}
-
 }  // namespace
 
-std::uint64_t keep_codes(State& state, const Metric& metric, ScratchPool& pool, std::size_t first, std::size_t last,
-                         std::size_t num_threads) {
+RoundCodes::RoundCodes(State& state, ScratchPool& pool)
+    : state_(state), pool_(pool), num_fitted_(state.code_plane ? state.code_plane->num_fitted : 0) {
   free_retired_codes(state, pool);  // those whose readers have left by now
+  state.retired_codes.reserve(state.retired_codes.size() + 1);
+}
+
+void RoundCodes::swap_in(std::unique_ptr<CodePlane> codes) {
+  state_.codes.store(codes.get());
+  before_ = std::exchange(state_.code_plane, std::move(codes));
+  replaces_ = true;
+}
+
+void RoundCodes::retire(std::unique_ptr<CodePlane> codes) {
+  if (codes != nullptr) state_.retired_codes.push_back({pool_.advance(), std::move(codes)});
+  free_retired_codes(state_, pool_);
+}
+
+void RoundCodes::keep() {
+  if (state_.code_plane) state_.code_plane->num_outside += num_outside_;
+  retire(std::move(before_));
+  is_kept_ = true;
+}
+
+RoundCodes::~RoundCodes() {
+  if (is_kept_) return;
+  if (replaces_) {
+    state_.codes.store(before_.get());
+    retire(std::exchange(state_.code_plane, std::move(before_)));
+  }
+  if (state_.code_plane) state_.code_plane->num_fitted = num_fitted_;
+}
+
+void RoundCodes::write(const Metric& metric, std::size_t first, std::size_t last, std::size_t num_threads) {
+  State& state = state_;
   CodePlane* now = state.code_plane.get();
   const Vectors vectors{state, metric, now, first_vector(state.config.storage, first)};
   const bool all_kept = vectors.first_kept == 0;
@@ -179,15 +204,14 @@ std::uint64_t keep_codes(State& state, const Metric& metric, ScratchPool& pool, 
       grow(*fitted, last);
       fitted->num_fitted = first;
       fitted->num_outside = outside(vectors, fitted->grid, 0, first, num_threads);
-      new_outside = outside(vectors, fitted->grid, first, last, num_threads);
+      num_outside_ = outside(vectors, fitted->grid, first, last, num_threads);
       encode_rows(vectors, *fitted, 0, last, num_threads);
-      publish(state, pool, std::move(fitted));
-      return new_outside;
+      return swap_in(std::move(fitted));
     }
   }
+  num_outside_ = new_outside;
   grow(*now, last);
   encode_rows(vectors, *now, first, last, num_threads);
-  return new_outside;
 }
 
 bool lets_vectors_go(const State& state, std::size_t last) {

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
 #include "state.h"
 #include "walk/metric.h"
@@ -10,15 +11,38 @@
 
 namespace nearfield {
 
-// Before slots [first, last) are linked, whose vectors are written: write their codes. The grid is fitted to all
-// vectors when the first come, when their number has doubled, and when many more of the new components lie
-// outside than the fit has left there; if it then differs, all codes are written anew, into a plane of their own that
-// queries see as a whole. Depends on the order of rows alone. Returns how many new components lie outside, to be
-// counted when the rows are published.
-// Where codes are all that the index holds, old rows are there only as codes. A new grid is then fitted to what they
-// stand for and to the last vectors, which are kept, and only when data has drifted.
-std::uint64_t keep_codes(State& state, const Metric& metric, ScratchPool& pool, std::size_t first, std::size_t last,
-                         std::size_t num_threads);
+// The codes of one round of rows. Unless they are kept, what they changed is taken back with them: a round that is not
+// published leaves the codes of the others as they were.
+class RoundCodes {
+ public:
+  RoundCodes(State& state, ScratchPool& pool);
+  RoundCodes(const RoundCodes&) = delete;
+  RoundCodes& operator=(const RoundCodes&) = delete;
+  ~RoundCodes();
+
+  // Once, before slots [first, last) are linked, whose vectors are written: write their codes. The grid is fitted to
+  // all vectors when the first come, when their number has doubled, and when many more of the new components lie
+  // outside than the fit has left there; if it then differs, all codes are written anew, into a plane of their own that
+  // queries see as a whole. Depends on the order of rows alone.
+  // Where codes are all that the index holds, old rows are there only as codes. A new grid is then fitted to what they
+  // stand for and to the last vectors, which are kept, and only when data has drifted.
+  void write(const Metric& metric, std::size_t first, std::size_t last, std::size_t num_threads);
+
+  // When the rows are published. Takes no memory.
+  void keep();
+
+ private:
+  void swap_in(std::unique_ptr<CodePlane> codes);
+  void retire(std::unique_ptr<CodePlane> codes);
+
+  State& state_;
+  ScratchPool& pool_;
+  std::unique_ptr<CodePlane> before_;  // what was replaced; queries may still read it
+  bool replaces_ = false;
+  bool is_kept_ = false;
+  std::size_t num_fitted_;         // of the plane before
+  std::uint64_t num_outside_ = 0;  // components of the new rows outside of the grid
+};
 
 // Whether the round that ends at `last` is the one with which an index of codes alone lets all vectors go but the last.
 bool lets_vectors_go(const State& state, std::size_t last);

@@ -86,16 +86,14 @@ struct NewRow {
 
 WalkJob job_of(const Round& round, NewRow& row, int level) {
   const Sketch* sketch = round.rule.before.sketch;
-  return {row.query,
-          row.nearest,
-          row.from,
-          level,
-          round.ef,
-          sketch != nullptr ? row.lease->sketch() : nullptr,
-          sketch != nullptr ? static_cast<double>(sketch->factor) : 1,
-          {},
-          &row.lease->walk(),
-          {}};
+  return {.query = row.query,
+          .start = row.nearest,
+          .from = row.from,
+          .to = level,
+          .ef = round.ef,
+          .sketch = sketch != nullptr ? row.lease->sketch() : nullptr,
+          .sketch_factor = sketch != nullptr ? static_cast<double>(sketch->factor) : 1,
+          .scratch = &row.lease->walk()};
 }
 
 // Whether codes cannot tell those apart among which the links of a row are chosen: the M-th of them differs from the
@@ -122,7 +120,12 @@ Beam search_by_vectors(const Round& round, const NewRow& row, int level) {
   Beam beam{scratch.walk().beam, round.ef};
   beam.clear();
   if (round.first > 0 && level <= round.entry.level) {
-    WalkJob job{query, round.entry.slot, round.entry.level, level, round.ef, nullptr, 1, {}, &scratch.walk(), {}};
+    WalkJob job{.query = query,
+                .start = round.entry.slot,
+                .from = round.entry.level,
+                .to = level,
+                .ef = round.ef,
+                .scratch = &scratch.walk()};
     before.search(before.view, &job, 1);
     beam = take_result(round, before, job);
   }

@@ -12,6 +12,8 @@ namespace {
 // With 3 cache lines (384-d text) queries took 10 % longer with sketches, with 6 and more they take up to 25 % less
 // (ARCHITECTURE.md, decisions).
 constexpr std::size_t kLeastCodeBytes = 6 * 64;
+// Axes are found on a matrix of dimensions by dimensions: 64 MiB here, and 16 GiB at 65,535.
+constexpr std::size_t kMostDimensions = 4096;
 constexpr std::size_t kFitted = 2048;  // rows that the axes and the grid are fitted to
 constexpr std::size_t kTested = 2048;  // and others, that are compared with one another
 constexpr std::size_t kQueries = 256;  // of these
@@ -112,7 +114,7 @@ bool still_serves(const Sketch& sketch, const std::vector<std::array<Met, kMet>>
 
 bool may_sketch(const IndexConfig& config) {
   return config.codes == Codes::Int4 && config.storage != Storage::CodesOnly &&
-         code_bytes(config.codes, config.dimensions) >= kLeastCodeBytes;
+         code_bytes(config.codes, config.dimensions) >= kLeastCodeBytes && config.dimensions <= kMostDimensions;
 }
 
 std::optional<Sketch> choose_sketch(const Metric& metric, const Grid& grid, const Sketch* present, const HeldRows& held,

@@ -99,14 +99,14 @@ Target resolve(const std::string& path, const std::string& name) {
 }
 
 // A new file beside the target, under a name that nobody uses.
-std::pair<Descriptor, std::string> create_beside(const Target& target, const std::string& name) {
+std::pair<Descriptor, std::string> create_beside(const Target& target, mode_t mode, const std::string& name) {
   constexpr std::size_t kLongestBase = 200;  // names end at 255 bytes on most file systems
   constexpr int kAttempts = 10000;           // leftovers of killed processes with our process id
   const std::string stem =
       target.folder + "/" + target.base.substr(0, kLongestBase) + ".tmp-" + std::to_string(::getpid()) + "-";
   for (int attempt = 0;; ++attempt) {
     std::string path = stem + std::to_string(attempt);
-    const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
     if (fd >= 0) return {Descriptor(fd), std::move(path)};
     if (errno != EEXIST || attempt == kAttempts) throw_not_accessible("cannot create a file beside", name, errno);
   }
@@ -142,7 +142,8 @@ void save_atomically(const std::string& path, const std::function<void(const Byt
   // A rename does not ask for the permission to write the file, but its owner took it away for a reason.
   if (replaces && ::access(target.path.c_str(), W_OK) != 0) throw_not_accessible("cannot write", name, errno);
 
-  auto [file, temporary_path] = create_beside(target, name);
+  // What takes the place of a file is nobody else's to read before it has that file's permissions.
+  auto [file, temporary_path] = create_beside(target, replaces ? 0600 : 0666, name);
   Temporary temporary(temporary_path);
   const int fd = file.get();
   write([fd, &name](const std::byte* data, std::size_t bytes) { write_all(fd, data, bytes, name); });

@@ -188,6 +188,24 @@ enum class Kind : std::uint32_t {
 inline constexpr std::size_t kNumPlanes = 7;  // kinds 1 ... 7
 inline constexpr std::array<const char*, kNumPlanes> kPlaneNames{"vectors",  "links",  "upper_links", "ids",
                                                                  "upper_of", "levels", "flags"};
+// Null of a kind that this version does not know.
+constexpr const char* name_of(std::uint32_t kind) {
+  if (kind >= 1 && kind <= kNumPlanes) return kPlaneNames[kind - 1];
+  switch (static_cast<Kind>(kind)) {
+    case Kind::Grid:
+      return "grid";
+    case Kind::Codes:
+      return "codes";
+    case Kind::Sketch:
+      return "sketch";
+    case Kind::Sketches:
+      return "sketches";
+    case Kind::Attachment:
+      return "attachment";
+    default:
+      return nullptr;
+  }
+}
 inline constexpr std::uint32_t kRequired = 1;
 
 // Behind it stands the origin.

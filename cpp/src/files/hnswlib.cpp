@@ -20,7 +20,6 @@ namespace {
 
 struct Body {
   const ByteSource& source;
-  const BodyKind& kind;
   const HnswHeader& header;
   State& state;
   std::vector<std::uint64_t> named_by;  // per row, the number of the last link list that named it
@@ -123,7 +122,7 @@ std::unique_ptr<State> read_hnsw_body(const ByteSource& source, const BodyKind& 
   config.codes = resolve_codes(config);  // made of the vectors when the file was read (Index::load)
   auto state = std::make_unique<State>(config);
   state->grow(header.count);
-  Body body{source, kind, header, *state, std::vector<std::uint64_t>(header.count), 0};
+  Body body{source, header, *state, std::vector<std::uint64_t>(header.count), 0};
   SequentialReader reader(source, kind.offset + kHnswHeaderBytes);
   read_level0(body, reader);
   read_upper_levels(body, reader);

@@ -28,21 +28,8 @@ using format::kBlockBytes;
 using format::Section;
 
 const char* name_of(const Section& section) {
-  if (section.kind <= format::kNumPlanes) return format::kPlaneNames[section.kind - 1];
-  switch (static_cast<format::Kind>(section.kind)) {
-    case format::Kind::Grid:
-      return "grid";
-    case format::Kind::Codes:
-      return "codes";
-    case format::Kind::Sketch:
-      return "sketch";
-    case format::Kind::Sketches:
-      return "sketches";
-    case format::Kind::Attachment:
-      return "attachment";
-    default:
-      return "section";
-  }
+  const char* name = format::name_of(section.kind);
+  return name != nullptr ? name : "section";
 }
 
 void check_sums(const ByteSource& source, const Section& section, BlockSums& found,
@@ -247,8 +234,8 @@ std::unique_ptr<CodePlane> read_grid(const ByteSource& source, const Table& tabl
           __builtin_bit_cast(std::uint32_t, head.share_outside), "a float32 from 0 to 1");
   require(head.rotated <= (config.space == Space::InnerProduct ? 0u : 1u), file, section.offset + 28, "grid.rotated",
           head.rotated, "0, or 1 where the space is no inner product");
-  require(fitted || config.storage != Storage::CodesOnly || table.header.count == 0, file, section.offset + 4,
-          "grid.step", 0, "a grid that was fitted, where the rows are codes alone");
+  require(fitted || table.header.count == 0, file, section.offset + 4, "grid.step", 0,
+          "a grid that was fitted, where there are rows");
   if (!fitted) return nullptr;
   require(bytes.size() == sizeof head + padded * sizeof(float), file, section.offset, "grid", bytes.size(),
           std::to_string(sizeof head + padded * sizeof(float)).c_str());

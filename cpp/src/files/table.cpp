@@ -111,10 +111,7 @@ void check_kind(const std::string& file, const Section& section, std::size_t num
   }
   require(section.kind > format::kNumPlanes, file, at, "section.kind", section.kind,
           "a kind that is not there already");
-  const bool known = section.kind == static_cast<std::uint32_t>(Kind::Attachment) ||
-                     section.kind == static_cast<std::uint32_t>(Kind::Grid) ||
-                     section.kind == static_cast<std::uint32_t>(Kind::Codes);
-  if (!known && (section.flags & format::kRequired) != 0) {
+  if (format::name_of(section.kind) == nullptr && (section.flags & format::kRequired) != 0) {
     throw_unsupported(file, "has a required section of kind " + std::to_string(section.kind));
   }
 }

@@ -30,7 +30,7 @@ struct ScalarLanes {
     for (int i = 0; i < 16; ++i) r.v[i] = static_cast<float>(p[i] >> shift & 15);
     return r;
   }
-  // Bits 0bMMMEEEES (codes/e4m3.h): (1 + m/8) * 2^(e-7), or m * 2^-10 where e is 0.
+  // Bits 0bMMMEEEES (codes/codes.h): (1 + m/8) * 2^(e-7), or m * 2^-10 where e is 0.
   static Vec load_e4m3(const std::uint8_t* p) {
     Vec r;
     for (int i = 0; i < 16; ++i) {

@@ -14,12 +14,17 @@ constexpr std::size_t kTogether = Scratch::kDecodedRows;  // rows that are decod
 
 }  // namespace
 
-void decode_codes(const Metric& metric, const Grid& grid, const unsigned char* codes, float* vector) {
+bool decode_encoded(const Metric& metric, const Grid& grid, const unsigned char* codes, float* vector) {
   if (metric.space == Space::Cosine && is_zero_row(grid.codes, grid.coded(), codes)) {
     std::fill_n(vector, metric.padded, 0.0f);
-    return;
+    return false;
   }
   decode_grid(grid, codes, metric.padded, vector);
+  return true;
+}
+
+void decode_codes(const Metric& metric, const Grid& grid, const unsigned char* codes, float* vector) {
+  if (!decode_encoded(metric, grid, codes, vector)) return;
   if (!is_compared_rotated(metric, grid)) turn_back(grid, vector, metric.dimensions, metric.padded);
   if (metric.space != Space::Cosine) return;
   const float squares = metric.level->floats->dot(vector, vector, metric.padded);

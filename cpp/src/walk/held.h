@@ -15,6 +15,10 @@ inline bool is_compared_rotated(const Metric& metric, const Grid& grid) {
   return grid.rotated && metric.padded == metric.dimensions;
 }
 
+// What a row of codes stands for, `padded` floats, rotated where the grid says so and not brought to unit length. False
+// where it is the row of a zero vector.
+bool decode_encoded(const Metric& metric, const Grid& grid, const unsigned char* codes, float* vector);
+
 // What a row of codes stands for, `padded` floats, as they are compared; at unit length in cosine space.
 void decode_codes(const Metric& metric, const Grid& grid, const unsigned char* codes, float* vector);
 

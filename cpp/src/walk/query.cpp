@@ -63,12 +63,20 @@ WalkResult compare_again(const Batch& batch, const Reading& reading, Scratch& sc
   return {sorted.entries, sorted.size};
 }
 
+// Cosines that rounding has made greater than 1 are 1, and rows at equal distance come in order of their slots.
+void sort_ties_at_zero(std::uint64_t* entries, std::size_t n) {
+  const auto is_at_zero = [](std::uint64_t entry) { return distance_of(entry_key(entry)) <= 0; };
+  std::sort(entries, std::find_if_not(entries, entries + n, is_at_zero),
+            [](std::uint64_t a, std::uint64_t b) { return entry_slot(a) < entry_slot(b); });
+}
+
 void write_row(const Batch& batch, const WalkView& view, WalkResult result, std::size_t row) {
   const std::size_t k = batch.options.k;
   Id* ids = batch.ids + row * k;
   float* distances = batch.distances + row * k;
   const std::size_t found = std::min(k, result.size);
   const bool clamp = batch.metric.space == Space::Cosine;
+  if (clamp && found > 1 && distance_of(entry_key(result.entries[0])) < 0) sort_ties_at_zero(result.entries, found);
   for (std::size_t i = 0; i < found; ++i) {
     const float distance = distance_of(entry_key(result.entries[i]));
     ids[i] = id_of(batch.state, view, entry_slot(result.entries[i]));
@@ -153,16 +161,15 @@ void walk(const Batch& batch, const Reading& reading, const Wanted& wanted, Turn
     const void* query = by_codes     ? static_cast<const void*>(scratch.codes())
                         : by_vectors ? scratch.query()
                                      : scratch.decoded();
-    jobs[num_jobs] = {query,
-                      known ? entry.slot : 0,
-                      known ? entry.level : batch.state.graph.level_of(0),
-                      0,
-                      wanted.ef,
-                      by_codes && reading.sketch != nullptr ? scratch.sketch() : nullptr,
-                      reading.sketch != nullptr ? static_cast<double>(reading.sketch->factor) : 1,
-                      by_codes ? doubt_of(batch, reading, wanted, scratch.codes()) : Doubt{},
-                      &scratch.walk(),
-                      {}};
+    jobs[num_jobs] = {.query = query,
+                      .start = known ? entry.slot : 0,
+                      .from = known ? entry.level : batch.state.graph.level_of(0),
+                      .to = 0,
+                      .ef = wanted.ef,
+                      .sketch = by_codes && reading.sketch != nullptr ? scratch.sketch() : nullptr,
+                      .sketch_factor = reading.sketch != nullptr ? static_cast<double>(reading.sketch->factor) : 1,
+                      .doubt = by_codes ? doubt_of(batch, reading, wanted, scratch.codes()) : Doubt{},
+                      .scratch = &scratch.walk()};
     who[num_jobs++] = i;
   }
   if (num_jobs == 0) return;

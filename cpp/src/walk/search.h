@@ -256,7 +256,6 @@ inline void begin_beam(const WalkView& view, Walk& walk) {
   walk.beam.clear();
   walk.found.clear();
   keep(view, walk, walk.entry);
-  scratch.undecided = false;
   scratch.num_logged = walk.job->doubt.k > 0 ? 1 : 0;
   if (scratch.num_logged > 0) scratch.log[0] = walk.entry;
   choose(view, walk);
@@ -268,6 +267,8 @@ template <class Kernel, class Sketch>
 inline bool start(const WalkView& view, Walk& walk) {
   WalkJob& job = *walk.job;
   job.result = {job.scratch->beam, 0};
+  job.scratch->num_logged = 0;  // of the walk before, should this one end on the way down
+  job.scratch->undecided = false;
   using What = First<Kernel, Sketch>;
   if (!begin<typename What::Of>(view, What::side(view, job), job.start, *job.scratch, walk.entry)) return false;
   walk.level = job.from;

@@ -86,7 +86,7 @@ struct WalkJob {
   std::size_t ef = 1;              // how many of the nearest are kept, and expanded, before the walk ends
   const void* sketch = nullptr;    // the query as sketches are compared; of search_sketched alone
   double sketch_factor = 1;        // Sketch::factor
-  Doubt doubt;                     // k at most ef
+  Doubt doubt{};                   // k at most ef
   WalkScratch* scratch = nullptr;  // its log holds, among others, what is in doubt in the end, or undecided is set
   WalkResult result{};             // not hidden ones; hidden ones are walked through
 };

@@ -122,7 +122,7 @@ Storage: TypeAlias = Annotated[
         "--storage",
         parser=storage_name,
         metavar=STORAGES,
-        help="Float16 takes half of the memory; Float8 (-1 to 1) and E4M3 take a quarter and cost "
+        help="Float16 halves what vectors take; Float8 (-1 to 1) and E4M3 take a quarter and cost "
         "recall; CodesOnly keeps the codes and no vectors. In any case, with or without hyphens.",
     ),
 ]
