@@ -1,6 +1,7 @@
 // Every kernel of every level against float64, and all levels against each other bit by bit.
 #include <cmath>
 #include <cstring>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -214,11 +215,31 @@ void unit_vectors_keep_their_direction_at_any_length() {
   check_equal(unit[0], 0.0f, "a zero vector stays one");
 }
 
+// Every one of them is code of its own: a template axis multiplies them.
+void searches_are_compiled_at_most_sixty_times() {
+  std::set<const void*> searches;
+  const auto count = [&searches](const Walks& walks) {
+    searches.insert(reinterpret_cast<const void*>(walks.search));
+    if (walks.search_sketched != nullptr) searches.insert(reinterpret_cast<const void*>(walks.search_sketched));
+  };
+  for_each_level([&](const std::string&) {
+    const Level& level = active_level();
+    for (const auto& of_storage : level.floats->walks) {
+      for (const Walks& walks : of_storage) count(walks);
+    }
+    for (const Walks& walks : level.floats->number_walks) count(walks);
+    for (const Walks& walks : level.code_walks) count(walks);
+  });
+  check(searches.size() <= 60, std::to_string(searches.size()) + " searches, at most 60");
+  check(searches.size() >= 4, "they are counted");
+}
+
 const Group group{"kernels",
                   {{"distances agree with float64 and between levels", distances_agree_with_float64_and_between_levels},
                    {"every byte decodes alike", every_byte_decodes_alike_in_lanes_and_table},
                    {"every half decodes alike", every_half_decodes_alike_in_lanes_and_by_definition},
                    {"halves are rounded to the nearest", halves_are_rounded_to_the_nearest_and_ties_to_even},
+                   {"searches are compiled at most sixty times", searches_are_compiled_at_most_sixty_times},
                    {"encoding takes the nearest value", encoding_takes_the_nearest_value},
                    {"unit vectors keep their direction", unit_vectors_keep_their_direction_at_any_length}}};
 

@@ -414,32 +414,12 @@ void a_hop_meets_each_slot_once() {
   }
 }
 
-// Every one of them is code of its own: a template axis multiplies them.
-void searches_are_compiled_at_most_sixty_times() {
-  std::set<const void*> searches;
-  const auto count = [&searches](const Walks& walks) {
-    searches.insert(reinterpret_cast<const void*>(walks.search));
-    if (walks.search_sketched != nullptr) searches.insert(reinterpret_cast<const void*>(walks.search_sketched));
-  };
-  for_each_level([&](const std::string&) {
-    const Level& level = active_level();
-    for (const auto& of_storage : level.floats->walks) {
-      for (const Walks& walks : of_storage) count(walks);
-    }
-    for (const Walks& walks : level.floats->number_walks) count(walks);
-    for (const Walks& walks : level.code_walks) count(walks);
-  });
-  check(searches.size() <= 60, std::to_string(searches.size()) + " searches, at most 60");
-  check(searches.size() >= 4, "they are counted");
-}
-
 const Group group{"walk",
                   {{"a beam is a sorted vector", a_beam_is_a_sorted_vector},
                    {"a hop meets each slot once", a_hop_meets_each_slot_once},
                    {"keys sort like distances", keys_sort_like_distances},
                    {"a scan is a sort", a_scan_is_a_sort},
                    {"walks in turns do not depend on their company", walks_in_turns_do_not_depend_on_their_company},
-                   {"searches are compiled at most sixty times", searches_are_compiled_at_most_sixty_times},
                    {"the log holds what is in doubt", the_log_holds_what_is_in_doubt}}};
 
 }  // namespace
