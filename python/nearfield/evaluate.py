@@ -109,7 +109,9 @@ def recall(
     ----------
     found, truth : Neighbors, tuple (ids, distances), or array of ids of shape (n, >=k) or (>=k,)
         Ids may be integers or keys. With distances on both sides the measure knows ties: a found
-        item whose distance is at most the k-th true distance counts, whatever its id.
+        item whose distance is at most the k-th true distance counts, whatever its id. Hand in ids
+        alone where the index has rounded its vectors (`nearfield.Index.exact` is False): its
+        distances are not those of the vectors as given.
     k : int, optional
         How many of the true neighbours to look for; default all columns of ``truth``.
     exclude_self : True or array of n ids, optional
@@ -325,7 +327,8 @@ def checked_truth(
     Returns
     -------
     tuple
-        (ids or keys, distances or None), both of shape (queries, k).
+        (ids or keys, distances or None), both of shape (queries, k). No distances where the index
+        has rounded its vectors (`nearfield.Index.exact` is False): theirs are other ones.
 
     Raises
     ------
@@ -349,7 +352,9 @@ def checked_truth(
             f"{unknown[0]!r}; its truth is of other rows"
         )
         raise InvalidInput(message)
-    return ids, None if distances is None else distances[:, :k]
+    # Rounded vectors have other distances: by those of the vectors as given, more would count as ties.
+    ties = distances is not None and getattr(index, "exact", True)
+    return ids, distances[:, :k] if ties and distances is not None else None
 
 
 def true_neighbors(
@@ -429,7 +434,8 @@ def curve(
     truth : tuple (ids, distances) or array of ids, optional
         The true neighbours; default `true_neighbors` of the index, which are those of the vectors
         as it holds them. Where ``index.exact`` is False they need not be those of the vectors that
-        were given: hand in ``nearfield.ExactIndex(...).query(queries, k).ids`` to measure by these.
+        were given: hand in what ``nearfield.ExactIndex(...).query(queries, k)`` finds to measure by
+        these. Its distances tell ties where ``index.exact`` is True, and else are left out.
     num_threads : int or None, default -1
         As for ``index.query``.
     exclude_self : True or array of ids, optional
@@ -465,6 +471,8 @@ def curve(
     against = measured_against(index, truth)
     if truth is None:
         truth = true_neighbors(index, rows, asked)
+    elif not getattr(index, "exact", True):
+        truth = _sides(truth)[0]
     points = []
     for ef in efs:
         width = max(as_count(ef, "ef"), asked)

@@ -330,7 +330,8 @@ class Index:
             For a batch; below 1 or None: all cores. The results do not depend on it.
         query_ef : int or None, default -1
             Beam width, at least ``k``. Below 1 or None: `ef`, raised to ``k``. Time grows about in
-            proportion; recall rises, then flattens.
+            proportion; recall rises, then flattens. From a quarter of the vectors on (with
+            CodesOnly, from all of them on) every vector is compared, and the result is exact.
         if_short : "raise" or "pad", default "raise"
             When fewer than ``k`` live vectors exist: raise as Voyager does, or fill with
             `nearfield.NO_ID` and infinite distances. ``counts`` of the result tells how many are
@@ -458,8 +459,9 @@ class Index:
             As for `add_items`, with queries for rows, while the true neighbours are looked for.
         truth : array of ids of shape (n, >=k), or tuple (ids, distances), optional
             The true neighbours of each query, nearest first, such as those that `ExactIndex` finds
-            among the vectors that were given. Default: those among the vectors that the index
-            holds; where `exact` is False, what rounding them costs is then not counted.
+            among the vectors that were given; its distances tell ties where `exact` is True, and
+            else are left out. Default: those among the vectors that the index holds; where `exact`
+            is False, what rounding them costs is then not counted.
 
         Returns
         -------

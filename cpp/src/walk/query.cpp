@@ -14,8 +14,11 @@
 namespace nearfield {
 namespace {
 
-// Below this share of the index in the beam a walk pays; above, reading all rows in sequence is cheaper.
+// Below this share of the index in the beam a walk pays; above, reading all rows in sequence is cheaper. Not so where
+// rows are decoded to be read: a beam of a quarter took 1.5 (int8) and 2.2 ms by walking, 3.9 and 8.8 by reading all
+// (8,000 x 768, Emerald Rapids, 2026-11-27).
 constexpr std::size_t kScanShare = 4;
+constexpr std::size_t kDecodedScanShare = 1;
 // Queries of a batch that take turns on one thread.
 constexpr std::size_t kTurns = 4;
 
@@ -106,7 +109,8 @@ Wanted wanted_of(const Batch& batch, const Reading& reading) {
   const std::size_t k = batch.options.k;
   const std::size_t hidden = view.hide != 0 ? batch.state.num_hidden.load(std::memory_order_relaxed) : 0;
   const std::size_t ef = std::max<std::size_t>(1, std::min(std::max(batch.options.ef, k), view.count));
-  return {ef, beam_for(ef, hidden), view.count <= kScanShare * ef};
+  const std::size_t share = batch.metric.storage == Storage::CodesOnly ? kDecodedScanShare : kScanShare;
+  return {ef, beam_for(ef, hidden), view.count <= share * ef};
 }
 
 // The query in all the ways in which it may be compared. Returns whether codes can lead its walk.
