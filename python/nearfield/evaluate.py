@@ -352,9 +352,10 @@ def checked_truth(
             f"{unknown[0]!r}; its truth is of other rows"
         )
         raise InvalidInput(message)
-    # Rounded vectors have other distances: by those of the vectors as given, more would count as ties.
-    ties = distances is not None and getattr(index, "exact", True)
-    return ids, distances[:, :k] if ties and distances is not None else None
+    # Rounded vectors have other distances: by those of the given ones more would count as ties.
+    if distances is None or not getattr(index, "exact", True):
+        return ids, None
+    return ids, distances[:, :k]
 
 
 def true_neighbors(

@@ -50,9 +50,7 @@ def test_a_truth_that_is_given_counts_what_rounding_costs(data, rounded):
     assert index.tune(queries, 0.99, truth=true.ids.astype(np.int64).tolist()) == found
     # Distances of the vectors as given are not those that the index measures, so they tell no ties.
     assert index.tune(queries, 0.99, truth=true) == found
-    points = [
-        curve(index, queries, truth=truth, efs=[640])[0].recall for truth in (true, true.ids)
-    ]
+    points = [curve(index, queries, truth=truth, efs=[640])[0].recall for truth in (true, true.ids)]
     assert points[0] == points[1]
 
 
