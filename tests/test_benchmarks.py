@@ -231,6 +231,13 @@ def test_a_run_that_was_stopped_goes_on(tmp_path: Path, monkeypatch: pytest.Monk
     assert both.count(row) == 2
     assert both.count("| nearfield's by | faiss |") == 1
     assert both.count("![") == 2
+    # What is not the default is named, where it is another index.
+    runs = other["runs"][data.name]
+    runs["at_recall"]["single"]["0.90"]["variant"] = {"nearfield": "nearfield-int4"}
+    runs["builds"]["nearfield-int4"] = dict(runs["builds"]["nearfield"])
+    assert f"{row[:-2]} (int4) |" not in readme_table(other)
+    runs["builds"]["nearfield-int4"]["file_bytes"] += 1
+    assert f"{row[:-2]} (int4) |" in readme_table(other)
 
 
 # --- gates ---------------------------------------------------------------------------------------

@@ -221,6 +221,7 @@ def _sides(given: Any) -> tuple[NDArray[Any], NDArray[Any] | None]:
     distances = None
     if isinstance(given, tuple) and len(given) == 2:
         given, distances = given
+    if distances is not None:
         distances = np.atleast_2d(np.asarray(distances, dtype=np.float64))
     ids = np.atleast_2d(np.asarray(given))
     if ids.ndim != 2 or (distances is not None and distances.shape != ids.shape):
@@ -229,6 +230,15 @@ def _sides(given: Any) -> tuple[NDArray[Any], NDArray[Any] | None]:
     if ids.dtype.kind == "i":
         ids = ids.astype(np.uint64)  # so that -1, a common padding, becomes NO_ID
     return ids, distances
+
+
+def _sides_of_truth(index: Measurable, truth: Any) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """Leave out the distances where the index has rounded its vectors and so has other ones.
+
+    By those of the vectors as given, more of what it finds would count as ties.
+    """
+    ids, distances = _sides(truth)
+    return ids, distances if getattr(index, "exact", True) else None
 
 
 def _rows(distances: NDArray[Any] | None, block: slice) -> NDArray[Any] | None:
@@ -336,7 +346,7 @@ def checked_truth(
         Another number of queries, fewer than ``k`` neighbours, or neighbours that the index does
         not hold.
     """
-    ids, distances = _sides(truth)
+    ids, distances = _sides_of_truth(index, truth)
     if len(ids) != queries or ids.shape[1] < k:
         message = (
             f"{argument} holds {ids.shape[1]} neighbours for {len(ids)} queries; expected at "
@@ -352,10 +362,7 @@ def checked_truth(
             f"{unknown[0]!r}; its truth is of other rows"
         )
         raise InvalidInput(message)
-    # Rounded vectors have other distances: by those of the given ones more would count as ties.
-    if distances is None or not getattr(index, "exact", True):
-        return ids, None
-    return ids, distances[:, :k]
+    return ids, None if distances is None else distances[:, :k]
 
 
 def true_neighbors(
@@ -470,10 +477,7 @@ def curve(
         raise InvalidInput(message)
     asked = as_count(k, "k") + (exclude_self is not None and exclude_self is not False)
     against = measured_against(index, truth)
-    if truth is None:
-        truth = true_neighbors(index, rows, asked)
-    elif not getattr(index, "exact", True):
-        truth = _sides(truth)[0]
+    wanted = true_neighbors(index, rows, asked) if truth is None else _sides_of_truth(index, truth)
     points = []
     for ef in efs:
         width = max(as_count(ef, "ef"), asked)
@@ -483,7 +487,7 @@ def curve(
         points.append(
             CurvePoint(
                 ef=width,
-                recall=recall(found, truth, k, exclude_self=exclude_self),
+                recall=recall(found, wanted, k, exclude_self=exclude_self),
                 queries_per_second=len(rows) / seconds if seconds > 0 else float("inf"),
                 distances=getattr(found, "num_distances", 0) / len(rows),
                 hops=getattr(found, "num_hops", 0) / len(rows),

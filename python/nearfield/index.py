@@ -331,7 +331,7 @@ class Index:
         query_ef : int or None, default -1
             Beam width, at least ``k``. Below 1 or None: `ef`, raised to ``k``. Time grows about in
             proportion; recall rises, then flattens. From a quarter of the vectors on (with
-            CodesOnly, from all of them on) every vector is compared, and the result is exact.
+            CodesOnly of 4 bits from all of them on) every one is compared, and the result is exact.
         if_short : "raise" or "pad", default "raise"
             When fewer than ``k`` live vectors exist: raise as Voyager does, or fill with
             `nearfield.NO_ID` and infinite distances. ``counts`` of the result tells how many are
@@ -503,7 +503,7 @@ class Index:
         lower, for queries independent of each other.
 
         Equal input gives equal output on every machine: widths are compared by recall, never by the
-        clock. From a quarter of the vectors on, a beam reads all of them (`query`).
+        clock. From where on a beam reads all vectors, `query` says.
 
         Examples
         --------

@@ -163,9 +163,8 @@ def estimate_memory(
     -----
     Memory grows in steps that double. In addition a walk needs one bit and a quarter a row, and
     each thread has up to four walks at a time; a Python array that is being added is not counted.
-    Adding takes more for a while, above all where codes are fitted (rows wider than a thousand
-    dimensions with few of them: up to 2.5 times as much), and the C library may keep what was freed
-    for later use: a process that loads the file has what is said here.
+    Adding takes more for a while, above all where codes are fitted to wide rows, and the C library
+    may keep what was freed for later use: a process that loads the file has what is said here.
 
     Examples
     --------

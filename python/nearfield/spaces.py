@@ -42,8 +42,7 @@ class StorageDataType(enum.Enum):
     3 decimal digits in 2 bytes, and accepts -65504 to 65504. ``Float8`` keeps ``round(127 x) /
     127`` in 1 byte and accepts -128/127 to 1. ``E4M3`` keeps 4 exponent and 3 mantissa bits in 1
     byte and accepts -448 to 448. Vectors of the 8-bit kinds take a quarter of the memory and lose
-    some recall.
-    ``CodesOnly`` keeps nothing but the codes, "int8" unless "int4" is asked for (see
+    some recall. ``CodesOnly`` keeps nothing but the codes, "int8" unless "int4" is asked for (see
     `nearfield.Index`): what they stand for is what the index holds, 1 byte or half a byte a
     dimension, and distances are exact for that. In cosine space it is brought to unit length.
     Below 4,096 rows the given vectors are kept beside them, and later those of the last rows, at

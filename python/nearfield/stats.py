@@ -45,8 +45,7 @@ class IndexStats:
     clamped : float
         Share of the components that lie outside the range of the codes by a thirtieth of it or
         more (a sixtieth for inner products, a fifth where codes have 4 bits), and are held at its
-        edge. Where much does, the
-        codes are made anew.
+        edge. Where much does, the codes are made anew.
     simd_level : str
         The kind of vector instructions that the index uses.
     """

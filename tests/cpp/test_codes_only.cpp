@@ -271,6 +271,21 @@ void zero_vectors_stay_so_when_data_drifts() {
   }
 }
 
+// A beam of half of the rows: all of them are read where that is cheaper than walking.
+void rows_of_4_bits_are_walked_to_as_long_as_that_is_cheaper() {
+  constexpr std::size_t kRows = 1000;
+  const std::vector<float> vectors = clustered(kRows, kDimensions, 3);
+  const std::vector<float> query(vectors.begin(), vectors.begin() + kDimensions);
+  for (const Codes codes : {Codes::Int8, Codes::Int4}) {
+    OpenIndex index(config_of({Space::Euclidean, codes}));
+    index.add(vectors);
+    const auto hops = [&](std::size_t ef) { return ask(index, query, {10, ef, 1, {}}).counters.hops; };
+    check(hops(kRows / 5) > 0, "a fifth is walked");
+    check_equal(hops(kRows / 2) > 0, codes == Codes::Int4, name_of({Space::Euclidean, codes}) + ": half is walked");
+    check_equal(hops(kRows), std::uint64_t{0}, "all are read");
+  }
+}
+
 // What is there only as codes is rounded once more by each new grid: not by one that comes to nothing.
 void a_round_that_is_stopped_leaves_the_grid_alone() {
   struct Stop {};
@@ -304,6 +319,8 @@ const Group group{"codes only",
                    {"an add without memory leaves the index whole", an_add_without_memory_leaves_the_index_whole},
                    {"a stream of single rows that drifts is followed", a_stream_of_single_rows_that_drifts_is_followed},
                    {"zero vectors stay so when data drifts", zero_vectors_stay_so_when_data_drifts},
+                   {"rows of 4 bits are walked to as long as that is cheaper",
+                    rows_of_4_bits_are_walked_to_as_long_as_that_is_cheaper},
                    {"a round that is stopped leaves the grid alone", a_round_that_is_stopped_leaves_the_grid_alone},
                    {"readers go on while vectors are let go", readers_go_on_while_vectors_are_let_go}}};
 

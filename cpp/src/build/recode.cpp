@@ -162,7 +162,6 @@ void RoundCodes::swap_in(std::unique_ptr<CodePlane> codes) {
 
 void RoundCodes::retire(std::unique_ptr<CodePlane> codes) {
   if (codes != nullptr) state_.retired_codes.push_back({pool_.advance(), std::move(codes)});
-  free_retired_codes(state_, pool_);
 }
 
 void RoundCodes::keep() {

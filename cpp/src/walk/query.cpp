@@ -15,10 +15,11 @@ namespace nearfield {
 namespace {
 
 // Below this share of the index in the beam a walk pays; above, reading all rows in sequence is cheaper. Not so where
-// rows are decoded to be read: a beam of a quarter took 1.5 (int8) and 2.2 ms by walking, 3.9 and 8.8 by reading all
-// (8,000 x 768, Emerald Rapids, 2026-11-27).
+// there are codes of 4 bits alone, which take long to decode: a beam of a quarter takes .53 ms by walking, 1.2 by
+// reading all of 8,000 x 128, and .63 and 6.6 of 768 dimensions (8 bits: .51 and .36, .68 and 1.5; Emerald Rapids,
+// 2026-11-27).
 constexpr std::size_t kScanShare = 4;
-constexpr std::size_t kDecodedScanShare = 1;
+constexpr std::size_t kNibbleScanShare = 1;
 // Queries of a batch that take turns on one thread.
 constexpr std::size_t kTurns = 4;
 
@@ -109,7 +110,8 @@ Wanted wanted_of(const Batch& batch, const Reading& reading) {
   const std::size_t k = batch.options.k;
   const std::size_t hidden = view.hide != 0 ? batch.state.num_hidden.load(std::memory_order_relaxed) : 0;
   const std::size_t ef = std::max<std::size_t>(1, std::min(std::max(batch.options.ef, k), view.count));
-  const std::size_t share = batch.metric.storage == Storage::CodesOnly ? kDecodedScanShare : kScanShare;
+  const bool only_nibbles = batch.metric.storage == Storage::CodesOnly && batch.state.config.codes == Codes::Int4;
+  const std::size_t share = only_nibbles ? kNibbleScanShare : kScanShare;
   return {ef, beam_for(ef, hidden), view.count <= share * ef};
 }
 
