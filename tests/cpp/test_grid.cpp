@@ -246,6 +246,21 @@ void unequal_dimensions_are_rotated() {
   check(!fit({Space::InnerProduct, Codes::Int8}, vectors, kDimensions).rotated, "products are not");
 }
 
+// Binary rows at unit length: all that a row has is rounded alike, which adds up in its distances. As they are, without
+// that, codes hold them exactly.
+void rows_that_are_rounded_alike_are_rotated() {
+  constexpr std::size_t kDimensions = 256, kRows = 600;
+  std::vector<float> vectors = scattered(kRows, kDimensions, 16);
+  for (float& x : vectors) x = x > 0.9f ? 1.0f : 0.0f;
+  check(!fit({Space::Euclidean, Codes::Int4}, vectors, kDimensions).rotated, "binary rows stay");
+  for (std::size_t row = 0; row < kRows; ++row) {
+    const auto first = vectors.begin() + static_cast<std::ptrdiff_t>(row * kDimensions);
+    const auto length = std::sqrt(static_cast<float>(std::count(first, first + kDimensions, 1.0f)));
+    for (auto x = first; x != first + kDimensions; ++x) *x /= std::max(length, 1.0f);
+  }
+  check(fit({Space::Cosine, Codes::Int4}, vectors, kDimensions).rotated, "at unit length they are rotated");
+}
+
 // Each dimension has its own origin, so one far from zero costs no precision.
 void dimensions_far_from_zero_are_coded_as_well() {
   constexpr std::size_t kDimensions = 16;
@@ -311,6 +326,7 @@ const Group group{
      {"spikes stay inside", spikes_stay_inside},
      {"rotating spreads and keeps distances", rotating_spreads_and_keeps_distances},
      {"unequal dimensions are rotated", unequal_dimensions_are_rotated},
+     {"rows that are rounded alike are rotated", rows_that_are_rounded_alike_are_rotated},
      {"dimensions far from zero are coded as well", dimensions_far_from_zero_are_coded_as_well},
      {"what is always the same is held exactly", what_is_always_the_same_is_held_exactly},
      {"numbers at the end of floats are rotated to numbers", numbers_at_the_end_of_floats_are_rotated_to_numbers},

@@ -9,7 +9,7 @@
 // encoded with 7 bits on the same grid.
 //
 // Where some dimensions vary much more than others, vectors are rotated first: the one step would have to serve the
-// widest. Which is better is seen when the grid is fitted.
+// widest. So are rows whose components are all rounded alike. Which is better is measured when the grid is fitted.
 //
 // Vectors outside the grid are held at its edge. That is counted, and where it becomes common the grid is fitted
 // anew (build/recode.h).
@@ -59,8 +59,9 @@ inline constexpr std::size_t kMostSampled = 2048;  // rows that a grid is fitted
 
 // Fit a grid to `rows` vectors of `dimensions` floats (row(i) gives the i-th, padded; valid until the next call).
 // Up to 2,048 of them are looked at, evenly spread. The range is the one that leaves the least squared error, of
-// rounding inside and of holding outside, where no row counts for more than two ordinary rows lie apart. Vectors of
-// a sketch are not rotated. The same for any number of threads (0 = all cores); row() is called on this one alone.
+// rounding inside and of holding outside, where no row counts for more than two ordinary rows lie apart. Rotated where
+// that leaves much less of it, or keeps near rows of the sample in much better order; vectors of a sketch never are.
+// The same for any number of threads (0 = all cores); row() is called on this one alone.
 Grid fit_grid(Codes codes, Space space, std::size_t dimensions, std::size_t rows,
               const std::function<const float*(std::size_t)>& row, std::size_t num_threads = 1, bool may_rotate = true);
 
