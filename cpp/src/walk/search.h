@@ -140,7 +140,8 @@ inline void take(const WalkView& view, Walk& walk, const Hop& hop, const Hop* ah
     num_logged += log[num_logged] <= limit;
   }
   scratch.num_logged += num_logged;
-  if (scratch.num_logged > scratch.log_capacity) shorten_log(view, scratch, limit);
+  // Not before it is twice too long: where nothing leaves it, each shortening is paid for by as many new entries.
+  if (scratch.num_logged > 2 * scratch.log_capacity) shorten_log(view, scratch, limit);
 }
 
 // The furthest that a row may be, as sketches tell it, and still be of use to the walk or in doubt.
