@@ -13,6 +13,7 @@
 
 #include "codes/codes.h"
 #include "codes/grid.h"
+#include "codes/long_rows.h"
 #include "codes/sketch.h"
 #include "graph/graph.h"
 #include "nearfield/types.h"
@@ -59,6 +60,7 @@ struct CodePlane {
   Plane sketches;                             // kSketchBytes per slot; none where there is no sketch
   std::size_t num_fitted = 0;                 // slots that existed when the grid was fitted
   std::atomic<std::uint64_t> num_outside{0};  // components outside the grid (count_outside)
+  LongRows long_rows;                         // where products are taken and vectors are kept
 };
 
 // A code plane that another has replaced: freed when every query that may read it has left.

@@ -93,9 +93,6 @@ std::size_t check_grid(const Kind& kind, const Grid& grid, const std::vector<flo
   check_equal(grid.origin.size(), padded_dimensions(dimensions), what + ": origins");
   check(std::all_of(grid.origin.begin(), grid.origin.end(), [](float x) { return std::isfinite(x); }),
         what + ": origins are finite");
-  check(kind.space != Space::InnerProduct ||
-            std::all_of(grid.origin.begin(), grid.origin.end(), [](float x) { return x == 0; }),
-        what + ": no origin where products are taken");
   check(grid.rotated || std::all_of(grid.origin.begin() + static_cast<std::ptrdiff_t>(dimensions), grid.origin.end(),
                                     [](float x) { return x == 0; }),
         what + ": padding stays zero");

@@ -56,20 +56,33 @@ struct Vectors {
   }
 };
 
-std::uint64_t outside(const Vectors& vectors, const Grid& grid, std::size_t first, std::size_t last,
-                      std::size_t num_threads) {
+// What of some slots lies outside of a grid.
+struct Outside {
+  std::uint64_t components = 0;
+  std::vector<Slot> rows;  // of inner products
+};
+
+Outside outside(const Vectors& vectors, const Grid& grid, std::size_t first, std::size_t last,
+                std::size_t num_threads) {
   const Metric& metric = vectors.metric;
   std::atomic<std::uint64_t> sum{0};
+  std::vector<unsigned char> is_outside(metric.space == Space::InnerProduct ? last - first : 0);
   for_rows(first, last, num_threads, [&](std::size_t begin, std::size_t end) {
     std::vector<float> buffer(metric.padded), rotated(metric.padded);
     std::uint64_t found = 0;
     for (std::size_t slot = begin; slot < end; ++slot) {
       const float* vector = vectors.row(slot, buffer.data());
-      found += count_outside(grid, as_encoded(grid, vector, metric.padded, rotated.data()));
+      const std::size_t of_row = count_outside(grid, as_encoded(grid, vector, metric.padded, rotated.data()));
+      if (!is_outside.empty()) is_outside[slot - first] = of_row > 0;
+      found += of_row;
     }
     sum.fetch_add(found, std::memory_order_relaxed);
   });
-  return sum.load();
+  Outside all{sum.load(), {}};
+  for (std::size_t i = 0; i < is_outside.size(); ++i) {
+    if (is_outside[i] != 0) all.rows.push_back(static_cast<Slot>(first + i));
+  }
+  return all;
 }
 
 void encode_rows(const Vectors& vectors, CodePlane& codes, std::size_t first, std::size_t last,
@@ -124,14 +137,27 @@ bool still_serves(const Grid& present, const Grid& fitted, std::uint64_t num_out
          static_cast<double>(num_outside) <= common * static_cast<double>(components);
 }
 
-// The same, from all components or, where most vectors are gone, from those of the vectors that are kept.
-bool is_good_still(const Vectors& vectors, const CodePlane& now, const Grid& fitted, std::uint64_t new_outside,
+// Whether queries compare all rows outside of the present grid by their vectors, the new ones included: none of them is
+// lost, and there is no drift yet.
+bool has_all_long_rows(const Metric& metric, const CodePlane& now, const Outside& added) {
+  return metric.space == Space::InnerProduct && metric.storage != Storage::CodesOnly &&
+         now.long_rows.has_room(added.rows.size());
+}
+
+// still_serves, from all components or, where most vectors are gone, from those of the vectors that are kept.
+bool is_good_still(const Vectors& vectors, const CodePlane& now, const Grid& fitted, const Outside& added,
                    std::size_t last, std::size_t num_threads) {
   const std::size_t dimensions = vectors.metric.dimensions;
   const std::size_t first = vectors.first_kept;
-  const std::uint64_t num_outside =
-      first == 0 ? now.num_outside + new_outside : outside(vectors, now.grid, first, last, num_threads);
+  const std::uint64_t num_outside = has_all_long_rows(vectors.metric, now, added) ? 0
+                                    : first == 0                                  ? now.num_outside + added.components
+                                                 : outside(vectors, now.grid, first, last, num_threads).components;
   return still_serves(now.grid, fitted, num_outside, (last - first) * dimensions);
+}
+
+void append_long_rows(const Metric& metric, const Outside& added, CodePlane& codes) {
+  if (metric.storage == Storage::CodesOnly) return;  // that holds no more of them than codes do
+  for (const Slot slot : added.rows) codes.long_rows.append(slot);
 }
 
 std::optional<Sketch> sketch_for(const Vectors& vectors, const Grid& grid, std::size_t last, std::size_t num_threads) {
@@ -149,7 +175,10 @@ void grow(CodePlane& codes, std::size_t rows) {
 }  // namespace
 
 RoundCodes::RoundCodes(State& state, ScratchPool& pool)
-    : state_(state), pool_(pool), num_fitted_(state.code_plane ? state.code_plane->num_fitted : 0) {
+    : state_(state),
+      pool_(pool),
+      num_fitted_(state.code_plane ? state.code_plane->num_fitted : 0),
+      num_long_(state.code_plane ? state.code_plane->long_rows.wanted() : 0) {
   free_retired_codes(state, pool);  // those whose readers have left by now
   state.retired_codes.reserve(state.retired_codes.size() + 1);
 }
@@ -176,7 +205,10 @@ RoundCodes::~RoundCodes() {
     state_.codes.store(before_.get());
     retire(std::exchange(state_.code_plane, std::move(before_)));
   }
-  if (state_.code_plane) state_.code_plane->num_fitted = num_fitted_;
+  if (state_.code_plane) {
+    state_.code_plane->num_fitted = num_fitted_;
+    state_.code_plane->long_rows.cut(num_long_);
+  }
 }
 
 void RoundCodes::write(const Metric& metric, std::size_t first, std::size_t last, std::size_t num_threads) {
@@ -186,10 +218,14 @@ void RoundCodes::write(const Metric& metric, std::size_t first, std::size_t last
   const bool all_kept = vectors.first_kept == 0;
   const bool doubled = all_kept && std::bit_width(first) != std::bit_width(last);
   const std::size_t most_between = all_kept ? ~std::size_t{0} : kRecentSlots / 2;  // or drifted rows would be let go
-  std::uint64_t new_outside = now == nullptr ? 0 : outside(vectors, now->grid, first, last, num_threads);
-  if (now == nullptr || doubled || has_drifted(*now, new_outside, first, last, metric.dimensions, most_between)) {
+  const Outside added = now == nullptr ? Outside{} : outside(vectors, now->grid, first, last, num_threads);
+  const auto drifted = [&] {
+    return !has_all_long_rows(metric, *now, added) &&
+           has_drifted(*now, added.components, first, last, metric.dimensions, most_between);
+  };
+  if (now == nullptr || doubled || drifted()) {
     Grid grid = fit(vectors, last, num_threads);
-    const bool keeps_grid = now != nullptr && is_good_still(vectors, *now, grid, new_outside, last, num_threads);
+    const bool keeps_grid = now != nullptr && is_good_still(vectors, *now, grid, added, last, num_threads);
     if (keeps_grid) {
       grid = now->grid;
     } else if (!all_kept && grid.step > now->grid.step) {
@@ -202,13 +238,18 @@ void RoundCodes::write(const Metric& metric, std::size_t first, std::size_t last
       auto fitted = std::make_unique<CodePlane>(std::move(grid), std::move(sketch));
       grow(*fitted, last);
       fitted->num_fitted = first;
-      fitted->num_outside = outside(vectors, fitted->grid, 0, first, num_threads);
-      num_outside_ = outside(vectors, fitted->grid, first, last, num_threads);
+      const Outside old = outside(vectors, fitted->grid, 0, first, num_threads);
+      const Outside with_grid = outside(vectors, fitted->grid, first, last, num_threads);
+      fitted->num_outside = old.components;
+      num_outside_ = with_grid.components;
+      append_long_rows(metric, old, *fitted);
+      append_long_rows(metric, with_grid, *fitted);
       encode_rows(vectors, *fitted, 0, last, num_threads);
       return swap_in(std::move(fitted));
     }
   }
-  num_outside_ = new_outside;
+  num_outside_ = added.components;
+  append_long_rows(metric, added, *now);
   grow(*now, last);
   encode_rows(vectors, *now, first, last, num_threads);
 }

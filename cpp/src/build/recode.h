@@ -22,10 +22,10 @@ class RoundCodes {
 
   // Once, before slots [first, last) are linked, whose vectors are written: write their codes. The grid is fitted to
   // all vectors when the first come, when their number has doubled, and when many more of the new components lie
-  // outside than the fit has left there; if it then differs, all codes are written anew, into a plane of their own that
-  // queries see as a whole. Depends on the order of rows alone.
-  // Where codes are all that the index holds, old rows are there only as codes. A new grid is then fitted to what they
-  // stand for and to the last vectors, which are kept, and only when data has drifted.
+  // outside than the fit has left there, or more rows than queries compare by their vectors (codes/long_rows.h); if it
+  // then differs, all codes are written anew, into a plane of their own that queries see as a whole. Depends on the
+  // order of rows alone. Where codes are all that the index holds, old rows are there only as codes. A new grid is then
+  // fitted to what they stand for and to the last vectors, which are kept, and only when data has drifted.
   void write(const Metric& metric, std::size_t first, std::size_t last, std::size_t num_threads);
 
   // When the rows are published. Takes no memory.
@@ -42,6 +42,7 @@ class RoundCodes {
   bool is_kept_ = false;
   std::size_t num_fitted_;         // of the plane before
   std::uint64_t num_outside_ = 0;  // components of the new rows outside of the grid
+  std::size_t num_long_;           // of the plane before
 };
 
 // Whether the round that ends at `last` is the one with which an index of codes alone lets all vectors go but the last.

@@ -7,6 +7,7 @@
 
 #include "codes/codes.h"
 #include "codes/grid.h"
+#include "codes/long_rows.h"
 #include "codes/rotation.h"
 #include "threads.h"
 
@@ -18,8 +19,11 @@ constexpr std::size_t kMostPooled = std::size_t{1} << 18;  // components that th
 // where half of the values are one, as in images, the middle is still that of the range (recall@10 of 784-d images at
 // ef 24: .997 with .999, .996 with .99, .989 with .95).
 constexpr double kCommonInOne = 0.99;
-constexpr double kCommonRows = 0.99;     // of inner products
-constexpr float kMostProductRange = 8;   // times what common rows need
+constexpr double kCommonRows = 0.99;  // of inner products
+// Times what common rows need: wide enough for all but a few, whom queries compare by their vectors (LongRows; half of
+// its places stay free for rows to come), within the second.
+constexpr float kProductRange = 8, kMostProductRange = 32;
+constexpr std::size_t kLeftOutside = LongRows::kMost / 2;
 constexpr double kRotationGain = 1.5;    // how much less error, or disorder, makes rotating worth its time
 constexpr double kLeastDisorder = 1e-3;  // that is worth it
 constexpr std::size_t kMostCompared = 256, kMostAsked = 32;  // rows that distances are measured between
@@ -124,17 +128,44 @@ Spread choose_range(std::size_t rows, std::size_t dimensions, double levels, std
   return range;
 }
 
-// All of the range, unless that is far beyond what nearly all rows need: the longest rows lead every walk, and what
-// they lose at the edge no error elsewhere makes up for. So all rows are looked at: no sample has the longest.
-float product_step(std::size_t rows, std::size_t dimensions, const Sample& sample) {
-  std::vector<float> longest(rows, 0.0f);  // component of each row
+// The middle of the rows among inner products: for each dimension the mean of what is left without the lowest and the
+// highest hundredth of its components.
+void center_on(std::size_t rows, const Sample& sample, std::size_t num_threads, Grid& grid) {
+  std::vector<float> values(rows * grid.dimensions);  // dimension by dimension
   for (std::size_t i = 0; i < rows; ++i) {
     const float* vector = sample(i);
-    for (std::size_t d = 0; d < dimensions; ++d) longest[i] = std::max(longest[i], std::fabs(vector[d]));
+    for (std::size_t d = 0; d < grid.dimensions; ++d) values[d * rows + i] = vector[d];
+  }
+  parallel_for(grid.dimensions, num_threads, [&](std::size_t, std::size_t d) {
+    const auto begin = values.begin() + static_cast<std::ptrdiff_t>(d * rows);
+    std::sort(begin, begin + static_cast<std::ptrdiff_t>(rows));
+    const std::size_t first = position_of(1 - kCommonInOne, rows), last = position_of(kCommonInOne, rows);
+    double sum = 0;
+    for (std::size_t i = first; i <= last; ++i) sum += static_cast<double>(begin[static_cast<std::ptrdiff_t>(i)]);
+    const auto mean = static_cast<float>(sum / static_cast<double>(last - first + 1));
+    grid.origin[d] = std::min(std::max(mean, -kMostOrigin), kMostOrigin);
+  });
+}
+
+// All of the range, unless that is far beyond what nearly all rows need: the longest rows lead every walk, and what
+// they lose at the edge no error elsewhere makes up for, unless they are few. So all rows are looked at: no sample has
+// the longest.
+float product_step(std::size_t rows, const Grid& grid, const Sample& row) {
+  std::vector<float> longest(rows, 0.0f);  // component of each row
+  for (std::size_t i = 0; i < rows; ++i) {
+    const float* vector = row(i);
+    for (std::size_t d = 0; d < grid.dimensions; ++d) {
+      longest[i] = std::max(longest[i], std::fabs(vector[d] - grid.origin[d]));
+    }
   }
   const float all = *std::max_element(longest.begin(), longest.end());
   const float common = quantile(longest, kCommonRows);
-  const float half = common > 0 ? std::min(all, kMostProductRange * common) : all;
+  float half = all;
+  if (common > 0 && all > kProductRange * common && rows > kLeftOutside) {
+    const auto last_inside = longest.begin() + static_cast<std::ptrdiff_t>(rows - 1 - kLeftOutside);
+    std::nth_element(longest.begin(), last_inside, longest.end());
+    half = common * std::clamp(*last_inside / common, kProductRange, kMostProductRange);
+  }
   return (half > 0x1p-60f ? std::min(half, 0x1p60f) : 1.0f) / 127.0f;
 }
 
@@ -253,7 +284,8 @@ Grid fit_grid(Codes codes, Space space, std::size_t dimensions, std::size_t rows
   Grid grid = empty_grid(codes, space, dimensions);
   const std::size_t padded = grid.padded();
   if (space == Space::InnerProduct) {
-    grid.step = product_step(rows, dimensions, row);
+    center_on(sampled, sample, num_threads, grid);
+    grid.step = product_step(rows, grid, row);
   } else {
     std::vector<float> buffer(padded);
     const auto rotated = [&](std::size_t i) {

@@ -73,7 +73,9 @@ void decode_grid(const Grid& grid, const unsigned char* codes, std::size_t padde
   const float* origin = grid.origin.data();
   const float step = grid.step;
   if (grid.lowest < 0) {
-    for (std::size_t d = 0; d < padded; ++d) vector[d] = static_cast<float>(static_cast<std::int8_t>(codes[d])) * step;
+    for (std::size_t d = 0; d < padded; ++d) {
+      vector[d] = origin[d] + static_cast<float>(static_cast<std::int8_t>(codes[d])) * step;
+    }
   } else if (grid.codes == Codes::Int8) {
     for (std::size_t d = 0; d < padded; ++d) vector[d] = origin[d] + static_cast<float>(codes[d]) * step;
   } else {

@@ -3,7 +3,9 @@
 // Squared L2 and cosine (of unit vectors, half a squared L2): 7 bits. Byte b of dimension d stands for
 // origin[d] + b * step. One step for all dimensions, so the sum of squared differences of codes is that of the vectors,
 // in steps; the origin falls out of a difference, so each dimension has its own.
-// Inner product: 8 bits, signed, -127 to 127. Byte b stands for b * step.
+// Inner product: 8 bits, signed, -127 to 127. Byte b of dimension d stands for origin[d] + b * step. The origin is the
+// middle of the rows: it adds the same to a query's product with every row, and the graph, which is built by products
+// of codes, is that of the rows around their middle. Else rows of one direction would all be near to the longest alone.
 //
 // 4 bits, for squared L2 and cosine: nibble n stands for origin[d] + 8 n * step, on a grid of 121 steps; queries are
 // encoded with 7 bits on the same grid.
@@ -35,7 +37,7 @@ struct Grid {
   bool rotated = false;  // whether vectors are rotated before they are encoded (codes/rotation.h)
   Codes codes = Codes::Int8;
   std::size_t dimensions = 0;       // of what is encoded: the vectors', or those of a sketch (codes/sketch.h)
-  std::vector<float> origin;        // per dimension, padded to 16; all 0 for an inner product
+  std::vector<float> origin;        // per dimension, padded to 16 with 0
   float step = 1;                   // above 0
   float lowest = 0, highest = 127;  // of a query's codes; -127 for inner products
   float share_outside = 0;          // of the components that it was fitted to (count_outside)

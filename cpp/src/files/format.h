@@ -20,6 +20,7 @@
 //   24      8     file_bytes       length of the whole file
 //   32      8     features         bits that a reader must know. Unknown bit: UnsupportedVersion
 //                                  bit 0: the storage is one that the first readers did not know, 64 or more
+//                                  bit 1: the grid of inner products has an origin that is not 0
 //   40      8     table_offset     of the section table, 64 KiB-aligned if a section of 64 KiB stands before it
 //   48      4     section_count    entries of the section table
 //   52      4     block_bytes      65536
@@ -79,10 +80,14 @@
 //                      and codes of 4 bits
 //   11    sketches     u8[64] (codes/sketch.h). Right behind the      count
 //                      sketch
+//   12    long_rows    u32, ascending, below count: slots of rows        at most 32
+//                      too long for the codes (codes/long_rows.h).
+//                      Only for inner products, behind the codes,
+//                      where there are such rows
 //   64    attachment   u8. u32 length of the name, the name, the      bytes
 //                      bytes; one section each, names ascending
 //
-// Sections 8 to 11 are not required: a reader that does not know them walks on the vectors, or on the codes. With
+// Sections 8 to 12 are not required: a reader that does not know them walks on the vectors, or on the codes. With
 // CodesOnly they are all that the index holds, and there must be a grid. The vectors are then those that the next grid
 // is fitted to: of all slots where count is below 4096, else of the last 512 + count % 512.
 //
@@ -96,7 +101,7 @@
 //   16      8     num_outside      components outside it (codes/grid.h)
 //   24      4     share_outside    float32: share of components outside when it was fitted, 0 ... 1
 //   28      4     rotated          0 or 1: vectors are rotated before they are encoded (codes/rotation.h)
-//   32      4 * d origin           float32 per dimension, padded to 16: what code 0 stands for; 0 for inner products
+//   32      4 * d origin           float32 per dimension, padded to 16: what code 0 stands for
 //
 // Sketch
 //
@@ -130,11 +135,13 @@ inline constexpr std::array<unsigned char, 8> kMagic{0x89, 'N', 'F', '\r', '\n',
 inline constexpr std::uint32_t kVersion = 1;
 inline constexpr std::uint32_t kEndianTag = 0x01020304;
 inline constexpr std::uint64_t kLaterStorage = 1;  // a feature
-inline constexpr std::uint64_t kKnownFeatures = kLaterStorage;
+inline constexpr std::uint64_t kOriginOfProducts = 2;
+inline constexpr std::uint64_t kKnownFeatures = kLaterStorage | kOriginOfProducts;
 inline constexpr std::size_t kHeaderBytes = 4096;
 inline constexpr std::size_t kBlockBytes = 65536;
 inline constexpr std::size_t kSmallAlignment = 64;
 
+// What the header alone says of them; kOriginOfProducts is said by the grid.
 constexpr std::uint64_t features_of(std::uint8_t storage) { return storage >= 64 ? kLaterStorage : 0; }
 
 struct Header {
@@ -183,6 +190,7 @@ enum class Kind : std::uint32_t {
   Codes = 9,
   Sketch = 10,
   Sketches = 11,
+  LongRows = 12,
   Attachment = 64,
 };
 inline constexpr std::size_t kNumPlanes = 7;  // kinds 1 ... 7
@@ -200,6 +208,8 @@ constexpr const char* name_of(std::uint32_t kind) {
       return "sketch";
     case Kind::Sketches:
       return "sketches";
+    case Kind::LongRows:
+      return "long_rows";
     case Kind::Attachment:
       return "attachment";
     default:

@@ -52,8 +52,10 @@ IndexConfig check_header(const std::string& file, const Header& h) {
   require(h.space <= 2, file, 56, "space", h.space, "0, 1 or 2");
   require(h.storage >= 16 && h.storage <= 80 && h.storage % 16 == 0, file, 57, "storage", h.storage,
           "16, 32, 48, 64 or 80");
-  require(h.features == format::features_of(h.storage), file, 32, "features", h.features,
-          "1 where the storage is 64 or more, else 0");
+  require((h.features & ~format::kOriginOfProducts) == format::features_of(h.storage), file, 32, "features", h.features,
+          "bit 0 where the storage is 64 or more, and only there");
+  require((h.features & format::kOriginOfProducts) == 0 || h.space == 1, file, 32, "features", h.features,
+          "bit 1 only with inner products");
   require(h.zero == 0, file, 58, "zero", h.zero, "0");
   require(h.dimensions >= 1 && h.dimensions <= kMaxDimensions, file, 60, "dimensions", h.dimensions, "1 to 1048576");
   require(h.M >= 2 && h.M <= kMaxM, file, 64, "M", h.M, "2 to 4096");

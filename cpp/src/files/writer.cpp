@@ -1,5 +1,6 @@
 #include "files/writer.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <optional>
@@ -23,6 +24,7 @@ using format::Section;
 struct Layout {
   Header header;
   std::vector<std::byte> grid, sketch;
+  std::vector<std::uint32_t> long_rows;
   std::vector<Section> sections;  // without their sums
 };
 
@@ -41,6 +43,15 @@ Section bytes_section(Kind kind, std::size_t bytes) {
   section.kind = static_cast<std::uint32_t>(kind);
   section.row_bytes = 1;
   section.rows = section.bytes = bytes;
+  return section;
+}
+
+Section slots_section(std::size_t slots) {
+  Section section;
+  section.kind = static_cast<std::uint32_t>(Kind::LongRows);
+  section.row_bytes = sizeof(std::uint32_t);
+  section.rows = slots;
+  section.bytes = slots * section.row_bytes;
   return section;
 }
 
@@ -90,13 +101,26 @@ Section attachment_section(const std::string& name, const std::vector<std::byte>
   return bytes_section(Kind::Attachment, sizeof(std::uint32_t) + name.size() + bytes.size());
 }
 
+bool has_origin_of_products(const State& state) {
+  if (state.config.space != Space::InnerProduct || !state.code_plane) return false;
+  const std::vector<float>& origin = state.code_plane->grid.origin;
+  return std::any_of(origin.begin(), origin.end(), [](float x) { return x != 0; });
+}
+
+std::vector<std::uint32_t> slots_of(const LongRows& long_rows) {
+  std::vector<std::uint32_t> slots(long_rows.size());
+  for (std::size_t i = 0; i < slots.size(); ++i) slots[i] = long_rows[i];
+  return slots;
+}
+
 Header header_of(const State& state, const FlagsCopy& flags) {
   const IndexConfig& config = state.config;
   const Entry entry = state.graph.entry();
   Header header;
   header.space = static_cast<std::uint8_t>(config.space);
   header.storage = static_cast<std::uint8_t>(config.storage);
-  header.features = format::features_of(header.storage);
+  header.features =
+      format::features_of(header.storage) | (has_origin_of_products(state) ? format::kOriginOfProducts : 0);
   header.dimensions = config.dimensions;
   header.M = config.M;
   header.ef_construction = config.ef_construction;
@@ -139,6 +163,8 @@ Layout lay_out(const State& state, const FlagsCopy& flags) {
       layout.sections.push_back(plane_section(Kind::Sketches, state.code_plane->sketches, count));
       layout.sections.back().flags = 0;
     }
+    layout.long_rows = slots_of(state.code_plane->long_rows);
+    if (!layout.long_rows.empty()) layout.sections.push_back(slots_section(layout.long_rows.size()));
   }
   for (const auto& [name, bytes] : state.attachments) layout.sections.push_back(attachment_section(name, bytes));
 
@@ -222,6 +248,8 @@ void put_content(SectionWriter& out, const State& state, const FlagsCopy& flags,
       return out.put(layout.sketch.data(), layout.sketch.size());
     case Kind::Sketches:
       return out.put_plane(state.code_plane->sketches, count);
+    case Kind::LongRows:
+      return out.put(layout.long_rows.data(), section.bytes);
     case Kind::Attachment: {
       const auto& [name, bytes] = *std::next(state.attachments.begin(), static_cast<long>(attachments));
       return put_attachment(out, name, bytes);

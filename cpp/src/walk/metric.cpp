@@ -95,7 +95,8 @@ Metric::Metric(const IndexConfig& config, const Level& simd_level)
       sketch_walks(&simd_level.code_walks[codes_row(Codes::Int4, Space::Euclidean)]),
       // Squared distances take alpha, and one minus a cosine is half of one. Inner products may be negative, where a
       // factor means nothing.
-      alpha_percent(config.space == Space::InnerProduct ? 100 : 110) {}
+      alpha_percent(config.space == Space::InnerProduct ? 100 : 110),
+      zeros_(config.space == Space::InnerProduct && config.codes != Codes::None ? padded : 0) {}
 
 void Metric::normalize_into(const float* vector, float* unit) const {
   std::memcpy(unit, vector, dimensions * sizeof(float));
@@ -186,7 +187,7 @@ float Metric::encode_query(const Grid& grid, const float* query, unsigned char* 
   float largest = 0;
   for (std::size_t d = 0; d < dimensions; ++d) largest = std::max(largest, std::fabs(query[d]));
   const float inverse_step = largest > 0x1p-100f ? 127.0f / largest : 0.0f;
-  level->floats->encode(query, grid.origin.data(), inverse_step, grid.lowest, grid.highest, padded, codes);
+  level->floats->encode(query, zeros_.data(), inverse_step, grid.lowest, grid.highest, padded, codes);
   write_sum(codes, code_bytes(Codes::Int8, dimensions));
   return 0;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <vector>
 
 #include "codes/grid.h"
 #include "codes/projection.h"
@@ -58,6 +59,8 @@ struct Metric {
 
  private:
   void normalize_into(const float* vector, float* unit) const;
+
+  std::vector<float> zeros_;  // `padded`, the origin of queries for inner products of codes
 };
 
 }  // namespace nearfield

@@ -10,6 +10,7 @@
 #include "threads.h"
 #include "walk/beam.h"
 #include "walk/held.h"
+#include "walk/hop.h"
 
 namespace nearfield {
 namespace {
@@ -187,18 +188,39 @@ void walk(const Batch& batch, const Reading& reading, const Wanted& wanted, Turn
   for (std::size_t i = 0; i < num_jobs; ++i) turns.results[who[i]] = jobs[i].result;
 }
 
-// Both as one: what was met on codes, in scratch.sorted(), and what a walk on the vectors has found. Distances of both
-// are exact, so a row that is in both has the same entry.
+// Both as one: what was met on codes, in scratch.sorted(), and what was found by the vectors, in any order. Distances of
+// both are exact, so a row that is in both has the same entry.
 WalkResult merge(WalkResult met, WalkResult found, std::size_t k) {
   Beam sorted{met.entries, k};
   sorted.size = met.size;
-  for (std::size_t i = 0; i < std::min(found.size, k); ++i) {
+  for (std::size_t i = 0; i < found.size; ++i) {
     const std::uint64_t entry = make_entry(entry_key(found.entries[i]), entry_slot(found.entries[i]));
     if (entry < sorted.bound() && !std::binary_search(sorted.entries, sorted.entries + sorted.size, entry)) {
       sorted.insert(entry);
     }
   }
   return {sorted.entries, sorted.size};
+}
+
+// With the rows that are too long for codes, wherever the walk has gone.
+WalkResult merge_long_rows(const Batch& batch, const Reading& reading, Scratch& scratch, WalkResult met) {
+  const LongRows& long_rows = reading.codes->long_rows;
+  const WalkView vectors = vectors_of(reading.view, batch.state);
+  Slot slots[LongRows::kMost];
+  std::uint32_t keys[LongRows::kMost];
+  std::uint64_t entries[LongRows::kMost];
+  std::size_t n = 0;
+  for (std::size_t i = 0; i < long_rows.size(); ++i) {
+    const Slot slot = long_rows[i];
+    if (slot >= vectors.count || (vectors.hide != 0 && is_hidden(vectors, slot))) continue;
+    if (!touch(vectors, vectors.rows.row(slot), vectors.rows.stride, scratch.walk())) return met;
+    slots[n++] = slot;
+  }
+  if (n == 0) return met;
+  batch.metric.walks->keys(vectors, scratch.query(), slots, n, keys);
+  scratch.walk().num_distances += n;
+  for (std::size_t i = 0; i < n; ++i) entries[i] = make_entry(keys[i], slots[i]);
+  return merge(met, {entries, n}, std::min(batch.options.k, vectors.count));
 }
 
 // Walk for all of them, and compare again what codes leave in doubt.
@@ -208,7 +230,7 @@ void walk_all(const Batch& batch, const Reading& reading, const Wanted& wanted, 
   for (std::size_t i = 0; i < n; ++i) {
     const WalkScratch& scratch = turns.leases[i]->walk();
     if (!turns.by_codes[i] || scratch.damaged) continue;
-    met[i] = compare_again(batch, reading, *turns.leases[i]);
+    met[i] = merge_long_rows(batch, reading, *turns.leases[i], compare_again(batch, reading, *turns.leases[i]));
     turns.results[i] = met[i];
     turns.by_codes[i] = !scratch.undecided || batch.metric.storage == Storage::CodesOnly;
   }
