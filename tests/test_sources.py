@@ -253,8 +253,11 @@ def test_missing_and_unfit_columns_are_named(tmp_path: Path) -> None:
     path = parquet(tmp_path / "x.parquet", pa.array([[1.0]]), name=["a"], x=[0.5], w=[["a"]])
     for options, said in (
         ({}, "list columns v, w"),
-        ({"vectors": "u"}, "'u' is not a column; expected one of v, w"),
-        ({"vectors": "name"}, "'name' is not a column of lists"),
+        ({"vectors": "u"}, "has no column 'u'; expected one of v, w"),
+        (
+            {"vectors": "name"},
+            "column 'name' holds string, not lists of numbers; expected one of v, w",
+        ),
         ({"vectors": "w"}, "'w' holds lists of string"),
         ({"vectors": "v", "key": "id"}, "no column 'id'; it holds v, name, x, w"),
         ({"vectors": "v", "key": "x"}, "key column 'x' holds double"),

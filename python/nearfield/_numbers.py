@@ -110,6 +110,36 @@ def as_whole(given: object, argument: str, least: int, most: int) -> int:
     return number
 
 
+def as_ef(given: object, most: int) -> int:
+    """Read ``query_ef``.
+
+    Parameters
+    ----------
+    given : int or None
+        None, 0 and negative numbers mean the width of the index.
+    most : int
+        What wider beams come down to.
+
+    Returns
+    -------
+    int
+        -1 for the width of the index, or the number.
+
+    Raises
+    ------
+    TypeError
+        Not an integer.
+    """
+    if given is None:
+        return -1
+    try:
+        number = operator.index(given)  # type: ignore[arg-type]
+    except TypeError:
+        message = f"query_ef is {given!r}; expected a whole number, or -1 for that of the index"
+        raise TypeError(message) from None
+    return min(number, most) if number > 0 else -1
+
+
 def as_threads(given: object) -> int:
     """Read ``num_threads``.
 

@@ -14,7 +14,14 @@ from nearfield._arrays import as_ids, as_outputs, as_vectors
 from nearfield._numbers import as_count, as_id, as_threads, as_whole
 from nearfield.errors import InvalidInput, NotFinite, UnknownId
 from nearfield.ids import LabelSetView
-from nearfield.neighbors import NO_ID, Neighbors, neighbors_of, too_few
+from nearfield.neighbors import (
+    LARGE_K,
+    NO_ID,
+    Neighbors,
+    neighbors_of,
+    refuse_large_k,
+    too_few,
+)
 from nearfield.spaces import Space, StorageDataType, as_space, as_storage
 from nearfield.typing import Distances, Ids, IdsLike, IfShort, VectorLike, Vectors, VectorsLike
 
@@ -221,6 +228,10 @@ class ExactIndex:
         if if_short not in ("raise", "pad"):
             message = f"if_short is {if_short!r}; expected 'raise' or 'pad'"
             raise InvalidInput(message)
+        if k > LARGE_K:
+            num_live = int(np.count_nonzero(self._live))
+            marked = self.num_elements - num_live
+            refuse_large_k(k, if_short, (len(self._ids), num_live, marked, 0))
         refuse_not_finite(queries, "vectors")
         batch = np.atleast_2d(queries)
         shape = (*queries.shape[:-1], k)

@@ -12,10 +12,10 @@ from nearfield._adding import add_rows
 from nearfield._arrays import as_ids, as_outputs, as_vectors
 from nearfield._core import Index as Core
 from nearfield._keys import ATTACHMENT as KEYS
-from nearfield._numbers import as_count, as_id, as_threads, as_whole
+from nearfield._numbers import as_count, as_ef, as_id, as_threads, as_whole
 from nearfield.errors import FileMismatch, InvalidInput
 from nearfield.ids import LabelSetView
-from nearfield.neighbors import Neighbors, too_few
+from nearfield.neighbors import LARGE_K, Neighbors, refuse_large_k, too_few
 from nearfield.spaces import CODES_NAMES, Space, StorageDataType, as_codes, as_space, as_storage
 from nearfield.stats import IndexStats, stats_of
 from nearfield.typing import (
@@ -43,9 +43,6 @@ _PLAIN = 0x101  # numpy's flags C_CONTIGUOUS and ALIGNED
 _OWN = frozenset(("_core", "_ef", "_reserved"))
 _DEFAULT_EF = 10
 _MOST_ROWS = 2**31  # of any index
-LARGE_K = (
-    2**16
-)  # from here on an array of k places is not made before k neighbours are known to exist
 
 
 class Index:
@@ -334,8 +331,8 @@ class Index:
             CodesOnly of 4 bits from all of them on) every one is compared, and the result is exact.
         if_short : "raise" or "pad", default "raise"
             When fewer than ``k`` live vectors exist: raise as Voyager does, or fill with
-            `nearfield.NO_ID` and infinite distances. ``counts`` of the result tells how many are
-            valid.
+            `nearfield.NO_ID` and infinite distances (a ``k`` of up to 65,536, or of as many as the
+            index holds). ``counts`` of the result tells how many are valid.
         out : tuple of two ndarrays, optional
             Arrays for ids (uint64) and distances (float32), writeable, C-contiguous and of the
             result's shape, that overlap neither each other nor the queries. They are filled and
@@ -346,15 +343,16 @@ class Index:
         Neighbors
             A tuple (ids, distances): uint64 and float32, nearest first, ties in order of insertion;
             (k,) for one query, (n, k) for a batch. Distances are those of the query as given to
-            the vectors as the storage keeps them (`get_vector`).
+            the vectors as the storage keeps them (`get_vector`). One that float32 cannot hold is
+            infinite, and comes last.
 
         Raises
         ------
         DimensionMismatch
             A wrong width.
         InvalidInput
-            NaN or infinity (`NotFinite`), a wrong number of axes, ``query_ef`` from 1 to k-1, or an
-            array in ``out`` that does not fit.
+            NaN or infinity (`NotFinite`), a wrong number of axes, ``query_ef`` from 1 to k-1, a
+            ``k`` that is mostly padding, or an array in ``out`` that does not fit.
         TooFewNeighbors
             Fewer than ``k`` live vectors exist; ``partial`` holds what was found (None for ``k``
             beyond 65,536, which is refused before anything is looked for).
@@ -389,8 +387,7 @@ class Index:
             vectors = as_vectors(vectors, self._core.dimensions, "vectors")
             k = as_count(k, "k")
             num_threads = as_threads(num_threads)
-            query_ef = -1 if query_ef is None else as_whole(query_ef, "query_ef", -(2**63), 2**63)
-            query_ef = min(query_ef, _MOST_ROWS)
+            query_ef = as_ef(query_ef, _MOST_ROWS)
         if query_ef <= 0:
             query_ef = self._ef
         elif query_ef < k:
@@ -400,7 +397,7 @@ class Index:
             message = f"if_short is {if_short!r}; expected 'raise' or 'pad'"
             raise InvalidInput(message)
         if k > LARGE_K:
-            self._check_large_k(k, if_short)
+            refuse_large_k(k, if_short, self._core.counts)
         ids, distances = (None, None) if out is None else as_outputs(out, vectors, k)
         found, cost = self._core.query(vectors, k, query_ef, num_threads, ids, distances)
         result = Neighbors(found)
@@ -408,14 +405,6 @@ class Index:
         if cost[0] is not None and if_short == "raise":
             raise too_few(result, k, self._core.counts)
         return result
-
-    def _check_large_k(self, k: int, if_short: IfShort) -> None:
-        """Refuse a k beyond 65,536 that cannot be, before arrays of k places are made."""
-        if if_short == "raise" and k > self._core.counts[1]:
-            raise too_few(None, k, self._core.counts)
-        if k > _MOST_ROWS:
-            message = f"k is {k}; expected at most {_MOST_ROWS}, more than an index can hold"
-            raise InvalidInput(message)
 
     def tune(
         self,

@@ -7,8 +7,8 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from nearfield.errors import TooFewNeighbors
-from nearfield.typing import Distances, Ids
+from nearfield.errors import InvalidInput, TooFewNeighbors
+from nearfield.typing import Distances, Ids, IfShort
 
 __all__ = ["NO_ID", "KeyNeighbors", "Neighbors"]
 
@@ -113,6 +113,39 @@ def neighbors_of(
     result = Neighbors(found)
     result._cost = cost
     return result
+
+
+LARGE_K = 2**16  # beyond it an array of k places is not made before it is known to be of use
+
+
+def refuse_large_k(k: int, if_short: IfShort, counts: tuple[int, int, int, int]) -> None:
+    """Refuse a ``k`` beyond ``LARGE_K`` that would be padding, before its arrays are made.
+
+    Parameters
+    ----------
+    k : int
+        What is asked for.
+    if_short : "raise" or "pad"
+        As for a query.
+    counts : tuple of int
+        (slots, live, marked, superseded).
+
+    Raises
+    ------
+    TooFewNeighbors
+        More than the live vectors, where that raises.
+    InvalidInput
+        More than all vectors, where that is padded.
+    """
+    slots, live, _, _ = counts
+    if if_short == "raise" and k > live:
+        raise too_few(None, k, counts)
+    if k > slots:
+        message = (
+            f"k is {k}, with if_short='pad'; expected at most {LARGE_K}, or the {slots} vectors "
+            "that the index holds: the rest would be padding"
+        )
+        raise InvalidInput(message)
 
 
 def too_few(

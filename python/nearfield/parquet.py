@@ -114,10 +114,14 @@ def _vector_column(schema: Any, asked: str | None, name: str) -> str:
             raise InvalidInput(message)
         asked = str(lists[0])
     if asked not in lists:
-        known = "not a column of lists" if asked in schema.names else "not a column"
-        message = (
-            f"{name}: {asked!r} is {known}; expected one of {', '.join(lists) or 'no such column'}"
-        )
+        if asked in schema.names:
+            held = (
+                f"{name}: column {asked!r} holds {schema.field(asked).type}, not lists of numbers"
+            )
+        else:
+            held = f"{name} has no column {asked!r}"
+        known = f"expected one of {', '.join(lists)}" if lists else "it has no column of lists"
+        message = f"{held}; {known}"
         raise InvalidInput(message)
     inner = schema.field(asked).type.value_type
     if not (types.is_integer(inner) or types.is_floating(inner)):

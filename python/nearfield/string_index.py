@@ -18,8 +18,15 @@ from nearfield._keys import ATTACHMENT, KeyTable, as_key, as_keys
 from nearfield._numbers import as_count, as_threads
 from nearfield.errors import CorruptIndexFile, FileMismatch, InvalidInput, UnknownId
 from nearfield.ids import KeyView
-from nearfield.index import LARGE_K, Index
-from nearfield.neighbors import NO_ID, KeyNeighbors, Neighbors, too_few
+from nearfield.index import Index
+from nearfield.neighbors import (
+    LARGE_K,
+    NO_ID,
+    KeyNeighbors,
+    Neighbors,
+    refuse_large_k,
+    too_few,
+)
 from nearfield.spaces import Space, StorageDataType
 from nearfield.stats import IndexStats
 from nearfield.typing import (
@@ -295,7 +302,7 @@ class StringIndex:
         """
         raising = if_short == "raise"
         if raising and as_count(k, "k") > LARGE_K:
-            self._index._check_large_k(k, if_short)
+            refuse_large_k(k, if_short, self._index._core.counts)
         keys = ids = None
         if out is not None:
             vectors = as_vectors(vectors, self.num_dimensions, "vectors")

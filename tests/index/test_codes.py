@@ -237,6 +237,35 @@ def test_rows_far_longer_than_most_are_found_by_inner_product(kind):
 
 
 @pytest.mark.parametrize("codes", ["int8", "int4"])
+def test_binary_rows_are_found_in_cosine_space(codes):
+    # All ones of a row are rounded alike, which does not cancel.
+    rng = np.random.default_rng(6)
+    vectors = (rng.random((5100, 400)) < 0.05).astype(np.float32)
+    vectors[vectors.sum(axis=1) == 0, 0] = 1
+    exact = nf.ExactIndex("cosine", 400)
+    exact.add_items(vectors[100:])
+    truth = exact.query(vectors[:100], k=10)
+    recalls = []
+    for kind in ("none", codes):
+        index = nf.Index.from_vectors(vectors[100:], M=12, codes=kind)
+        recalls.append(nf.evaluate.recall(index.query(vectors[:100], k=10, query_ef=300), truth))
+    assert recalls[1] > recalls[0] - 0.03 > 0.85
+
+
+@pytest.mark.parametrize("offset", [0, 1, 100])
+def test_rows_of_one_direction_are_found_by_inner_product(offset):
+    # "none" finds less than a twentieth of them where the offset is 100.
+    rng = np.random.default_rng(7)
+    vectors = (rng.normal(size=(4000, 40)) + offset).astype(np.float32)
+    queries = rng.normal(size=(100, 40)).astype(np.float32)
+    index = nf.Index.from_vectors(vectors, space="innerproduct", M=12)
+    exact = nf.ExactIndex("innerproduct", 40)
+    exact.add_items(vectors)
+    found = index.query(queries, k=10, query_ef=200)
+    assert nf.evaluate.recall(found, exact.query(queries, k=10)) > 0.97
+
+
+@pytest.mark.parametrize("codes", ["int8", "int4"])
 @pytest.mark.parametrize(("every", "factor"), [(400, 100), (120, 1e6)])
 def test_a_few_far_rows_do_not_widen_the_steps_of_all_others(codes, every, factor):
     rng = np.random.default_rng(4)

@@ -159,6 +159,13 @@ def test_a_huge_k_is_refused_before_memory_is_taken(k):
     with pytest.raises(nf.RecallError, match="only 4 live vectors") as raised:
         index.query(np.eye(4), k)
     assert raised.value.partial is None
-    assert index.query(np.eye(4), 2, query_ef=2**40).ids.shape == (4, 2)
-    with pytest.raises(errors.InvalidInput, match="query_ef"):
-        index.query(np.eye(4), 2, query_ef=2**70)
+    with pytest.raises(errors.InvalidInput, match="padding"):
+        index.query(np.eye(4), k, if_short="pad")
+
+
+@pytest.mark.parametrize("query_ef", [2**40, 2**70, np.uint64(2**63), None, -(2**70)])
+def test_any_whole_number_is_a_beam_width(query_ef):
+    index = nf.Index.from_vectors(np.eye(4))
+    assert index.query(np.eye(4), 2, query_ef=query_ef).ids.shape == (4, 2)
+    with pytest.raises(TypeError, match="query_ef is '7'"):
+        index.query(np.eye(4), 2, query_ef="7")

@@ -40,7 +40,7 @@ void Scratch::fit(std::size_t slots, std::size_t beam, std::size_t wanted, std::
   walk_.passed = fit_vector(passed_, places + kSpare);
   walk_.picked = fit_vector(picked_, places + kSpare);
   walk_.log_capacity = std::max<std::size_t>(256, 4 * wanted);
-  walk_.log = fit_vector(log_, 2 * walk_.log_capacity + places + kSpare);
+  walk_.log = fit_vector(log_, walk_.log_capacity + walk_.log_capacity / 2 + places + kSpare);
   fit_vector(slots_, walk_.log_capacity);
   fit_vector(keys_, walk_.log_capacity);
   sorted_begin_ = fit_vector(sorted_, wanted + 2 * kBeamMargin) + kBeamMargin;

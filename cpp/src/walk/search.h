@@ -140,8 +140,8 @@ inline void take(const WalkView& view, Walk& walk, const Hop& hop, const Hop* ah
     num_logged += log[num_logged] <= limit;
   }
   scratch.num_logged += num_logged;
-  // Not before it is twice too long: where nothing leaves it, each shortening is paid for by as many new entries.
-  if (scratch.num_logged > 2 * scratch.log_capacity) shorten_log(view, scratch, limit);
+  // Not before it is half too long: where nothing leaves it, a shortening is paid for by as many new entries.
+  if (scratch.num_logged > scratch.log_capacity + scratch.log_capacity / 2) shorten_log(view, scratch, limit);
 }
 
 // The furthest that a row may be, as sketches tell it, and still be of use to the walk or in doubt.
@@ -318,14 +318,24 @@ inline bool step(const WalkView& view, Walk& walk) {
   return true;
 }
 
+// Whether the k nearest lie within a small part of what rounding may do: codes tell none of them from the others, nor from
+// rows that the walk has not met because it had no reason to look further.
+inline bool are_alike(const Doubt& doubt, const Beam& beam) {
+  if (doubt.k < 2 || beam.size < doubt.k) return false;
+  const double first = entry_key(beam.entries[0]), kth = entry_key(beam.entries[doubt.k - 1]);
+  return 8 * (kth - first) <= doubt.flat + doubt.rising * __builtin_sqrt(kth);
+}
+
 inline void finish(const WalkView& view, Walk& walk) {
   clear_visited(*walk.job->scratch);
   const Beam& beam = view.hide != 0 ? walk.found : walk.beam;
   walk.job->result = {beam.entries, beam.size};
   WalkScratch& scratch = *walk.job->scratch;
   if (scratch.num_logged == 0) return;
+  const Doubt& doubt = walk.job->doubt;
   shorten_log(view, scratch, doubtful_until(view, walk));
-  scratch.undecided |= scratch.num_logged > walk.job->doubt.most;
+  scratch.undecided |=
+      scratch.num_logged > doubt.most || (scratch.num_logged > doubt.k && are_alike(doubt, beam));
 }
 
 inline constexpr std::size_t kMostTurns = 8;  // walks that take turns
