@@ -256,7 +256,7 @@ def test_missing_and_unfit_columns_are_named(tmp_path: Path) -> None:
         ({"vectors": "u"}, "has no column 'u'; expected one of v, w"),
         (
             {"vectors": "name"},
-            "column 'name' holds string, not lists of numbers; expected one of v, w",
+            "'name' holds string, not lists of numbers; expected one of v, w",
         ),
         ({"vectors": "w"}, "'w' holds lists of string"),
         ({"vectors": "v", "key": "id"}, "no column 'id'; it holds v, name, x, w"),

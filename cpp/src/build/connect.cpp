@@ -1,6 +1,7 @@
 #include "build/connect.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "graph/reach.h"
 #include "walk/beam.h"
@@ -9,9 +10,22 @@
 namespace nearfield {
 namespace {
 
+// How many links lead to each slot.
+std::vector<std::uint32_t> links_to_each(const Graph& graph, std::size_t count) {
+  std::vector<std::uint32_t> links(count, 0);
+  const std::size_t places = graph.places(0);
+  for (std::size_t slot = 0; slot < count; ++slot) {
+    const std::uint32_t* row = graph.row(static_cast<Slot>(slot), 0);
+    for (std::size_t i = 0; i < places && row[i] != kNoSlot; ++i) ++links[row[i]];
+  }
+  return links;
+}
+
 // Hang `slot` onto one of the reached ones found near it: the nearest with a free place; if none has
-// one, between the nearest and its last link, which `slot` then links to instead.
-void hang_on(Graph& graph, Slot slot, const WalkResult& near) {
+// one, between that to which the fewest links lead and its last link, which `slot` then links to instead. Rows to which
+// many links lead are offered new ones all the time, and would soon let it go: by inner products a sweep hangs on a
+// quarter of all rows, since few are anybody's nearest.
+void hang_on(Graph& graph, Slot slot, const WalkResult& near, const std::vector<std::uint32_t>& links_to) {
   const std::size_t places = graph.places(0);
   for (std::size_t i = 0; i < near.size; ++i) {
     std::uint32_t* row = graph.row(entry_slot(near.entries[i]), 0);
@@ -20,7 +34,11 @@ void hang_on(Graph& graph, Slot slot, const WalkResult& near) {
     __atomic_store_n(row + links, slot, __ATOMIC_RELAXED);
     return;
   }
-  std::uint32_t* row = graph.row(entry_slot(near.entries[0]), 0);
+  const auto fewer = [&links_to](std::uint64_t a, std::uint64_t b) {
+    return links_to[entry_slot(a)] < links_to[entry_slot(b)];
+  };
+  const std::uint64_t calm = *std::min_element(near.entries, near.entries + near.size, fewer);
+  std::uint32_t* row = graph.row(entry_slot(calm), 0);
   const Slot moved = row[places - 1];
   std::uint32_t* own = graph.row(slot, 0);
   const std::size_t links = degree(own, places);
@@ -43,6 +61,7 @@ void connect(State& state, const Metric& metric, ScratchPool& pool, const Poll& 
   scratch->fit(count, ef, ef, state.graph.places(0), metric.padded);
   Reading reading = read_state(state, metric);
   reading.view.hide = 0;
+  std::vector<std::uint32_t> links_to;  // counted where there is something to hang on
   for (std::size_t i = 0; i < count; ++i) {
     const auto slot = static_cast<Slot>(i);
     const std::uint8_t flags = __atomic_load_n(state.flags.at<std::uint8_t>(slot), __ATOMIC_ACQUIRE);
@@ -56,7 +75,8 @@ void connect(State& state, const Metric& metric, ScratchPool& pool, const Poll& 
     job.ef = ef;
     job.scratch = &scratch->walk();
     reading.walks->search(reading.view, &job, 1);
-    hang_on(state.graph, slot, job.result);
+    if (links_to.empty()) links_to = links_to_each(state.graph, count);
+    hang_on(state.graph, slot, job.result, links_to);
     reach.add(slot);
     if (poll) poll(count, count);
   }
