@@ -27,14 +27,18 @@ def readme_table(*results: Json) -> str:
     """Give README's table: nearfield's speed by each library's, single calls, and the builds.
 
     A row names the codes or the storage of nearfield's best variant where that is not the default.
+    Where two results have a data set, the later one speaks for it.
     """
+    latest = {name: i for i, result in enumerate(results) for name in result["runs"]}
     engines = [about for result in results for about in result["engines"].items()]
     peers = list(dict.fromkeys(about.get("library", name) for name, about in engines))
     peers = [name for name in peers if name != SUBJECT]
     rows: list[list[str]] = []
     legends, pictures = [], []
-    for result in results:
+    for i, result in enumerate(results):
         for name, run in result["runs"].items():
+            if latest[name] != i:
+                continue
             rows += _readme_rows(result, name, run, peers)
             picture = picture_name(result, name)
             pictures.append(f"![{name}: queries/s at a recall](benchmarks/results/{picture})")

@@ -80,7 +80,9 @@ class Index:
         vectors themselves: ask for ``"none"`` where most queries are so. ``"auto"`` takes int4 from
         192 dimensions on, int8 below and for inner products; none for 8-bit storages and where a
         row of codes is no shorter than the vector (up to 16 dimensions, 32 of Float16) or longer
-        than 131,072 dimensions; and int8 where codes are all that is kept.
+        than 131,072 dimensions; and int8 where codes are all that is kept. For inner products
+        codes are taken around the middle of the rows; without them, rows that share a direction
+        hide each other, unless you subtract their mean, which changes no order.
 
     Raises
     ------
