@@ -130,10 +130,43 @@ void a_full_list_has_no_room() {
     check_equal(rows.has_room(0), slot < LongRows::kMost, "room for what is there, after " + std::to_string(slot));
     rows.append(slot);
   }
-  check_equal(rows.size(), LongRows::kMost, "listed");
+  check_equal(rows.size(), LongRows::kMost + 1, "listed");
   check_equal(rows.wanted(), std::size_t{40}, "appended");
+  check(rows.are_too_many(), "too many");
   rows.cut(3);
-  check(rows.size() == 3 && rows[2] == 2 && rows.has_room(28) && !rows.has_room(29), "cut");
+  check(!rows.are_too_many() && rows.size() == 3 && rows[2] == 2 && rows.has_room(28) && !rows.has_room(29), "cut");
+}
+
+// Lengths over many powers of ten: no grid holds them and no list, so queries are led by the vectors; from a file too,
+// and from one whose list is not known.
+void too_many_long_rows_are_found_by_their_vectors() {
+  constexpr std::size_t kMany = 10400;
+  std::vector<float> vectors = scattered(kMany, kDimensions, 1);
+  for (std::size_t row = 0; row < 100; ++row) {
+    const float length = 10 * std::pow(1.15f, static_cast<float>(row));
+    for (std::size_t d = 0; d < kDimensions; ++d) vectors[(row * 104 + 3) * kDimensions + d] *= length;
+  }
+  Index index(kConfig);
+  index.add(vectors.data(), kMany, nullptr, nullptr, {1, {}});
+  const std::vector<float> queries = scattered(kQueries, kDimensions, 2);
+  const double found = recall(index, kMany, queries, {10, 64, 1, {}});
+  check(found > 0.97, "recall " + std::to_string(found));
+  const Bytes bytes = bytes_of(index);
+  const format::Section section = section_of(bytes, format::Kind::LongRows);
+  check_equal(section.rows, std::uint64_t{LongRows::kMost + 1}, "listed in the file");
+  Bytes unlisted = bytes;
+  const auto sections = sections_of(bytes);
+  for (std::size_t i = 0; i < sections.size(); ++i) {
+    if (sections[i].kind != section.kind) continue;
+    store(unlisted, header_of(bytes).table_offset + i * sizeof section, std::uint32_t{60});  // a kind of no reader
+  }
+  seal(unlisted);
+  const Answers expected = ask(index, queries, {10, 64, 1, {}});
+  for (const Bytes& file : {bytes, unlisted}) {
+    const Index loaded = Index::load(file, {});
+    const Answers answers = ask(loaded, queries, {10, 64, 1, {}});
+    check(answers.ids == expected.ids && answers.counters.distances == expected.counters.distances, "from a file");
+  }
 }
 
 // Codes alone hold no more of a row than codes can: there is nothing to compare it by.
@@ -204,6 +237,7 @@ const Group group{"products",
                    {"many long rows widen the grid", many_long_rows_widen_the_grid},
                    {"rounds list their long rows", rounds_list_their_long_rows},
                    {"a full list has no room", a_full_list_has_no_room},
+                   {"too many long rows are found by their vectors", too_many_long_rows_are_found_by_their_vectors},
                    {"codes alone list none", codes_alone_list_none},
                    {"files hold middle and long rows", files_hold_middle_and_long_rows}}};
 

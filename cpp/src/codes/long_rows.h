@@ -1,6 +1,6 @@
 // Rows far longer than nearly all others, among inner products. Their codes are held at the edge of the grid, far from
 // what they are, and yet many queries have nothing nearer; a grid as wide as they are would blur all others. They are
-// few, so every query compares them by their vectors.
+// few, so every query compares them by their vectors. Where they are more than this list holds, codes lead no query.
 //
 // Of one writer; queries read while it appends.
 #pragma once
@@ -18,21 +18,24 @@ class LongRows {
  public:
   static constexpr std::size_t kMost = 32;
 
-  std::size_t size() const { return std::min(kMost, wanted()); }
+  // One more than kMost where there are too many: a file says so by that.
+  std::size_t size() const { return std::min(kMost + 1, wanted()); }
+  bool are_too_many() const { return wanted() > kMost; }
   Slot operator[](std::size_t i) const { return slots_[i].load(std::memory_order_relaxed); }  // i < size()
 
-  // How many were appended; those beyond the kMost-th are not here. Where none is left out a place is free.
+  // How many were appended. Where all are here, a place is free.
   std::size_t wanted() const { return wanted_.load(std::memory_order_acquire); }
   bool has_room(std::size_t more) const { return wanted() + more < kMost; }
   void append(Slot slot) {  // ascending
     const std::size_t n = wanted();
-    if (n < kMost) slots_[n].store(slot, std::memory_order_relaxed);
+    if (n <= kMost) slots_[n].store(slot, std::memory_order_relaxed);
     wanted_.store(n + 1, std::memory_order_release);
   }
+  void lose_count() { wanted_.store(kMost + 1, std::memory_order_release); }          // they are not known
   void cut(std::size_t wanted) { wanted_.store(wanted, std::memory_order_release); }  // take the last ones back
 
  private:
-  std::array<std::atomic<Slot>, kMost> slots_{};
+  std::array<std::atomic<Slot>, kMost + 1> slots_{};
   std::atomic<std::size_t> wanted_{0};
 };
 

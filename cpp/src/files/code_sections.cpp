@@ -76,8 +76,8 @@ void read_long_rows(const ByteSource& source, const Table& table, const Section&
   const std::string& file = source.name();
   require(config.space == Space::InnerProduct && config.storage != Storage::CodesOnly, file, section.offset,
           "long_rows", section.rows, "none with this space and storage");
-  require(section.row_bytes == sizeof(std::uint32_t) && section.rows <= LongRows::kMost, file, section.offset,
-          "long_rows", section.rows, "at most 32 slots");
+  require(section.row_bytes == sizeof(std::uint32_t) && section.rows <= LongRows::kMost + 1, file, section.offset,
+          "long_rows", section.rows, "at most 33 slots");
   const std::vector<std::byte> bytes = bytes_of(source, table, section);
   std::uint64_t least = 0;  // of the next slot
   for (std::size_t at = 0; at < bytes.size(); at += sizeof(Slot)) {
@@ -182,6 +182,8 @@ std::unique_ptr<CodePlane> read_codes(const ByteSource& source, const Table& tab
   }
   if (sections.long_rows != nullptr) {
     read_long_rows(source, table, *sections.long_rows, config, codes->long_rows);
+  } else if (config.space == Space::InnerProduct && config.storage != Storage::CodesOnly && head.num_outside > 0) {
+    codes->long_rows.lose_count();  // of a writer that kept no list
   }
   return codes;
 }

@@ -80,10 +80,10 @@
 //                      and codes of 4 bits
 //   11    sketches     u8[64] (codes/sketch.h). Right behind the      count
 //                      sketch
-//   12    long_rows    u32, ascending, below count: slots of rows        at most 32
-//                      too long for the codes (codes/long_rows.h).
-//                      Only for inner products, behind the codes,
-//                      where there are such rows
+//   12    long_rows    u32, ascending, below count: slots of rows        at most 33
+//                      too long for the codes (codes/long_rows.h), 33
+//                      where there are more. Only for inner products,
+//                      behind the codes, where there are such rows
 //   64    attachment   u8. u32 length of the name, the name, the      bytes
 //                      bytes; one section each, names ascending
 //

@@ -131,7 +131,8 @@ bool prepare(const Batch& batch, const Reading& reading, const Wanted& wanted, s
     }
     const float* encoded = as_encoded(grid, scratch.query(), metric.padded, scratch.decoded());
     const float held_off = metric.encode_query(grid, encoded, scratch.codes());
-    by_codes = held_off <= kMostHeldOff * static_cast<float>(metric.dimensions);
+    by_codes =
+        held_off <= kMostHeldOff * static_cast<float>(metric.dimensions) && !reading.codes->long_rows.are_too_many();
     if (metric.storage == Storage::CodesOnly) {
       if (is_compared_rotated(metric, grid)) std::copy_n(encoded, metric.padded, scratch.query());
       if (!by_codes) write_in_steps(grid, encoded, scratch.decoded());
@@ -188,8 +189,8 @@ void walk(const Batch& batch, const Reading& reading, const Wanted& wanted, Turn
   for (std::size_t i = 0; i < num_jobs; ++i) turns.results[who[i]] = jobs[i].result;
 }
 
-// Both as one: what was met on codes, in scratch.sorted(), and what was found by the vectors, in any order. Distances of
-// both are exact, so a row that is in both has the same entry.
+// Both as one: what was met on codes, in scratch.sorted(), and what was found by the vectors, in any order. Distances
+// of both are exact, so a row that is in both has the same entry.
 WalkResult merge(WalkResult met, WalkResult found, std::size_t k) {
   Beam sorted{met.entries, k};
   sorted.size = met.size;
@@ -210,7 +211,7 @@ WalkResult merge_long_rows(const Batch& batch, const Reading& reading, Scratch& 
   std::uint32_t keys[LongRows::kMost];
   std::uint64_t entries[LongRows::kMost];
   std::size_t n = 0;
-  for (std::size_t i = 0; i < long_rows.size(); ++i) {
+  for (std::size_t i = 0; i < std::min(LongRows::kMost, long_rows.size()); ++i) {
     const Slot slot = long_rows[i];
     if (slot >= vectors.count || (vectors.hide != 0 && is_hidden(vectors, slot))) continue;
     if (!touch(vectors, vectors.rows.row(slot), vectors.rows.stride, scratch.walk())) return met;

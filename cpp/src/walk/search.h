@@ -318,8 +318,8 @@ inline bool step(const WalkView& view, Walk& walk) {
   return true;
 }
 
-// Whether the k nearest lie within a small part of what rounding may do: codes tell none of them from the others, nor from
-// rows that the walk has not met because it had no reason to look further.
+// Whether the k nearest lie within a small part of what rounding may do: codes tell none of them from the others, nor
+// from rows that the walk has not met because it had no reason to look further.
 inline bool are_alike(const Doubt& doubt, const Beam& beam) {
   if (doubt.k < 2 || beam.size < doubt.k) return false;
   const double first = entry_key(beam.entries[0]), kth = entry_key(beam.entries[doubt.k - 1]);
@@ -334,8 +334,7 @@ inline void finish(const WalkView& view, Walk& walk) {
   if (scratch.num_logged == 0) return;
   const Doubt& doubt = walk.job->doubt;
   shorten_log(view, scratch, doubtful_until(view, walk));
-  scratch.undecided |=
-      scratch.num_logged > doubt.most || (scratch.num_logged > doubt.k && are_alike(doubt, beam));
+  scratch.undecided |= scratch.num_logged > doubt.most || (scratch.num_logged > doubt.k && are_alike(doubt, beam));
 }
 
 inline constexpr std::size_t kMostTurns = 8;  // walks that take turns

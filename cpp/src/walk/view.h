@@ -49,7 +49,7 @@ struct WalkScratch {
   std::uint32_t* keys = nullptr;     // places0 + 8
   std::uint32_t* passed = nullptr;   // places0 + 8: slots of the hop that sketches do not leave out
   std::uint64_t* picked = nullptr;   // places0 + 8: entries of the hop that are near enough
-  std::uint64_t* log = nullptr;      // 1.5 log_capacity + places0 + 8 entries: what may be among the nearest, by its codes
+  std::uint64_t* log = nullptr;  // 1.5 log_capacity + places0 + 8 entries: what may be among the nearest, by its codes
   std::size_t log_capacity = 0;
   std::size_t num_logged = 0;
   std::size_t beam_capacity = 0;
