@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearfield._arrays import as_ids, as_outputs, as_vectors
-from nearfield._numbers import as_count, as_id, as_threads, as_whole
+from nearfield._numbers import as_count, as_ef, as_id, as_threads, as_whole
 from nearfield.errors import InvalidInput, NotFinite, UnknownId
 from nearfield.ids import LabelSetView
 from nearfield.neighbors import (
@@ -204,7 +204,8 @@ class ExactIndex:
         Parameters
         ----------
         vectors, k, num_threads, query_ef, if_short, out
-            As for `nearfield.Index.query`; ``num_threads`` and ``query_ef`` have no effect.
+            As for `nearfield.Index.query`; ``num_threads`` and ``query_ef``, though checked, have no
+            effect.
 
         Returns
         -------
@@ -221,9 +222,9 @@ class ExactIndex:
         Time: n times the number of vectors. Memory: blocks of some 100 MB in all.
         """
         queries = as_vectors(vectors, self.num_dimensions, "vectors")
-        k, _ = as_count(k, "k"), as_threads(num_threads)
-        if query_ef is not None and 0 < query_ef < k:
-            message = f"query_ef is {query_ef}, smaller than k = {k}; expected at least k, or -1"
+        k, _, width = as_count(k, "k"), as_threads(num_threads), as_ef(query_ef, 2**31)
+        if 0 < width < k:
+            message = f"query_ef is {width}, smaller than k = {k}; expected at least k, or -1"
             raise InvalidInput(message)
         if if_short not in ("raise", "pad"):
             message = f"if_short is {if_short!r}; expected 'raise' or 'pad'"

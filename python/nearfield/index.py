@@ -81,8 +81,8 @@ class Index:
         192 dimensions on, int8 below and for inner products; none for 8-bit storages and where a
         row of codes is no shorter than the vector (up to 16 dimensions, 32 of Float16) or longer
         than 131,072 dimensions; and int8 where codes are all that is kept. For inner products
-        codes are taken around the middle of the rows; without them, rows that share a direction
-        hide each other, unless you subtract their mean, which changes no order.
+        codes are taken around the middle of the rows, so an offset that all of them share hides
+        none; without codes subtract their mean yourself, which changes no order.
 
     Raises
     ------

@@ -147,3 +147,15 @@ def test_a_batch_takes_memory_by_the_block_not_by_the_index():
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 150 * 2**20  # one distance to each row for each query would be 117 MiB
+
+
+def test_a_beam_width_is_checked_though_it_has_no_effect() -> None:
+    index = nf.ExactIndex("euclidean", 3)
+    index.add_items(np.eye(3))
+    for width in (None, -1, 3, 2**70, np.int64(5)):
+        assert index.query(np.eye(3), 2, query_ef=width).ids.shape == (3, 2)
+    for width in ("5", 2.5, np.float32(7)):
+        with pytest.raises(TypeError, match="query_ef is"):
+            index.query(np.eye(3), 2, query_ef=width)  # type: ignore[arg-type]
+    with pytest.raises(nf.errors.InvalidInput, match="smaller than k"):
+        index.query(np.eye(3), 2, query_ef=1)
