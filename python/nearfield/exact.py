@@ -204,8 +204,8 @@ class ExactIndex:
         Parameters
         ----------
         vectors, k, num_threads, query_ef, if_short, out
-            As for `nearfield.Index.query`; ``num_threads`` and ``query_ef``, though checked, have no
-            effect.
+            As for `nearfield.Index.query`; ``num_threads`` and ``query_ef``, though checked,
+            have no effect.
 
         Returns
         -------
