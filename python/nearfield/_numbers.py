@@ -130,14 +130,7 @@ def as_ef(given: object, most: int) -> int:
     TypeError
         Not an integer.
     """
-    if given is None:
-        return -1
-    try:
-        number = operator.index(given)  # type: ignore[arg-type]
-    except TypeError:
-        message = f"query_ef is {given!r}; expected a whole number, or -1 for that of the index"
-        raise TypeError(message) from None
-    return min(number, most) if number > 0 else -1
+    return _positive_or_default(given, most, "query_ef", "that of the index")
 
 
 def as_threads(given: object) -> int:
@@ -158,11 +151,15 @@ def as_threads(given: object) -> int:
     TypeError
         Not an integer.
     """
+    return _positive_or_default(given, 2**31, "num_threads", "all cores")
+
+
+def _positive_or_default(given: object, most: int, argument: str, default: str) -> int:
     if given is None:
         return -1
     try:
         number = operator.index(given)  # type: ignore[arg-type]
     except TypeError:
-        message = f"num_threads is {given!r}; expected a whole number, or -1 for all cores"
+        message = f"{argument} is {given!r}; expected a whole number, or -1 for {default}"
         raise TypeError(message) from None
-    return min(number, 2**31) if number > 0 else -1
+    return min(number, most) if number > 0 else -1

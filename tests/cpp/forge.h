@@ -15,6 +15,8 @@
 
 #include "files/format.h"
 #include "hash.h"
+#include "nearfield/error.h"
+#include "nearfield/index.h"
 
 namespace nearfield::test {
 
@@ -72,6 +74,21 @@ inline format::Section section_of(const Bytes& bytes, format::Kind kind) {
   return *std::find_if(sections.begin(), sections.end(), [kind](const format::Section& section) {
     return section.kind == static_cast<std::uint32_t>(kind);
   });
+}
+
+// The field for which loading refuses a file, or nothing.
+template <class Load>
+std::string refused_field(const Load& load) {
+  try {
+    load();
+    return "";
+  } catch (const CorruptIndexFile& error) {
+    return error.field;
+  }
+}
+
+inline std::string refused_field(const Bytes& bytes) {
+  return refused_field([&bytes] { Index::load(bytes, {}); });
 }
 
 // A path that no other process uses, without a file in the end.

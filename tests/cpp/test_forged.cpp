@@ -33,17 +33,6 @@ LoadOptions mapped(bool verify) {
   return options;
 }
 
-// The field for which loading refuses a file, or nothing.
-template <class Load>
-std::string refused_field(const Load& load) {
-  try {
-    load();
-    return "";
-  } catch (const CorruptIndexFile& error) {
-    return error.field;
-  }
-}
-
 // Read whole, and mapped and then checked as a whole.
 void check_refused(const Bytes& bytes, const std::string& field, const std::string& what,
                    const Where& where = Where::current()) {

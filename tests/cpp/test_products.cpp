@@ -166,6 +166,7 @@ void too_many_long_rows_are_found_by_their_vectors() {
     const Index loaded = Index::load(file, {});
     const Answers answers = ask(loaded, queries, {10, 64, 1, {}});
     check(answers.ids == expected.ids && answers.counters.distances == expected.counters.distances, "from a file");
+    check(refused_field(bytes_of(loaded)).empty(), "and what that writes is read");
   }
 }
 
@@ -176,15 +177,6 @@ void codes_alone_list_none() {
   OpenIndex index(config);
   index.add(some_long(kRows, 130, 1));
   check_equal(index.state.code_plane->long_rows.wanted(), std::size_t{0}, "listed");
-}
-
-std::string refused_field(const Bytes& bytes) {
-  try {
-    Index::load(bytes, {});
-  } catch (const CorruptIndexFile& error) {
-    return error.field;
-  }
-  return "";
 }
 
 void files_hold_middle_and_long_rows() {

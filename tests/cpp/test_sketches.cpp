@@ -257,15 +257,6 @@ void sketches_follow_the_data() {
   check(found > 0.9, "recall of rows that came later: " + std::to_string(found));
 }
 
-std::string refused_field(const Bytes& bytes) {
-  try {
-    Index::load(bytes, {});
-  } catch (const CorruptIndexFile& error) {
-    return error.field;
-  }
-  return "";
-}
-
 void files_hold_sketches() {
   Index index(kConfig);
   const std::vector<float> rows = rows_of(few_directions(), 0, 4300),

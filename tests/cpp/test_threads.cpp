@@ -29,9 +29,13 @@ void every_item_runs_once() {
 void the_first_exception_comes_home() {
   for (const std::size_t threads : {1u, 4u}) {
     std::atomic<std::size_t> begun{0};
+    std::atomic<bool> throws{false};
     const auto loop = [&] {
       parallel_for(100'000, threads, [&](std::size_t, std::size_t item) {
         ++begun;
+        // Or others might do all that is left while the thread with item five waits for its turn.
+        while (item > 5 && !throws) std::this_thread::yield();
+        if (item == 5) throws = true;
         if (item == 5) throw std::runtime_error("item five");
       });
     };

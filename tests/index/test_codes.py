@@ -265,6 +265,16 @@ def test_rows_of_one_direction_are_found_by_inner_product(offset):
     assert nf.evaluate.recall(found, exact.query(queries, k=10)) > 0.97
 
 
+def test_adds_of_inner_products_cut_off_few_rows_until_the_next_sweep():
+    # Hung onto their nearest row, which is offered new links all the time, 2,000 of them are let go.
+    rng = np.random.default_rng(1)
+    vectors = rng.normal(size=(4000, 24)) * rng.lognormal(0, 0.7, size=(4000, 1))
+    index = nf.Index.from_vectors(vectors[:3780], space="innerproduct", M=6, ef_construction=60)
+    for first in range(3780, 4000, 20):
+        index.add_items(vectors[first : first + 20])
+    assert index.stats().unreachable < 1000
+
+
 @pytest.mark.parametrize("codes", ["int8", "int4"])
 @pytest.mark.parametrize(("every", "factor"), [(400, 100), (120, 1e6)])
 def test_a_few_far_rows_do_not_widen_the_steps_of_all_others(codes, every, factor):

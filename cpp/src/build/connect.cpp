@@ -23,8 +23,8 @@ std::vector<std::uint32_t> links_to_each(const Graph& graph, std::size_t count) 
 
 // Hang `slot` onto one of the reached ones found near it: the nearest with a free place; if none has
 // one, between that to which the fewest links lead and its last link, which `slot` then links to instead. Rows to which
-// many links lead are offered new ones all the time, and would soon let it go: by inner products a sweep hangs on a
-// quarter of all rows, since few are anybody's nearest.
+// many links lead are offered new ones all the time, and would soon let it go: by inner products a sweep hangs on
+// many, since few rows are anybody's nearest.
 void hang_on(Graph& graph, Slot slot, const WalkResult& near, const std::vector<std::uint32_t>& links_to) {
   const std::size_t places = graph.places(0);
   for (std::size_t i = 0; i < near.size; ++i) {

@@ -26,7 +26,8 @@ constexpr float kProductRange = 8, kMostProductRange = 32;
 constexpr std::size_t kLeftOutside = LongRows::kMost / 2;
 constexpr double kRotationGain = 1.5;    // how much less error, or disorder, makes rotating worth its time
 constexpr double kLeastDisorder = 1e-3;  // that is worth it
-constexpr std::size_t kMostCompared = 256, kMostAsked = 32;  // rows that distances are measured between
+// Rows of the sample among which distances are measured, from how many of them, and to how many of their nearest.
+constexpr std::size_t kMostCompared = 256, kMostAsked = 32, kMostNear = 32;
 
 std::size_t position_of(double share, std::size_t n) {
   return static_cast<std::size_t>(share * static_cast<double>(n - 1) + 0.5);
@@ -103,13 +104,19 @@ bool lies_within(const std::vector<float>& values, float most) {
 
 using Sample = std::function<const float*(std::size_t)>;
 
-Spread choose_range(std::size_t rows, std::size_t dimensions, double levels, std::size_t num_threads,
-                    const Sample& sample) {
-  std::vector<float> values(rows * dimensions);  // dimension by dimension
+// All components of the first dimension, then of the next.
+std::vector<float> by_dimension(std::size_t rows, std::size_t dimensions, const Sample& sample) {
+  std::vector<float> values(rows * dimensions);
   for (std::size_t i = 0; i < rows; ++i) {
     const float* vector = sample(i);
     for (std::size_t d = 0; d < dimensions; ++d) values[d * rows + i] = vector[d];
   }
+  return values;
+}
+
+Spread choose_range(std::size_t rows, std::size_t dimensions, double levels, std::size_t num_threads,
+                    const Sample& sample) {
+  const std::vector<float> values = by_dimension(rows, dimensions, sample);
   Spread range{std::vector<float>(dimensions), std::vector<unsigned char>(dimensions), 0, 0};
   const std::size_t stride = rows * dimensions / kMostPooled + 1;  // some whole rows
   const std::size_t pooled = (rows + stride - 1) / stride;
@@ -131,11 +138,7 @@ Spread choose_range(std::size_t rows, std::size_t dimensions, double levels, std
 // The middle of the rows among inner products: for each dimension the mean of what is left without the lowest and the
 // highest hundredth of its components.
 void center_on(std::size_t rows, const Sample& sample, std::size_t num_threads, Grid& grid) {
-  std::vector<float> values(rows * grid.dimensions);  // dimension by dimension
-  for (std::size_t i = 0; i < rows; ++i) {
-    const float* vector = sample(i);
-    for (std::size_t d = 0; d < grid.dimensions; ++d) values[d * rows + i] = vector[d];
-  }
+  std::vector<float> values = by_dimension(rows, grid.dimensions, sample);
   parallel_for(grid.dimensions, num_threads, [&](std::size_t, std::size_t d) {
     const auto begin = values.begin() + static_cast<std::ptrdiff_t>(d * rows);
     std::sort(begin, begin + static_cast<std::ptrdiff_t>(rows));
@@ -208,7 +211,7 @@ Neighbours find_neighbours(std::size_t sampled, std::size_t padded, std::size_t 
   for (std::size_t i = 0; i < out.num_rows; ++i) {
     std::copy_n(sample(i * sampled / out.num_rows), padded, out.rows.data() + i * padded);
   }
-  out.num_near = std::min(kMostAsked, out.num_rows - 1);
+  out.num_near = std::min(kMostNear, out.num_rows - 1);
   out.near.resize(out.num_asked * out.num_near);
   out.distances.resize(out.near.size());
   parallel_for(out.num_asked, num_threads, [&](std::size_t, std::size_t i) {

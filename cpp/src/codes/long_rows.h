@@ -31,7 +31,6 @@ class LongRows {
     if (n <= kMost) slots_[n].store(slot, std::memory_order_relaxed);
     wanted_.store(n + 1, std::memory_order_release);
   }
-  void lose_count() { wanted_.store(kMost + 1, std::memory_order_release); }          // they are not known
   void cut(std::size_t wanted) { wanted_.store(wanted, std::memory_order_release); }  // take the last ones back
 
  private:

@@ -211,6 +211,7 @@ WalkResult merge_long_rows(const Batch& batch, const Reading& reading, Scratch& 
   std::uint32_t keys[LongRows::kMost];
   std::uint64_t entries[LongRows::kMost];
   std::size_t n = 0;
+  // A writer may append meanwhile, of rows that this view does not have yet.
   for (std::size_t i = 0; i < std::min(LongRows::kMost, long_rows.size()); ++i) {
     const Slot slot = long_rows[i];
     if (slot >= vectors.count || (vectors.hide != 0 && is_hidden(vectors, slot))) continue;
