@@ -266,7 +266,7 @@ def test_rows_of_one_direction_are_found_by_inner_product(offset):
 
 
 def test_adds_of_inner_products_cut_off_few_rows_until_the_next_sweep():
-    # Hung onto their nearest row, which is offered new links all the time, 2,000 of them are let go.
+    # Hung onto their nearest row, which is always offered new links, 2,000 of them are let go.
     rng = np.random.default_rng(1)
     vectors = rng.normal(size=(4000, 24)) * rng.lognormal(0, 0.7, size=(4000, 1))
     index = nf.Index.from_vectors(vectors[:3780], space="innerproduct", M=6, ef_construction=60)
