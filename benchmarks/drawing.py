@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
+import matplotlib.ticker
 from curves import SUBJECT, frontier
 from engines import library_of
 
@@ -19,6 +20,17 @@ _TITLES = {
     "batch1": "all queries in one call, one thread",
     "batch2": "all queries in one call, two threads",
 }
+
+
+class Panel(NamedTuple):
+    """One panel of `draw_panels`: lines of (x, y) by name, and where the gate is."""
+
+    title: str
+    across: str
+    up: str
+    lines: Mapping[str, Sequence[tuple[float, float]]]
+    limit: float | None = None
+    logarithmic: str = ""  # the axes that are: "x", "y" or both
 
 
 def draw(name: str, run: Json, result: Json, path: Path) -> None:
@@ -78,6 +90,44 @@ def draw_powers(
         panel.set_title(name, fontsize=10)
         panel.set_xlabel("rows")
         panel.grid(which="both", alpha=0.25)
+    figure.suptitle(title, fontsize=10)
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
+def draw_panels(rows: Sequence[Sequence[Panel]], title: str, path: Path) -> None:
+    """Draw panels in rows that share their vertical scale, the subject's line thicker."""
+    shape = len(rows), max(len(row) for row in rows)
+    size = (max(9.0, 4.6 * shape[1]), 3.8 * shape[0] + 0.8)
+    figure, grid = plt.subplots(
+        *shape, figsize=size, sharey="row", layout="constrained", squeeze=False
+    )
+    for axes, panel in zip(grid.flat, (panel for row in rows for panel in row), strict=True):
+        for number, (name, points) in enumerate(panel.lines.items()):
+            axes.plot(
+                [x for x, _ in points],
+                [y for _, y in points],
+                marker="os^DvPX<>*"[number % 10],
+                markersize=3,
+                linewidth=2.4 if name.partition(",")[0] == SUBJECT else 1.2,
+                label=name,
+            )
+        if panel.limit is not None:
+            axes.axhline(panel.limit, color="grey", linestyle="--", linewidth=1, label="gate")
+        for axis in panel.logarithmic:
+            getattr(axes, f"set_{axis}scale")("log")
+            low, high = getattr(axes, f"get_{axis}lim")()
+            if high < 20 * low:  # powers of ten alone would leave no figure to read
+                for part in ("major", "minor"):
+                    plain = mpl.ticker.StrMethodFormatter("{x:g}")
+                    getattr(getattr(axes, f"{axis}axis"), f"set_{part}_formatter")(plain)
+        axes.set_title(panel.title, fontsize=10)
+        axes.set_xlabel(panel.across)
+        axes.grid(which="both", alpha=0.25)
+    for row, panels in zip(grid, rows, strict=True):
+        row[0].set_ylabel(panels[0].up)
+    known = grid[0][0].get_legend_handles_labels()
+    figure.legend(*known, loc="outside lower center", ncols=2 * shape[1] + 1, fontsize=9)
     figure.suptitle(title, fontsize=10)
     figure.savefig(path, dpi=120)
     plt.close(figure)

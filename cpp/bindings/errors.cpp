@@ -25,6 +25,8 @@ void translate(std::exception_ptr pointer) {
     raise("NotFinite", e.what(), py::dict("row"_a = e.row));
   } catch (const IndexFull& e) {
     raise("IndexFull", e.what(), {});
+  } catch (const DuplicateId& e) {
+    raise("DuplicateId", e.what(), py::dict("id"_a = e.id));
   } catch (const InvalidInput& e) {
     raise("InvalidInput", e.what(), {});
   } catch (const UnknownId& e) {

@@ -47,7 +47,7 @@ Index load(const py::object& source, bool mmap, bool verify, std::optional<int> 
 }
 
 py::array_t<Id> add(Index& index, const Array<float>& vectors, const std::optional<Array<Id>>& ids,
-                    std::int64_t num_threads, py::object progress) {
+                    std::int64_t num_threads, py::object progress, int on_conflict) {
   const Vectors in = vectors_of(vectors, index.config().dimensions, "vectors");
   if (ids && static_cast<std::size_t>(ids->size()) != in.rows) {
     throw InvalidInput("ids has " + std::to_string(ids->size()) + " entries for " + std::to_string(in.rows) +
@@ -55,13 +55,24 @@ py::array_t<Id> add(Index& index, const Array<float>& vectors, const std::option
   }
   py::array_t<Id> out(static_cast<py::ssize_t>(in.rows));
   Id* ids_out = out.mutable_data();
-  AddOptions options{threads_of(num_threads), {}};
+  AddOptions options{threads_of(num_threads), {}, static_cast<OnConflict>(on_conflict)};
   if (in.rows > 1) options.poll = interruptible(std::move(progress));
   {
     const py::gil_scoped_release release;
     index.add(in.data, in.rows, ids ? ids->data() : nullptr, ids_out, options);
   }
   return out;
+}
+
+std::size_t remove(Index& index, const Array<Id>& ids, bool all) {
+  const py::gil_scoped_release release;
+  return index.remove(ids.data(), static_cast<std::size_t>(ids.size()), all);
+}
+
+void repair(Index& index, std::int64_t num_threads, py::object progress) {
+  const Poll poll = interruptible(std::move(progress));
+  const py::gil_scoped_release release;
+  index.repair(threads_of(num_threads), poll);
 }
 
 // The caller's array for results, or a new one.
@@ -130,7 +141,8 @@ py::dict stats(const Index& index) {
   py::list levels;
   for (const LevelCount& level : s.levels) levels.append(py::make_tuple(level.rows, level.mean_degree));
   return py::dict("slots"_a = s.rows.slots, "live"_a = s.rows.live, "marked"_a = s.rows.marked,
-                  "superseded"_a = s.rows.superseded, "levels"_a = levels, "unreachable"_a = s.unreachable,
+                  "removed"_a = s.rows.removed, "free"_a = s.rows.free, "unrepaired"_a = s.unrepaired,
+                  "slots_to_repair"_a = s.slots_to_repair, "levels"_a = levels, "unreachable"_a = s.unreachable,
                   "norm_min"_a = s.norm_min, "norm_max"_a = s.norm_max, "duplicates"_a = s.duplicates,
                   "vector_bytes"_a = s.vector_bytes, "code_bytes"_a = s.code_bytes, "clamped"_a = s.clamped,
                   "link_bytes"_a = s.link_bytes, "other_bytes"_a = s.other_bytes);
@@ -193,9 +205,12 @@ void bind_index(py::module_& module) {
                                  const py::gil_scoped_release released;  // many new ids hold their lock for seconds
                                  c = i.counts();
                                }
-                               return py::make_tuple(c.slots, c.live, c.marked, c.superseded);
+                               return py::make_tuple(c.slots, c.live, c.marked, c.removed, c.free, c.added);
                              })
-      .def("add", &add, py::arg("vectors"), py::arg("ids"), py::arg("num_threads"), py::arg("progress"))
+      .def("add", &add, py::arg("vectors"), py::arg("ids"), py::arg("num_threads"), py::arg("progress"),
+           py::arg("on_conflict"))
+      .def("remove", &remove, py::arg("ids"), py::arg("all"))
+      .def("repair", &repair, py::arg("num_threads"), py::arg("progress"))
       .def("query", &query, py::arg("vectors"), py::arg("k"), py::arg("ef"), py::arg("num_threads"), py::arg("ids"),
            py::arg("distances"))
       .def("contains", &Index::contains, py::arg("id"), released)

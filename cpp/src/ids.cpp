@@ -36,6 +36,29 @@ Slot IdTable::put(Id id, Slot slot) {
   return before;
 }
 
+void IdTable::reserve_to_erase() {
+  if (cells_.empty()) rebuild(std::bit_ceil(2 * (size_ + 8)));
+}
+
+// What follows in the same run of cells moves up where its way from its own cell leads past the empty one (Knuth, The
+// Art of Computer Programming 3, 6.4, algorithm R).
+Slot IdTable::erase(Id id) {
+  if (find(id) == kNoSlot) return kNoSlot;
+  reserve_to_erase();
+  const std::size_t mask = cells_.size() - 1;
+  std::size_t empty = cell_of(id);
+  const Slot slot = cells_[empty];
+  for (std::size_t cell = (empty + 1) & mask; cells_[cell] != kNoSlot; cell = (cell + 1) & mask) {
+    const std::size_t own = mix64(*ids_.at<Id>(cells_[cell])) & mask;
+    if (((cell - own) & mask) < ((cell - empty) & mask)) continue;
+    cells_[empty] = cells_[cell];
+    empty = cell;
+  }
+  cells_[empty] = kNoSlot;
+  --size_;
+  return slot;
+}
+
 void IdTable::reserve(const Id* ids, std::size_t rows, std::size_t first) {
   bool are_slots = cells_.empty() && first == size_;
   for (std::size_t row = 0; row < rows && are_slots; ++row) are_slots = ids[row] == first + row;

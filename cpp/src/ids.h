@@ -20,6 +20,10 @@ class IdTable {
   Slot find(Id id) const;  // kNoSlot when absent
   // `id` now lies at `slot`, whose place in the plane holds it already. Returns the slot it lay at before.
   Slot put(Id id, Slot slot);
+  // `id` leads nowhere any more. Returns the slot it lay at, kNoSlot when absent. Once reserve_to_erase() has run it
+  // takes no memory.
+  Slot erase(Id id);
+  void reserve_to_erase();  // may throw bad_alloc; changes nothing then
   // Make room, so that putting `rows` ids which the caller is about to store from slot `first` on cannot fail. Throws
   // bad_alloc and changes nothing then.
   void reserve(const Id* ids, std::size_t rows, std::size_t first);

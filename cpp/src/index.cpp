@@ -8,11 +8,15 @@
 #include "nearfield/index.h"
 
 #include <atomic>
+#include <functional>
 #include <mutex>
+#include <numeric>
 #include <shared_mutex>
+#include <span>
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "build/add.h"
 #include "build/recode.h"
@@ -20,6 +24,8 @@
 #include "files/block_guard.h"
 #include "files/files.h"
 #include "ids.h"
+#include "maintain/repair.h"
+#include "maintain/slots.h"
 #include "nearfield/error.h"
 #include "rows.h"
 #include "state.h"
@@ -57,6 +63,12 @@ class WriteMutex {
     mutex_.lock();
     owner_.store(std::this_thread::get_id(), std::memory_order_relaxed);
   }
+  // False where somebody holds it, this thread or another.
+  bool try_lock() {
+    if (owner_.load(std::memory_order_relaxed) == std::this_thread::get_id() || !mutex_.try_lock()) return false;
+    owner_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+    return true;
+  }
   void unlock() {
     owner_.store({}, std::memory_order_relaxed);
     mutex_.unlock();
@@ -76,7 +88,8 @@ struct Index::Impl {
   std::unique_ptr<State> state;
   Metric metric;
   IdTable table;
-  bool table_is_built = true;  // false after a file was mapped, until an id is first looked up
+  bool table_is_built = true;   // false after a file was mapped, until an id is first looked up
+  bool slots_are_found = true;  // false after a file was read, until it is first written to
   mutable ScratchPool pool;
   mutable WriteMutex write_mutex;
   mutable std::shared_mutex id_mutex;
@@ -103,14 +116,59 @@ struct Index::Impl {
   void make_codes() {
     const std::size_t count = state->count.load();
     if (state->config.codes == Codes::None || state->code_plane || count == 0) return;
+    std::vector<Slot> slots(count);
+    std::iota(slots.begin(), slots.end(), Slot{0});
+    state->count = 0;  // as of a round that begins an index
+    state->published = 0;
     RoundCodes codes(*state, pool);
-    codes.write(metric, 0, count, 0);
+    codes.write(metric, slots, 0);
     codes.keep();
+    state->count = count;
+    state->published = count;
+  }
+
+  UnderIdLock under_id_lock() {
+    return [this](const std::function<void()>& body) {
+      const std::unique_lock lock(id_mutex);
+      body();
+    };
+  }
+
+  AddSteps add_steps(std::size_t num_threads) {
+    return {.doom =
+                [this](std::span<const Id> ids) {
+                  const std::unique_lock lock(id_mutex);
+                  return doom(*state, table, ids);
+                },
+            .spare =
+                [this](std::span<const Id> ids) {
+                  const std::unique_lock lock(id_mutex);
+                  spare(*state, table, ids);
+                },
+            .publish =
+                [this](std::span<const Slot> slots, Entry entry) {
+                  const std::unique_lock lock(id_mutex);
+                  publish_rows(*state, table, slots, entry);
+                },
+            .after = [this, num_threads](std::size_t rows) { maintain(rows, num_threads, true); }};
+  }
+
+  // The slice that `rows` rows pay for, which were added or removed. Under the write lock.
+  void maintain(std::size_t rows, std::size_t num_threads, bool may_end) {
+    settle_slots(*state, pool, under_id_lock());
+    repair_some(*state, metric, pool, {rows * kSlotsPerRow, num_threads, may_end}, under_id_lock());
   }
 
   // Before the first change of a mapped file: all of it is checked, and its pages become ours as written.
   void check_before_writing() {
     if (state->guard) state->guard->verify_all();
+  }
+
+  // The same for a writer, who goes on where the file's writer has stopped. Under the write lock.
+  void begin_writing() {
+    check_before_writing();
+    if (!slots_are_found) find_slots(*state);
+    slots_are_found = true;
   }
 };
 
@@ -123,6 +181,7 @@ Index::~Index() = default;
 Index Index::load(const std::string& path, const LoadOptions& options) {
   auto impl = std::make_unique<Impl>(load_state(path, options));
   impl->table_is_built = false;
+  impl->slots_are_found = false;
   if (!options.map) impl->build_table();
   impl->make_codes();
   return Index(std::move(impl));
@@ -130,6 +189,7 @@ Index Index::load(const std::string& path, const LoadOptions& options) {
 
 Index Index::load(std::span<const std::byte> bytes, const LoadOptions& options) {
   auto impl = std::make_unique<Impl>(load_state(bytes, options));
+  impl->slots_are_found = false;
   impl->build_table();
   impl->make_codes();
   return Index(std::move(impl));
@@ -147,30 +207,45 @@ void Index::add(const float* vectors, std::size_t rows, const Id* ids, Id* ids_o
   Impl& impl = *impl_;
   const std::scoped_lock writing(impl.write_mutex);
   impl.metric.check_storable(vectors, rows, "vectors", options.num_threads);
-  impl.check_before_writing();
+  impl.begin_writing();
   Batch batch;
   {
     const auto lock = impl.look_up();
-    batch = resolve_batch(impl.table, ids, rows, impl.state->next_id);
+    batch = resolve_batch(impl.table, ids, rows, impl.state->next_id, options.on_conflict);
   }
+  settle_slots(*impl.state, impl.pool, impl.under_id_lock());
   {
     const std::unique_lock lock(impl.id_mutex);
     impl.table.reserve(batch.ids.data(), batch.ids.size(), impl.state->count.load());
-    if (ids != nullptr) batch.num_doomed = doom(*impl.state, impl.table, batch.ids);
   }
-  const auto publish = [&impl](std::size_t first, std::size_t last, Entry entry) {
-    const std::unique_lock lock(impl.id_mutex);
-    publish_rows(*impl.state, impl.table, first, last, entry);
-  };
-  try {
-    add_rows(*impl.state, impl.metric, impl.pool, vectors, batch, options, publish);
-  } catch (...) {
-    const std::unique_lock lock(impl.id_mutex);
-    spare(*impl.state, impl.table, batch.ids);
-    throw;
-  }
+  add_rows(*impl.state, impl.metric, impl.pool, vectors, batch, options, impl.add_steps(options.num_threads));
   impl.state->next_id = batch.next_id;
   if (ids_out != nullptr) std::copy(batch.ids.begin(), batch.ids.end(), ids_out);
+}
+
+std::size_t Index::remove(const Id* ids, std::size_t rows, bool all) {
+  Impl& impl = *impl_;
+  impl.check_before_writing();
+  impl.look_up();
+  std::size_t removed = 0;
+  {
+    const std::unique_lock lock(impl.id_mutex);
+    prepare_to_die(*impl.state);
+    impl.table.reserve_to_erase();
+    removed = nearfield::remove(*impl.state, impl.table, {ids, rows}, all);
+  }
+  const std::unique_lock writing(impl.write_mutex, std::try_to_lock);  // an add that is under way does it, else
+  if (!writing.owns_lock()) return removed;
+  impl.begin_writing();
+  impl.maintain(removed, 1, removed * kSlotsPerRow >= impl.state->count.load());
+  return removed;
+}
+
+void Index::repair(std::size_t num_threads, const Poll& poll) {
+  const std::scoped_lock writing(impl_->write_mutex);
+  impl_->begin_writing();
+  settle_slots(*impl_->state, impl_->pool, impl_->under_id_lock());
+  repair_all(*impl_->state, impl_->metric, impl_->pool, num_threads, poll, impl_->under_id_lock());
 }
 
 QueryCounters Index::query(const float* queries, std::size_t rows, const QueryOptions& options, Id* ids,
@@ -220,7 +295,7 @@ std::vector<Id> Index::ids(bool with_marked) const {
 
 IndexStats Index::stats() const {
   const std::scoped_lock writing(impl_->write_mutex);
-  impl_->check_before_writing();
+  impl_->begin_writing();
   IndexStats stats = collect_stats(*impl_->state, impl_->metric);
   const std::shared_lock lock(impl_->id_mutex);
   stats.other_bytes += impl_->table.bytes();
@@ -230,7 +305,7 @@ IndexStats Index::stats() const {
 std::string Index::validate() const {
   const std::scoped_lock writing(impl_->write_mutex);
   impl_->check_before_writing();
-  return nearfield::validate(impl_->state->graph, impl_->state->count.load());
+  return validate_state(*impl_->state);
 }
 
 void Index::attach(const std::string& name, std::span<const std::byte> bytes) {

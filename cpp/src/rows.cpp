@@ -10,25 +10,10 @@
 namespace nearfield {
 namespace {
 
-std::uint8_t flags_of(const State& state, Slot slot) {
-  return __atomic_load_n(state.flags.at<std::uint8_t>(slot), __ATOMIC_ACQUIRE);
-}
-
-// Flags change only under the id lock, so plain arithmetic on the counts is safe; walks read them at any time.
-void set_flags(State& state, Slot slot, std::uint8_t flags) {
-  const std::uint8_t before = flags_of(state, slot);
-  const bool was_hidden = (before & kHidden) != 0;
-  const bool is_hidden = (flags & kHidden) != 0;
-  if (!was_hidden && is_hidden) state.num_hidden.fetch_add(1, std::memory_order_release);
-  __atomic_store_n(state.flags.at<std::uint8_t>(slot), flags, __ATOMIC_RELEASE);
-  if (was_hidden && !is_hidden) state.num_hidden.fetch_sub(1, std::memory_order_release);
-}
-
 // A mark stays, for walks to which the new slot does not exist yet.
 void supersede(State& state, Slot slot, Slot by) {
-  __atomic_store_n(state.superseded_by.at<Slot>(slot), by, __ATOMIC_RELAXED);
-  set_flags(state, slot, static_cast<std::uint8_t>((flags_of(state, slot) & kMarked) | kSuperseded));
-  state.num_superseded.fetch_add(1, std::memory_order_relaxed);
+  __atomic_store_n(state.replaced_by.at<Slot>(slot), by + 1, __ATOMIC_RELAXED);
+  set_flags(state, slot, static_cast<std::uint8_t>((flags_of(state, slot) & (kMarked | kNewborn)) | kDead));
 }
 
 [[noreturn]] void throw_unknown(Id id, const char* why) { throw UnknownId("id " + std::to_string(id) + why, id); }
@@ -60,26 +45,34 @@ void round_to_codes(const Metric& metric, const Grid& grid, const float* vector,
 RowCounts count_rows(const State& state) {
   RowCounts counts;
   counts.slots = state.count.load(std::memory_order_acquire);
-  counts.superseded = state.num_superseded.load(std::memory_order_relaxed);
-  const std::size_t hidden = state.num_hidden.load(std::memory_order_relaxed);
-  counts.marked = hidden - counts.superseded;
-  counts.live = counts.slots - hidden;
+  counts.removed = state.census.dead.load(std::memory_order_relaxed);
+  counts.free = state.census.free.load(std::memory_order_relaxed);
+  counts.marked = state.census.marked.load(std::memory_order_relaxed);
+  counts.added = state.published.load(std::memory_order_acquire);
+  counts.live = counts.slots - counts.removed - counts.free - counts.marked;
   return counts;
 }
 
-void publish_rows(State& state, IdTable& table, std::size_t first, std::size_t last, Entry entry) {
-  for (std::size_t slot = first; slot < last; ++slot) {
-    const Slot before = table.put(*state.ids.at<Id>(slot), static_cast<Slot>(slot));
-    if (before != kNoSlot) supersede(state, before, static_cast<Slot>(slot));
+void publish_rows(State& state, IdTable& table, std::span<const Slot> slots, Entry entry) {
+  const std::size_t count = state.count.load(std::memory_order_relaxed);
+  for (const Slot slot : slots) {
+    if (slot < count) set_flags(state, slot, kNewborn);
   }
-  state.count.store(last, std::memory_order_release);
+  for (const Slot slot : slots) {
+    const Slot before = table.put(*state.ids.at<Id>(slot), slot);
+    if (before != kNoSlot) supersede(state, before, slot);
+  }
+  state.count.store(std::max<std::size_t>(count, std::size_t{slots.back()} + 1), std::memory_order_release);
+  state.published.fetch_add(slots.size(), std::memory_order_release);
   state.graph.set_entry(entry);
 }
 
-std::size_t doom(State& state, const IdTable& table, const std::vector<Id>& ids) {
+void prepare_to_die(State& state) { state.replaced_by.grow(state.count.load(std::memory_order_relaxed)); }
+
+std::size_t doom(State& state, const IdTable& table, std::span<const Id> ids) {
   // Before the first flag: it may throw.
   const bool any = std::any_of(ids.begin(), ids.end(), [&table](Id id) { return table.find(id) != kNoSlot; });
-  if (any) state.superseded_by.grow(state.count.load(std::memory_order_relaxed));
+  if (any) prepare_to_die(state);
   std::size_t doomed = 0;
   for (const Id id : ids) {
     const Slot slot = table.find(id);
@@ -90,11 +83,26 @@ std::size_t doom(State& state, const IdTable& table, const std::vector<Id>& ids)
   return doomed;
 }
 
-void spare(State& state, const IdTable& table, const std::vector<Id>& ids) {
+void spare(State& state, const IdTable& table, std::span<const Id> ids) {
   for (const Id id : ids) {
     const Slot slot = table.find(id);
     if (slot != kNoSlot) set_flags(state, slot, static_cast<std::uint8_t>(flags_of(state, slot) & ~kDoomed));
   }
+}
+
+std::size_t remove(State& state, IdTable& table, std::span<const Id> ids, bool all) {
+  if (all) {
+    for (const Id id : ids) find_or_throw(table, id);
+  }
+  std::size_t removed = 0;
+  for (const Id id : ids) {
+    const Slot slot = table.erase(id);
+    if (slot == kNoSlot) continue;  // also the second time that one call names it
+    __atomic_store_n(state.replaced_by.at<Slot>(slot), Slot{0}, __ATOMIC_RELAXED);
+    set_flags(state, slot, static_cast<std::uint8_t>((flags_of(state, slot) & kMarked) | kDead));
+    ++removed;
+  }
+  return removed;
 }
 
 void build_id_table(const State& state, IdTable& table) {
@@ -103,7 +111,7 @@ void build_id_table(const State& state, IdTable& table) {
     if (state.guard && !BlockGuard::touch(state.guard.get(), state.ids.row(slot), sizeof(Id))) {
       state.guard->throw_corrupt();
     }
-    if ((flags_of(state, static_cast<Slot>(slot)) & kSuperseded) != 0) continue;
+    if ((flags_of(state, static_cast<Slot>(slot)) & (kDead | kFree)) != 0) continue;
     table.put(*state.ids.at<Id>(slot), static_cast<Slot>(slot));
   }
 }
@@ -144,12 +152,18 @@ void copy_vectors(const State& state, const Metric& metric, ScratchPool& pool, c
 
 std::vector<Id> list_ids(const State& state, bool with_marked) {
   const std::size_t count = state.count.load(std::memory_order_acquire);
-  std::vector<Id> ids;
-  ids.reserve(count);
+  const std::uint8_t without = with_marked ? kDead | kFree : kHidden;
+  std::vector<Slot> slots;
+  slots.reserve(count);
   for (std::size_t slot = 0; slot < count; ++slot) {
-    const std::uint8_t flags = flags_of(state, static_cast<Slot>(slot));
-    if ((flags & kHidden) == 0 || (with_marked && (flags & kSuperseded) == 0)) ids.push_back(*state.ids.at<Id>(slot));
+    if ((flags_of(state, static_cast<Slot>(slot)) & without) == 0) slots.push_back(static_cast<Slot>(slot));
   }
+  if (state.has_numbers()) {
+    std::sort(slots.begin(), slots.end(), [&](Slot a, Slot b) { return state.number_of(a) < state.number_of(b); });
+  }
+  std::vector<Id> ids;
+  ids.reserve(slots.size());
+  for (const Slot slot : slots) ids.push_back(*state.ids.at<Id>(slot));
   return ids;
 }
 

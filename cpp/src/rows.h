@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <vector>
 
 #include "ids.h"
@@ -14,24 +15,31 @@ namespace nearfield {
 
 RowCounts count_rows(const State& state);
 
-// Make slots [first, last) visible. Order: what they replace is superseded by them, the count covers them (release),
-// the entry point follows (release). A query knows by its own count which of two versions it may return.
-void publish_rows(State& state, IdTable& table, std::size_t first, std::size_t last, Entry entry);
+// Make the rows of a round visible. Order: their flags say that they are newborn where they take free slots, what they
+// replace is superseded by them, the count and the number of rows ever added cover them (release), the entry point
+// follows (release). A query knows by its own count and number which of two versions it may return.
+void publish_rows(State& state, IdTable& table, std::span<const Slot> slots, Entry entry);
 
-// Before an add: the slots that it replaces, so that no new row links to them. Afterwards, or when it was
-// interrupted: take that back from those that were not replaced.
-std::size_t doom(State& state, const IdTable& table, const std::vector<Id>& ids);
-void spare(State& state, const IdTable& table, const std::vector<Id>& ids);
+// Room to say that any slot was superseded. Throws bad_alloc and changes nothing then.
+void prepare_to_die(State& state);
+// Before a round is linked: the slots that it replaces, so that no new row links to them. Returns how many. Afterwards,
+// where it was not published: take that back.
+std::size_t doom(State& state, const IdTable& table, std::span<const Id> ids);
+void spare(State& state, const IdTable& table, std::span<const Id> ids);
 
-// Enter every slot of a file that was read; superseded ones excepted.
+// Rows that are gone for good, live or marked. With `all`, throws UnknownId where one is not there, and removes none;
+// returns how many went. prepare_to_die() comes before.
+std::size_t remove(State& state, IdTable& table, std::span<const Id> ids, bool all);
+
+// Enter every slot of a file that was read that holds a row.
 void build_id_table(const State& state, IdTable& table);
 
 Slot find_live(const State& state, const IdTable& table, Id id);  // kNoSlot when absent or marked
 void mark(State& state, const IdTable& table, Id id);             // throws UnknownId
 void unmark(State& state, const IdTable& table, Id id);           // throws UnknownId, InvalidInput
 void copy_vectors(const State& state, const Metric& metric, ScratchPool& pool, const IdTable& table, const Id* ids,
-                  std::size_t rows, float* out);  // throws UnknownId
-std::vector<Id> list_ids(const State& state, bool with_marked);
+                  std::size_t rows, float* out);                 // throws UnknownId
+std::vector<Id> list_ids(const State& state, bool with_marked);  // in order of insertion
 float distance_as_stored(const State& state, const Metric& metric, ScratchPool& pool, const float* a, const float* b);
 
 }  // namespace nearfield

@@ -12,7 +12,8 @@ State::State(const IndexConfig& c)
       vectors(padded_dimensions(c.dimensions) * element_bytes(c.storage)),
       ids(sizeof(Id)),
       flags(1),
-      superseded_by(sizeof(Slot)) {}
+      replaced_by(sizeof(Slot)),
+      numbers(sizeof(std::uint64_t)) {}
 
 State::~State() = default;
 

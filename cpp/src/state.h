@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "census.h"
 #include "codes/codes.h"
 #include "codes/grid.h"
 #include "codes/long_rows.h"
@@ -23,30 +24,22 @@ namespace nearfield {
 
 class BlockGuard;  // files/block_guard.h: checks the blocks of a mapped file on first touch
 
-// Bits of a slot's flags.
-inline constexpr std::uint8_t kMarked = 1;      // hidden by mark_deleted; the id still resolves
-inline constexpr std::uint8_t kSuperseded = 2;  // overwritten by a later slot of the same id
-inline constexpr std::uint8_t kDoomed = 4;      // about to be: still found, but no new link goes there. Never saved
-inline constexpr std::uint8_t kHidden = kMarked | kSuperseded;  // never in a result
-
 // Where codes are all that an index holds, the writer alone keeps some float32 vectors, to fit the grid to: of every
-// slot while there are few, then of the last 512 to 1,023. Those it has not encoded for good: when data drifts, rows
-// that were held at the edge of the grid show no more how far out they were.
+// slot while there are few, then of the last 512 to 1,023 rows. Those it has not encoded for good: when data drifts,
+// rows that were held at the edge of the grid show no more how far out they were.
 inline constexpr std::size_t kFewSlots = 4096;
-inline constexpr std::size_t kRecentSlots = 1024;  // places of the vectors of the last slots
+inline constexpr std::size_t kRecentRows = 1024;  // places of the vectors of the last rows: their number modulo this
 
-// The first slot whose vector is kept in an index of `count` slots.
-constexpr std::size_t first_vector(Storage storage, std::size_t count) {
-  return storage != Storage::CodesOnly || count < kFewSlots ? 0
-                                                            : (count - count % (kRecentSlots / 2)) - kRecentSlots / 2;
+// Whether vectors are kept of all of `count` slots, at the place of the slot.
+constexpr bool keeps_all_vectors(Storage storage, std::size_t count) {
+  return storage != Storage::CodesOnly || count < kFewSlots;
 }
-// And its place in State::vectors, for slots from that one to the end of the round that begins at `count`.
-constexpr std::size_t vector_place(Storage storage, std::size_t count, std::size_t slot) {
-  return storage != Storage::CodesOnly || count < kFewSlots ? slot : slot % kRecentSlots;
+// Else of the rows from this number on, where `published` rows were ever added.
+constexpr std::uint64_t first_recent(std::uint64_t published) {
+  return (published - published % (kRecentRows / 2)) - kRecentRows / 2;
 }
 
-// The codes of all slots, on one grid, and their sketches. Rows are written by the writer, those below the count never
-// again.
+// The codes of all slots, on one grid, and their sketches. Rows are written by the writer: of slots that nobody reads.
 struct CodePlane {
   explicit CodePlane(Grid fitted, std::optional<Sketch> fitted_sketch = std::nullopt)
       : grid(std::move(fitted)),
@@ -58,7 +51,7 @@ struct CodePlane {
   const std::optional<Sketch> sketch;
   const Sketch* sketch_or_null() const { return sketch ? &*sketch : nullptr; }
   Plane sketches;                             // kSketchBytes per slot; none where there is no sketch
-  std::size_t num_fitted = 0;                 // slots that existed when the grid was fitted
+  std::uint64_t num_fitted = 0;               // rows that had ever been added when the grid was fitted
   std::atomic<std::uint64_t> num_outside{0};  // components outside the grid (count_outside)
   LongRows long_rows;                         // where products are taken and vectors are kept
 };
@@ -69,18 +62,37 @@ struct RetiredCodes {
   std::unique_ptr<CodePlane> plane;
 };
 
+// Slots that wait until every borrower of scratch memory began in this epoch or later.
+struct Waiting {
+  std::uint64_t epoch;
+  std::vector<Slot> slots;
+};
+
+// Taking the links to dead slots away, and their slots back (maintain/repair.h). Of the writer alone.
+struct Repair {
+  std::size_t next = 0, end = 0;  // slots [next, end) are still to be looked at; equal: no repair is under way
+  std::size_t num_leaving = 0;    // slots whose links this one takes away
+  std::vector<Waiting> unlinked;  // ended, for queries that may see their rows
+  std::vector<Waiting> freed;     // of kFree slots, for queries that may have read the flags before
+  std::vector<Waiting> newborns;  // for queries that began before them
+  std::vector<Slot> free;         // ready to be taken, descending
+};
+
 struct State {
   explicit State(const IndexConfig& config);
   ~State();
 
   const IndexConfig config;
   Graph graph;
-  Plane vectors;  // padded_dimensions * element_bytes per slot (vector_place); zeros behind the last dimension
+  Plane vectors;  // padded_dimensions * element_bytes per slot (place_of); zeros behind the last dimension
   Plane ids;      // u64 per slot
-  Plane flags;    // u8 per slot: kMarked, kSuperseded, kDoomed; atomics
-  // u32 per slot: the slot that superseded it; atomics. Has rows only once something was superseded, and
-  // is looked at only where kSuperseded is set. Not saved: 0 there, as after loading, means "long ago".
-  Plane superseded_by;
+  Plane flags;    // u8 per slot (flags.h); atomics
+  // u32 per slot: one more than the slot that superseded it, 0 where nobody did; atomics. Has rows only once something
+  // has died, and is looked at only where kDead is set. Not saved: 0 there, as after loading, means "for all".
+  Plane replaced_by;
+  // u64 per slot: how many rows had ever been added before its own. Has rows only once a free slot was taken; until
+  // then the slot itself is that number. Looked at by queries where kNewborn is set.
+  Plane numbers;
 
   // What walks compare, where config.codes says so; null until the first row. Replaced as a whole by the writer, in
   // the one order of all threads (ScratchPool, epochs).
@@ -88,9 +100,10 @@ struct State {
   std::unique_ptr<CodePlane> code_plane;  // owns it
   std::vector<RetiredCodes> retired_codes;
 
-  std::atomic<std::size_t> count{0};       // slots that exist; release after all of their rows are written
-  std::atomic<std::size_t> num_hidden{0};  // slots with a flag of kHidden
-  std::atomic<std::size_t> num_superseded{0};
+  std::atomic<std::size_t> count{0};        // slots that exist; release after all of their rows are written
+  std::atomic<std::uint64_t> published{0};  // rows ever added; release after the flags of the last ones. >= count
+  Census census;                            // of the flags
+  Repair repair;
   std::uint64_t next_id = 0;  // where the search for an automatic id begins
   std::size_t unswept = 0;    // rows added since the last connectivity sweep
 
@@ -99,14 +112,22 @@ struct State {
 
   std::unique_ptr<BlockGuard> guard;  // set where the planes are a mapped file, else null
 
-  void grow(std::size_t slots);  // every plane but superseded_by and the codes
-  // Of a slot whose vector is kept (first_vector). Only for the writer where codes are all that the index holds.
+  void grow(std::size_t slots);  // every plane but replaced_by, numbers and the codes
+  bool has_numbers() const { return numbers.capacity() > 0; }
+  std::uint64_t number_of(std::size_t slot) const { return has_numbers() ? *numbers.at<std::uint64_t>(slot) : slot; }
+  // Whether its vector is kept.
+  bool keeps_vector(std::size_t slot) const {
+    return keeps_all_vectors(config.storage, count.load(std::memory_order_relaxed)) ||
+           number_of(slot) >= first_recent(published.load(std::memory_order_relaxed));
+  }
+  // Of a slot whose vector is kept. Only for the writer where codes are all that the index holds.
   std::byte* vector_row(std::size_t slot) { return vectors.row(place_of(slot)); }
   const std::byte* vector_row(std::size_t slot) const { return vectors.row(place_of(slot)); }
 
  private:
   std::size_t place_of(std::size_t slot) const {
-    return vector_place(config.storage, count.load(std::memory_order_relaxed), slot);
+    return keeps_all_vectors(config.storage, count.load(std::memory_order_relaxed)) ? slot
+                                                                                    : number_of(slot) % kRecentRows;
   }
 };
 

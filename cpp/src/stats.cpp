@@ -8,16 +8,19 @@
 
 #include "graph/reach.h"
 #include "hash.h"
+#include "maintain/repair.h"
 #include "rows.h"
 #include "walk/held.h"
 
 namespace nearfield {
 namespace {
 
-std::vector<LevelCount> count_levels(const Graph& graph, std::size_t count) {
+std::vector<LevelCount> count_levels(const State& state, std::size_t count) {
+  const Graph& graph = state.graph;
   std::vector<LevelCount> levels(static_cast<std::size_t>(graph.entry().level + 1));
   for (std::size_t slot = 0; slot < count; ++slot) {
     const auto s = static_cast<Slot>(slot);
+    if ((flags_of(state, s) & (kUnlinked | kFree)) != 0) continue;
     for (int level = 0; level <= graph.level_of(s); ++level) {
       LevelCount& of_level = levels[static_cast<std::size_t>(level)];
       ++of_level.rows;
@@ -38,7 +41,7 @@ void survey_vectors(const State& state, const Metric& metric, std::size_t count,
   stats.norm_max = 0;
   for (std::size_t i = 0; i < count; ++i) {
     const auto slot = static_cast<Slot>(i);
-    if (__atomic_load_n(state.flags.at<std::uint8_t>(slot), __ATOMIC_ACQUIRE) != 0) continue;
+    if ((flags_of(state, slot) & kHidden) != 0) continue;
     const std::byte* row = held.row(slot);
     held_vector(state, metric, codes, slot, vector.data());
     double squares = 0;
@@ -60,29 +63,39 @@ void survey_vectors(const State& state, const Metric& metric, std::size_t count,
 
 }  // namespace
 
+std::string validate_state(const State& state) {
+  return validate(state.graph, state.count.load(),
+                  [&state](Slot slot) { return (flags_of(state, slot) & (kUnlinked | kFree)) != 0; });
+}
+
 IndexStats collect_stats(const State& state, const Metric& metric) {
   IndexStats stats{};
   stats.rows = count_rows(state);
   const std::size_t count = stats.rows.slots;
-  stats.levels = count_levels(state.graph, count);
+  stats.levels = count_levels(state, count);
   const Reach reach = reach_of(state.graph, count);
   for (std::size_t i = 0; i < count; ++i) {
     const auto slot = static_cast<Slot>(i);
-    const int flags = __atomic_load_n(state.flags.at<std::uint8_t>(slot), __ATOMIC_RELAXED);  // others mark meanwhile
-    stats.unreachable += !reach.has(slot) && (flags & kSuperseded) == 0;
+    stats.unreachable += !reach.has(slot) && (flags_of(state, slot) & (kDead | kFree)) == 0;
   }
   survey_vectors(state, metric, count, stats);
-  stats.vector_bytes = (count - first_vector(metric.storage, count)) * state.vectors.row_bytes();
+  const std::uint64_t published = state.published;
+  const std::uint64_t vectors = keeps_all_vectors(metric.storage, count) ? count : published - first_recent(published);
+  stats.vector_bytes = vectors * state.vectors.row_bytes();
   if (const CodePlane* codes = state.code_plane.get(); codes != nullptr && count > 0) {
     stats.code_bytes = count * (codes->rows.row_bytes() + (codes->sketch ? kSketchBytes : 0));
-    stats.clamped = static_cast<double>(codes->num_outside) / static_cast<double>(count * metric.dimensions);
+    const double all = static_cast<double>(count * metric.dimensions);
+    stats.clamped = std::min(1.0, static_cast<double>(codes->num_outside) / all);  // those of removed rows stay in it
   }
   stats.link_bytes =
       count * state.graph.links.row_bytes() + state.graph.upper_rows * state.graph.upper_links.row_bytes();
   for (const Plane* plane : {&state.graph.levels, &state.graph.upper_of, &state.ids, &state.flags}) {
     stats.other_bytes += count * plane->row_bytes();
   }
-  if (stats.rows.superseded > 0) stats.other_bytes += count * state.superseded_by.row_bytes();
+  if (state.replaced_by.capacity() > 0) stats.other_bytes += count * state.replaced_by.row_bytes();
+  if (state.has_numbers()) stats.other_bytes += count * state.numbers.row_bytes();
+  stats.unrepaired = num_dead_unrepaired(state) + state.repair.num_leaving;
+  stats.slots_to_repair = state.repair.end - state.repair.next;
   return stats;
 }
 

@@ -10,9 +10,11 @@ from nearfield._arrays import as_ids, as_vectors
 from nearfield._chunks import BLOCK_ROWS, blocks, is_chunked
 from nearfield._progress import Report, reporting
 from nearfield.errors import InvalidInput, NotFinite
-from nearfield.typing import Chunks, IdsLike, Progress, VectorsLike
+from nearfield.typing import Chunks, IdsLike, OnConflict, Progress, VectorsLike
 
 __all__ = ["add_rows"]
+
+_CONFLICTS = ("update", "error", "keep")  # in the order of the core
 
 
 def add_rows(
@@ -21,6 +23,7 @@ def add_rows(
     ids: IdsLike | None,
     num_threads: int,
     progress: Progress,
+    on_conflict: OnConflict = "update",
 ) -> list[int]:
     """Add vectors to the core; see `nearfield.Index.add_items`.
 
@@ -36,6 +39,8 @@ def add_rows(
         -1 for all cores.
     progress : None, bool or callable
         As for `nearfield.Index.add_items`.
+    on_conflict : {"update", "error", "keep"}
+        As for `nearfield.Index.add_items`.
 
     Returns
     -------
@@ -47,6 +52,7 @@ def add_rows(
     InvalidInput
         As for `nearfield.Index.add_items`.
     """
+    conflict = _conflict_of(on_conflict)
     with reporting(progress, "adding") as report:
         if is_chunked(vectors):
             if ids is not None:
@@ -54,7 +60,7 @@ def add_rows(
                     "ids is given beside an iterator; put the ids into its tuples (ids, vectors)"
                 )
                 raise InvalidInput(message)
-            return _add_chunks(core, vectors, num_threads, report)  # type: ignore[arg-type]
+            return _add_chunks(core, vectors, num_threads, report, conflict)  # type: ignore[arg-type]
         rows = as_vectors(vectors, core.dimensions, "vectors", axes=2)  # type: ignore[arg-type]
         given = None if ids is None else as_ids(ids)
         if given is not None and len(given) == 0:
@@ -62,23 +68,35 @@ def add_rows(
         if given is not None and len(given) != len(rows):
             message = f"ids has {len(given)} ids for {len(rows)} vectors; expected one for each"
             raise InvalidInput(message)
-        added: list[int] = core.add(rows, given, num_threads, report).tolist()
+        added: list[int] = core.add(rows, given, num_threads, report, conflict).tolist()
         if report is not None:
             report(len(rows), len(rows))
         return added
 
 
+def _conflict_of(on_conflict: OnConflict) -> int:
+    """Give the core's number."""
+    if on_conflict not in _CONFLICTS:
+        message = f"on_conflict is {on_conflict!r}; expected 'update', 'error' or 'keep'"
+        raise InvalidInput(message)
+    return _CONFLICTS.index(on_conflict)
+
+
 def _add_chunks(
-    core: _core.Index, chunks: Iterable[Any], num_threads: int, report: Report | None
+    core: _core.Index,
+    chunks: Iterable[Any],
+    num_threads: int,
+    report: Report | None,
+    on_conflict: int,
 ) -> list[int]:
     added: list[int] = []
     # The first block ends where a round of the core ends.
-    first_rows = BLOCK_ROWS - core.counts[0] % 512
+    first_rows = BLOCK_ROWS - core.counts[5] % 512
     for ids, vectors in blocks(chunks, core.dimensions, first_rows):
         before = len(added)
         within = None if report is None else _shifted(report, before)
         try:
-            added += core.add(vectors, ids, num_threads, within).tolist()
+            added += core.add(vectors, ids, num_threads, within, on_conflict).tolist()
         except NotFinite as error:
             row = None if error.row is None else before + error.row
             message = f"{error} (that is row {row} of the whole input)"

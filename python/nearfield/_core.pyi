@@ -66,15 +66,19 @@ class Index:
     @property
     def simd_level(self) -> str: ...
     @property
-    def counts(self) -> tuple[int, int, int, int]:
-        """(slots, live, marked, superseded)."""
+    def counts(self) -> tuple[int, int, int, int, int, int]:
+        """(slots, live, marked, removed, free, ever added)."""
     def add(
         self,
         vectors: NDArray[np.float32],
         ids: NDArray[np.uint64] | None,
         num_threads: int,
         progress: Callable[[int, int], object] | None,
-    ) -> NDArray[np.uint64]: ...
+        on_conflict: int,
+    ) -> NDArray[np.uint64]:
+        """on_conflict: 0 update, 1 error, 2 keep."""
+    def remove(self, ids: NDArray[np.uint64], all: bool) -> int: ...
+    def repair(self, num_threads: int, progress: Callable[[int, int], object] | None) -> None: ...
     def query(
         self,
         vectors: NDArray[np.float32],

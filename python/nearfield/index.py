@@ -10,9 +10,11 @@ import numpy as np
 from nearfield import _files
 from nearfield._adding import add_rows
 from nearfield._arrays import as_ids, as_outputs, as_vectors
+from nearfield._chunks import is_chunked
 from nearfield._core import Index as Core
 from nearfield._keys import ATTACHMENT as KEYS
 from nearfield._numbers import as_count, as_ef, as_id, as_threads, as_whole
+from nearfield._progress import reporting
 from nearfield.errors import FileMismatch, InvalidInput
 from nearfield.ids import LabelSetView
 from nearfield.neighbors import LARGE_K, Neighbors, refuse_large_k, too_few
@@ -25,7 +27,9 @@ from nearfield.typing import (
     FileFormat,
     Ids,
     IdsLike,
+    IfMissing,
     IfShort,
+    OnConflict,
     Progress,
     VectorLike,
     Vectors,
@@ -191,7 +195,7 @@ class Index:
         """
         row = as_vectors(vector, self.num_dimensions, "vector", axes=1)
         ids = None if id is None else as_ids([as_id(id)], "id")
-        return int(self._core.add(row[np.newaxis], ids, 1, None)[0])
+        return int(self._core.add(row[np.newaxis], ids, 1, None, 0)[0])
 
     def add_items(
         self,
@@ -199,6 +203,7 @@ class Index:
         ids: IdsLike | None = None,
         num_threads: int | None = -1,
         *,
+        on_conflict: OnConflict = "update",
         progress: Progress = None,
     ) -> list[int]:
         """Add or overwrite many vectors.
@@ -211,11 +216,14 @@ class Index:
             An iterator gives chunks of any size, with ids or None; the index does not depend on
             their sizes.
         ids : sequence of n int, optional
-            0 to 2^64-2. None or empty: automatic ids that are not in use. A known id is
-            overwritten, and comes back if it was marked as deleted; of equal ids in one call the
-            last row wins.
+            0 to 2^64-2. None or empty: automatic ids that are not in use.
         num_threads : int or None, default -1
             Below 1 or None: all cores. The index does not depend on it.
+        on_conflict : {"update", "error", "keep"}, default "update"
+            What becomes of a row whose id is in the index. ``"update"``: it takes the place of the
+            vector that is there, also of one that was marked as deleted; of equal ids in one call
+            the last row wins. ``"error"``: the call is refused, also where it names an id twice.
+            ``"keep"``: the row is left out; of equal ids in one call the first row wins.
         progress : bool or callable, optional
             True shows a bar or lines on stderr; a callable gets (rows done, rows in all or None).
 
@@ -230,6 +238,8 @@ class Index:
             A wrong width.
         NotFinite
             NaN, infinity, or a number beyond float32; ``row`` is the first bad one.
+        DuplicateId
+            An id is in the index, or twice in the call, and ``on_conflict="error"``.
         InvalidInput
             Not 2-D; a value that the storage cannot hold; as many ids as rows are needed.
         TypeError
@@ -251,7 +261,114 @@ class Index:
         >>> index.add_items((None, [[i, i]]) for i in range(3))
         [0, 1, 2]
         """
-        return add_rows(self._core, vectors, ids, as_threads(num_threads), progress)
+        return add_rows(self._core, vectors, ids, as_threads(num_threads), progress, on_conflict)
+
+    def upsert(
+        self,
+        vectors: VectorsLike | Chunks,
+        ids: IdsLike | None = None,
+        num_threads: int | None = -1,
+        *,
+        progress: Progress = None,
+    ) -> list[int]:
+        """Add vectors, or replace those whose ids are in the index.
+
+        Parameters
+        ----------
+        vectors, ids, num_threads, progress
+            As for `add_items`, whose default ``on_conflict="update"`` does the same; here ids are
+            needed, beside the vectors or from the iterator.
+
+        Returns
+        -------
+        list of int
+            The id of each row.
+
+        Raises
+        ------
+        InvalidInput
+            As for `add_items`; no ids.
+
+        Notes
+        -----
+        A query sees the old vector of an id or the new one, never both and never neither. The place
+        of the old one is used again, as after `remove`.
+        """
+        if ids is None and not is_chunked(vectors):
+            message = "ids is None; expected an id for each vector (add_items chooses ids itself)"
+            raise InvalidInput(message)
+        return self.add_items(vectors, ids, num_threads, progress=progress)
+
+    # --- shrink ---
+
+    def remove(self, ids: IdsLike | int, *, if_missing: IfMissing = "raise") -> int:
+        """Remove vectors for good, live ones and those that are marked as deleted.
+
+        Parameters
+        ----------
+        ids : int or sequence of int
+            One id or many; one that stands twice counts once.
+        if_missing : {"raise", "ignore"}, default "raise"
+            What to do where an id is not in the index: raise, and remove none, or pass over it.
+
+        Returns
+        -------
+        int
+            How many were removed.
+
+        Raises
+        ------
+        UnknownId
+            An id is not in the index, and ``if_missing="raise"``.
+        InvalidInput, TypeError
+            Not ids.
+
+        Notes
+        -----
+        No query that begins afterwards returns one of them. Their places are used again by later
+        vectors, once links to them have been repaired and every query that was on its way has
+        ended; memory goes back to the system with `compact` alone. Repairing is done in slices, of
+        about 0.1 ms for each vector that is removed or added, and all of it at once by `repair`.
+        The first change of a mapped index reads the whole file, and copies the pages it changes.
+
+        Examples
+        --------
+        >>> import nearfield as nf
+        >>> index = nf.Index(nf.Space.Euclidean, num_dimensions=2)
+        >>> index.add_items([[0, 0], [1, 1], [2, 2]], ids=[10, 20, 30])
+        [10, 20, 30]
+        >>> index.remove([10, 30])
+        2
+        >>> index.remove(10, if_missing="ignore")
+        0
+        >>> list(index)
+        [20]
+        """
+        if if_missing not in ("raise", "ignore"):
+            message = f"if_missing is {if_missing!r}; expected 'raise' or 'ignore'"
+            raise InvalidInput(message)
+        one = isinstance(ids, (int, np.integer))
+        gone = as_ids([as_id(ids)] if one else cast(IdsLike, ids))
+        return self._core.remove(gone, if_missing == "raise")
+
+    def repair(self, num_threads: int | None = -1, *, progress: Progress = None) -> None:
+        """Repair now what adding and removing repair in slices: links to removed vectors.
+
+        Parameters
+        ----------
+        num_threads : int or None, default -1
+            Below 1 or None: all cores. The index does not depend on it.
+        progress : bool or callable, optional
+            As for `add_items`, with places looked at.
+
+        Notes
+        -----
+        Afterwards no query walks through a removed vector, and their places are free. Takes 2 to
+        10 us a vector of the index; interrupted, it goes on at the next call. Queries go on
+        meanwhile, other writers wait.
+        """
+        with reporting(progress, "repairing") as report:
+            self._core.repair(as_threads(num_threads), report)
 
     def mark_deleted(self, id: int) -> None:
         """Hide a vector: queries no longer return it, but still walk through it.
@@ -819,7 +936,7 @@ class Index:
     @property
     def num_elements(self) -> int:
         """Ids that are stored, those marked as deleted included; ``len`` leaves them out."""
-        _, live, marked, _ = self._core.counts
+        _, live, marked, *_ = self._core.counts
         return live + marked
 
     @property

@@ -118,7 +118,7 @@ def neighbors_of(
 LARGE_K = 2**16  # beyond it an array of k places is not made before it is known to be of use
 
 
-def refuse_large_k(k: int, if_short: IfShort, counts: tuple[int, int, int, int]) -> None:
+def refuse_large_k(k: int, if_short: IfShort, counts: tuple[int, ...]) -> None:
     """Refuse a ``k`` beyond ``LARGE_K`` that would be padding, before its arrays are made.
 
     Parameters
@@ -128,7 +128,7 @@ def refuse_large_k(k: int, if_short: IfShort, counts: tuple[int, int, int, int])
     if_short : "raise" or "pad"
         As for a query.
     counts : tuple of int
-        (slots, live, marked, superseded).
+        (slots, live, marked, and what a query never returns).
 
     Raises
     ------
@@ -137,7 +137,7 @@ def refuse_large_k(k: int, if_short: IfShort, counts: tuple[int, int, int, int])
     InvalidInput
         More than all vectors, where that is padded.
     """
-    slots, live, _, _ = counts
+    slots, live, *_ = counts
     if if_short == "raise" and k > live:
         raise too_few(None, k, counts)
     if k > slots:
@@ -149,7 +149,7 @@ def refuse_large_k(k: int, if_short: IfShort, counts: tuple[int, int, int, int])
 
 
 def too_few(
-    partial: Neighbors | KeyNeighbors | None, k: int, counts: tuple[int, int, int, int]
+    partial: Neighbors | KeyNeighbors | None, k: int, counts: tuple[int, ...]
 ) -> TooFewNeighbors:
     """Say why a query came back short.
 
@@ -160,14 +160,14 @@ def too_few(
     k : int
         What was asked for.
     counts : tuple of int
-        (slots, live, marked, superseded).
+        (slots, live, marked, and what a query never returns).
 
     Returns
     -------
     TooFewNeighbors
         Not yet raised.
     """
-    _, live, marked, _ = counts
+    _, live, marked, *_ = counts
     hidden = f", {marked} more are marked as deleted" if marked else ""
     holds = f"only {live} live vectors" if live else "no live vectors"
     message = (

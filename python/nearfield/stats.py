@@ -25,13 +25,21 @@ class IndexStats:
     Attributes
     ----------
     slots : int
-        Places in the index: live, marked and superseded ones.
+        Places in the index: those of live, marked and removed vectors, and free ones.
     live : int
         Vectors that a query can return.
     marked : int
         Hidden by ``mark_deleted``; they can be brought back.
-    superseded : int
-        Overwritten by a later vector of the same id; they are only walked through.
+    removed : int
+        Removed, or overwritten by a later vector of the same id: never found, but still in memory,
+        and queries may walk through them.
+    free : int
+        Places of removed vectors that the next ones take.
+    unrepaired : int
+        Removed vectors to which links still lead. Adding and removing repairs that bit by bit,
+        `nearfield.Index.repair` at once; then their places become free.
+    slots_to_repair : int
+        Places that the repair which is under way has still to look at; 0 when there is none.
     levels : tuple of LevelStats
         From level 0 up.
     unreachable : int
@@ -53,7 +61,10 @@ class IndexStats:
     slots: int
     live: int
     marked: int
-    superseded: int
+    removed: int
+    free: int
+    unrepaired: int
+    slots_to_repair: int
     levels: tuple[LevelStats, ...]
     unreachable: int
     norm_min: float

@@ -21,7 +21,9 @@ __all__ = [
     "FileFormat",
     "Ids",
     "IdsLike",
+    "IfMissing",
     "IfShort",
+    "OnConflict",
     "Path",
     "Progress",
     "ReadableFile",
@@ -73,6 +75,8 @@ Chunks: TypeAlias = Iterable[tuple[IdsLike | None, VectorsLike]]
 Path: TypeAlias = str | os.PathLike[str] | os.PathLike[bytes]
 FileFormat: TypeAlias = Literal["nearfield", "voyager"]
 IfShort: TypeAlias = Literal["raise", "pad"]
+IfMissing: TypeAlias = Literal["raise", "ignore"]
+OnConflict: TypeAlias = Literal["update", "error", "keep"]
 Progress: TypeAlias = bool | Callable[[int, int | None], object] | None
 
 

@@ -17,7 +17,7 @@ def test_info_shows_parameters_counts_and_health(tmp_path: Path, built: Path, ru
         "format": "nearfield", "checksum": "good", "kind": "StringIndex", "space": "Cosine",
         "dimensions": WIDTH, "storage": "Float32", "exact": True, "M": 12,
         "ef_construction": 200, "seed": 1,
-        "live": 1080, "marked": 0, "superseded": 0, "duplicates": 0, "unreachable": 0,
+        "live": 1080, "marked": 0, "removed": 0, "free": 0, "unrepaired": 0, "duplicates": 0, "unreachable": 0,
         "structure": "good", "bytes": built.stat().st_size,
     }  # fmt: skip
     assert {name: info[name] for name in expected} == expected
@@ -35,7 +35,7 @@ def test_info_counts_what_is_not_healthy(tmp_path: Path, run: Run) -> None:
     index.mark_deleted(9)
     index.save(tmp_path / "x.nf")
     info = json.loads(run("info", tmp_path / "x.nf", "--json").out)
-    assert (info["live"], info["marked"], info["superseded"]) == (9, 1, 1)
+    assert (info["live"], info["marked"], info["removed"] + info["free"]) == (9, 1, 1)
     assert info["duplicates"] == 3 + 3
     assert (info["norm_min"], round(info["norm_max"], 3)) == (1.0, 9.899)
 

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <memory>
+#include <numeric>
+#include <span>
 #include <vector>
 
 #include "build/add.h"
@@ -20,11 +22,14 @@ struct OpenIndex {
 
   void add(const std::vector<float>& vectors, std::size_t num_threads = 1) {
     const std::size_t rows = vectors.size() / metric.dimensions;
-    const Batch batch = resolve_batch(table, nullptr, rows, state.next_id);
+    const Batch batch = resolve_batch(table, nullptr, rows, state.next_id, OnConflict::Update);
     table.reserve(batch.ids.data(), batch.ids.size(), state.count.load());
-    add_rows(
-        state, metric, pool, vectors.data(), batch, {num_threads, {}},
-        [this](std::size_t first, std::size_t last, Entry entry) { publish_rows(state, table, first, last, entry); });
+    const AddSteps steps{
+        .doom = {},  // automatic ids replace nothing
+        .spare = {},
+        .publish = [this](std::span<const Slot> slots, Entry entry) { publish_rows(state, table, slots, entry); },
+        .after = [](std::size_t) {}};
+    add_rows(state, metric, pool, vectors.data(), batch, {num_threads, {}}, steps);
     state.next_id = batch.next_id;
   }
 
@@ -33,6 +38,13 @@ struct OpenIndex {
   IdTable table;
   mutable ScratchPool pool;
 };
+
+// Slots [first, last).
+inline std::vector<Slot> slots_between(std::size_t first, std::size_t last) {
+  std::vector<Slot> slots(last - first);
+  std::iota(slots.begin(), slots.end(), static_cast<Slot>(first));
+  return slots;
+}
 
 inline Answers ask(const OpenIndex& index, const std::vector<float>& queries, const QueryOptions& options) {
   const std::size_t rows = queries.size() / index.metric.dimensions;

@@ -43,14 +43,14 @@ void vectors_are_let_go_with_the_round_that_fills() {
   index.add(some(0, 4095), 2);
   check_equal(index.state.vectors.capacity(), kFewSlots, "room for vectors before");
   index.add(some(4095, 4096));
-  check_equal(index.state.vectors.capacity(), kRecentSlots, "room for vectors after");
-  check_equal(first_vector(Storage::CodesOnly, 4096), std::size_t{3584}, "the first that is kept");
+  check_equal(index.state.vectors.capacity(), kRecentRows, "room for vectors after");
+  check_equal(first_recent(4096), std::uint64_t{3584}, "the first that is kept");
   for (const std::size_t end : {4097u, 4700u, 6000u}) {
     const std::size_t begin = index.state.count.load();
     index.add(some(begin, end), 2);
-    check_equal(index.state.vectors.capacity(), kRecentSlots, "room for vectors in the end");
-    const std::size_t first = first_vector(Storage::CodesOnly, end);
-    check(end - first >= kRecentSlots / 2 && end - first < kRecentSlots, "how many are kept");
+    check_equal(index.state.vectors.capacity(), kRecentRows, "room for vectors in the end");
+    const std::size_t first = first_recent(end);
+    check(end - first >= kRecentRows / 2 && end - first < kRecentRows, "how many are kept");
     for (std::size_t slot = first; slot < end; ++slot) {
       const auto* kept = reinterpret_cast<const float*>(index.state.vector_row(slot));
       check(std::equal(kept, kept + kDimensions, vectors.begin() + static_cast<std::ptrdiff_t>(slot * kDimensions)),
@@ -250,7 +250,7 @@ void readers_go_on_while_vectors_are_let_go() {
   }
   adding = false;
   for (std::thread& reader : readers) reader.join();
-  check(index.stats().vector_bytes < kRecentSlots * 32 * sizeof(float), "vectors are gone");
+  check(index.stats().vector_bytes < kRecentRows * 32 * sizeof(float), "vectors are gone");
 }
 
 // A zero vector has a row of its own, which stands for nothing on the grid.

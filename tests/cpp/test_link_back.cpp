@@ -122,8 +122,8 @@ void links_that_were_appended_are_chosen_anew() {
   Map map;
   map.check_after("ab", "zx", "abxz", "appended, where there is room");
   map.check_after("bacs", "x", "axbc", "in no order, so all are weighed");
-  map.state.flags.at<std::uint8_t>(Map::slot_of('b'))[0] = kSuperseded;
-  const std::string found = map.after("abcs", "y", kNumPoints, kSuperseded);
+  map.state.flags.at<std::uint8_t>(Map::slot_of('b'))[0] = kDead;
+  const std::string found = map.after("abcs", "y", kNumPoints, kDead);
   check(found == "aycs", "links that are gone make room: " + found);
 }
 

@@ -102,9 +102,10 @@ void rounds_list_their_long_rows() {
       metric.encode(vectors.data() + (slot - first) * kDimensions, unit.data(), state.vector_row(slot));
     }
     RoundCodes codes(state, pool);
-    codes.write(metric, first, last, 1);
+    codes.write(metric, slots_between(first, last), 1);
     if (!keep) return;
     state.count = last;
+    state.published = last;
     codes.keep();
   };
   write(scattered(600, kDimensions, 1), true);

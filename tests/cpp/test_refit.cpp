@@ -30,16 +30,17 @@ struct Coded {
     state.grow(end);
     std::vector<float> unit(metric.padded);
     for (std::size_t first = base; first < end; first = state.count.load()) {
-      const std::size_t last = round_end(first, end);
+      const std::size_t last = first + round_rows(first, end - first);
       for (std::size_t slot = first; slot < last; ++slot) {
         metric.encode(vectors.data() + (slot - base) * kDimensions, unit.data(), state.vector_row(slot));
       }
       RoundCodes codes(state, pool);
-      codes.write(metric, first, last, 1);
+      codes.write(metric, slots_between(first, last), 1);
       Plane recent(state.vectors.row_bytes());
       const bool lets_go = lets_vectors_go(state, last);
-      if (lets_go) copy_recent(state, last, recent);
+      if (lets_go) copy_recent(state, last, last, recent);
       state.count = last;
+      state.published = last;
       if (lets_go) state.vectors.swap(recent);
       codes.keep();
     }

@@ -202,7 +202,7 @@ std::vector<Found> search_together(const OpenIndex& index, const std::vector<flo
   std::vector<WalkJob> jobs(n);
   const Reading reading = read_state(index.state, index.metric);
   const Entry entry = index.state.graph.entry();
-  const std::size_t beam = beam_for(ef, index.state.num_hidden.load());
+  const std::size_t beam = beam_for(ef, index.state.census.away.load());
   for (std::size_t i = 0; i < n; ++i) {
     asked[i].emplace(index, reading, vectors.data() + (first + i) * kDimensions, beam, ef);
     WalkScratch& scratch = asked[i]->lease->walk();

@@ -28,6 +28,11 @@ struct IndexFull : InvalidInput {  // more than kMaxSlots rows
   using InvalidInput::InvalidInput;
 };
 
+struct DuplicateId : InvalidInput {  // an id that may stand only once
+  DuplicateId(const std::string& message, std::uint64_t repeated) : InvalidInput(message), id(repeated) {}
+  std::uint64_t id;
+};
+
 struct UnknownId : Error {
   UnknownId(const std::string& message, std::uint64_t unknown) : Error(message), id(unknown) {}
   std::uint64_t id;

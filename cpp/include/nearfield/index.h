@@ -1,7 +1,7 @@
 // The index: the only class that bindings and C++ users talk to.
 //
-// Thread safety: every const function, mark_deleted and unmark_deleted may run beside every other function, without a
-// lock by the caller. add, attach and the functions that write files wait for each other; queries wait for nobody.
+// Thread safety: every function may run beside every other, without a lock by the caller. add, repair, attach and the
+// functions that write files wait for each other; queries wait for nobody.
 // Errors are those of error.h.
 #pragma once
 
@@ -41,8 +41,10 @@ struct IndexStats {
   double norm_min, norm_max;       // Euclidean norms of the kept vectors, live rows
   std::size_t duplicates;          // live rows whose vector equals that of an earlier live row
   std::size_t vector_bytes, code_bytes, link_bytes,
-      other_bytes;  // of the rows that exist, in memory or mapped, and of the id table
-  double clamped;   // share of the components that lie clearly outside the range of the codes (codes/grid.h)
+      other_bytes;              // of the rows that exist, in memory or mapped, and of the id table
+  std::size_t unrepaired;       // removed rows to which links lead
+  std::size_t slots_to_repair;  // that the repair which is under way has still to look at
+  double clamped;  // share of the components that lie clearly outside the range of the codes (codes/grid.h)
 };
 
 class Index {
@@ -61,9 +63,9 @@ class Index {
   RowCounts counts() const;
 
   // Add `rows` vectors of config().dimensions floats each. ids may be null: automatic ids, which are
-  // never in use yet. An id that exists is overwritten (and brought back if it was marked); of equal ids in one
-  // call the last row wins. All rows are checked before the first is stored. ids_out (may be null)
-  // receives the id of each row. When poll throws, rows of finished rounds stay, in batch order.
+  // never in use yet. An id that exists is overwritten (and brought back if it was marked), or as options.on_conflict
+  // says. All rows are checked before the first is stored. ids_out (may be null) receives the id of each row. When poll
+  // throws, rows of finished rounds stay, in batch order.
   void add(const float* vectors, std::size_t rows, const Id* ids, Id* ids_out, const AddOptions& options);
 
   // The k nearest live rows to each query, nearest first, ties in order of insertion. Writes rows * k
@@ -78,6 +80,14 @@ class Index {
   void mark_deleted(Id id);                     // throws UnknownId, also when it is marked already
   void unmark_deleted(Id id);                   // throws UnknownId; InvalidInput when it is not marked
   std::vector<Id> ids(bool with_marked) const;  // in order of insertion
+
+  // Rows that are gone for good, live or marked: no query that begins afterwards finds one, and their places are used
+  // again. With `all`, throws UnknownId and removes none where one is not there; returns how many went. O(1) a row, and
+  // a slice of a repair (maintain/repair.h) where no add is under way.
+  std::size_t remove(const Id* ids, std::size_t rows, bool all);
+  // The rest of the repair that adds and removals do in slices: no link leads to removed rows, and their places are
+  // ready for new ones as soon as the queries on their way have left. When poll throws, a later call goes on.
+  void repair(std::size_t num_threads, const Poll& poll);
 
   IndexStats stats() const;      // reads everything once: O(links + vectors)
   std::string validate() const;  // empty, or the first structural fault in words

@@ -57,9 +57,17 @@ inline constexpr std::uint32_t kMaxM = 1u << 12;
 // To stop the work it throws; what was published before stays (see Index::add).
 using Poll = std::function<void(std::size_t done, std::size_t total)>;
 
+// What becomes of a row whose id the index holds, live or marked.
+enum class OnConflict : std::uint8_t {
+  Update,  // it takes the place of the one that is there; of equal ids in one call the last row is stored
+  Error,   // the call is refused: DuplicateId, also where one call names an id twice
+  Keep,    // it is left out; of equal ids in one call the first row is stored
+};
+
 struct AddOptions {
   std::size_t num_threads = 0;  // 0 = all cores
   Poll poll;                    // empty = never called
+  OnConflict on_conflict = OnConflict::Update;
 };
 
 struct QueryOptions {
@@ -75,12 +83,14 @@ struct QueryCounters {
   std::uint64_t hops = 0;       // link rows read on level 0
 };
 
-// Counts of the rows of an index at one instant. slots = live + marked + superseded.
+// Counts of the rows of an index at one instant. slots = live + marked + removed + free.
 struct RowCounts {
   std::size_t slots = 0;
-  std::size_t live = 0;        // can be returned by a query
-  std::size_t marked = 0;      // hidden by mark_deleted, can be brought back
-  std::size_t superseded = 0;  // overwritten by a later add of the same id; only walked through
+  std::size_t live = 0;     // can be returned by a query
+  std::size_t marked = 0;   // hidden by mark_deleted, can be brought back
+  std::size_t removed = 0;  // removed, or overwritten by a later add of the same id; links still lead there
+  std::size_t free = 0;     // places of removed rows to which no link leads: the next rows take them
+  std::uint64_t added = 0;  // rows that were ever added
 };
 
 }  // namespace nearfield

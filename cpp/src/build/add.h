@@ -1,7 +1,9 @@
-// An add call, round by round: encode, link, publish.
+// An add call, round by round: take slots, encode, link, publish.
 #pragma once
 
+#include <cstddef>
 #include <functional>
+#include <span>
 
 #include "build/batch.h"
 #include "state.h"
@@ -10,13 +12,21 @@
 
 namespace nearfield {
 
-// Called for each finished round [first, last) of slots, whose rows are written and linked: makes them
-// visible (ARCHITECTURE.md, "Publication").
-using Publish = std::function<void(std::size_t first, std::size_t last, Entry entry)>;
+// What an add does that changes what ids lead to: the caller does it, under its id lock.
+struct AddSteps {
+  // Before a round is linked: the slots that these ids lead to take no new link. Returns how many there are.
+  std::function<std::size_t(std::span<const Id> ids)> doom;
+  // When the round will not be published: they do again.
+  std::function<void(std::span<const Id> ids)> spare;
+  // The rows of the round are written and linked: they become visible (ARCHITECTURE.md, "Publication").
+  std::function<void(std::span<const Slot> slots, Entry entry)> publish;
+  // After each round of so many rows: links are repaired, slots become free (maintain/repair.h).
+  std::function<void(std::size_t rows)> after;
+};
 
-// Store batch.rows of `vectors` behind the present slots. Throws IndexFull before anything is stored, or
-// what options.poll throws; rounds that were published stay.
+// Store batch.rows of `vectors` in free slots and behind the present ones. Throws IndexFull before anything is stored,
+// or what options.poll throws; rounds that were published stay.
 void add_rows(State& state, const Metric& metric, ScratchPool& pool, const float* vectors, const Batch& batch,
-              const AddOptions& options, const Publish& publish);
+              const AddOptions& options, const AddSteps& steps);
 
 }  // namespace nearfield

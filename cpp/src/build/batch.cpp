@@ -1,5 +1,6 @@
 #include "build/batch.h"
 
+#include <algorithm>
 #include <numeric>
 #include <string>
 #include <unordered_map>
@@ -7,7 +8,19 @@
 #include "nearfield/error.h"
 
 namespace nearfield {
-Batch resolve_batch(const IdTable& table, const Id* ids, std::size_t rows, std::uint64_t next_id) {
+namespace {
+
+[[noreturn]] void throw_duplicate(Id id, std::size_t row, const std::string& where) {
+  throw DuplicateId("ids holds " + std::to_string(id) + " in row " + std::to_string(row) + ", which is " + where +
+                        "; ask for on_conflict=\"update\" to replace rows, or \"keep\" to leave new ones out "
+                        "(argument `ids`)",
+                    id);
+}
+
+}  // namespace
+
+Batch resolve_batch(const IdTable& table, const Id* ids, std::size_t rows, std::uint64_t next_id,
+                    OnConflict on_conflict) {
   Batch batch{std::vector<Id>(rows), std::vector<std::size_t>(rows), next_id};
   std::iota(batch.rows.begin(), batch.rows.end(), std::size_t{0});
   if (ids == nullptr) {
@@ -15,20 +28,32 @@ Batch resolve_batch(const IdTable& table, const Id* ids, std::size_t rows, std::
       while (table.find(batch.next_id) != kNoSlot || batch.next_id == kNoId) ++batch.next_id;
       id = batch.next_id++;
     }
+    batch.may_replace = false;
     return batch;
   }
-  std::unordered_map<Id, std::size_t> last_row;
-  last_row.reserve(rows);
+  std::unordered_map<Id, std::size_t> stored;  // the row of each id that is stored
+  stored.reserve(rows);
   for (std::size_t row = 0; row < rows; ++row) {
     if (ids[row] == kNoId) {
       throw InvalidInput("ids holds 2^64-1 in row " + std::to_string(row) +
                          ", which marks an empty place in results and is no id (argument `ids`)");
     }
     batch.ids[row] = ids[row];
-    last_row[ids[row]] = row;
+    const bool is_new = stored.emplace(ids[row], row).second;
+    if (is_new) continue;
+    if (on_conflict == OnConflict::Error) throw_duplicate(ids[row], row, "there in a row before it as well");
+    if (on_conflict == OnConflict::Update) stored[ids[row]] = row;
   }
-  if (last_row.size() < rows) {
-    std::erase_if(batch.rows, [&](std::size_t row) { return last_row[ids[row]] != row; });
+  const auto is_held = [&](std::size_t row) { return table.find(ids[row]) != kNoSlot; };
+  if (on_conflict == OnConflict::Error) {
+    const auto held = std::find_if(batch.rows.begin(), batch.rows.end(), is_held);
+    if (held != batch.rows.end()) throw_duplicate(ids[*held], *held, "in the index already");
+  }
+  batch.may_replace = on_conflict == OnConflict::Update;
+  if (stored.size() < rows || on_conflict == OnConflict::Keep) {
+    std::erase_if(batch.rows, [&](std::size_t row) {
+      return stored[ids[row]] != row || (on_conflict == OnConflict::Keep && is_held(row));
+    });
   }
   return batch;
 }

@@ -2,7 +2,7 @@
 //
 // Pruning rewrites rows and may drop the last link to a slot; the search would then never find it
 // (knowhere, qdrant, Lucene and Voyager all met this). The sweep walks everything that can be reached
-// and hangs each slot that cannot, unless it is superseded, onto the nearest one that can, without
+// and hangs each slot that cannot, unless it is dead or free, onto the nearest one that can, without
 // unhanging another.
 #pragma once
 

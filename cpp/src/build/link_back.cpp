@@ -118,7 +118,7 @@ void link_back_to(State& state, const Metric& metric, ScratchPool& pool, const R
   const auto new_links = static_cast<std::size_t>(end - begin);
   if (old_links + new_links <= places) {
     for (std::size_t i = 0; i < new_links; ++i) {
-      __atomic_store_n(stored + old_links + i, entry_slot(begin[i].entry), __ATOMIC_RELAXED);
+      __atomic_store_n(stored + old_links + i, entry_slot(begin[i].entry), __ATOMIC_RELEASE);
     }
     return;
   }
@@ -170,7 +170,7 @@ void link_back(State& state, const Metric& metric, ScratchPool& pool, const Read
 }
 
 void store_row(std::uint32_t* row, std::size_t places, const Slot* slots, std::size_t n) {
-  for (std::size_t i = 0; i < places; ++i) __atomic_store_n(row + i, i < n ? slots[i] : kNoSlot, __ATOMIC_RELAXED);
+  for (std::size_t i = 0; i < places; ++i) __atomic_store_n(row + i, i < n ? slots[i] : kNoSlot, __ATOMIC_RELEASE);
 }
 
 void shuffle_ties(std::uint64_t* entries, std::size_t n, Slot row) {

@@ -25,7 +25,8 @@ struct LinkBack {
 void link_back(State& state, const Metric& metric, ScratchPool& pool, const Reading& with, std::uint8_t gone,
                std::vector<LinkBack> all, std::size_t num_threads);
 
-// Write a link row: the chosen slots, then kNoSlot, each word as a relaxed atomic.
+// Write a link row: the chosen slots, then kNoSlot, each word as an atomic, with release: whoever reads a link may read
+// what was written at its target before.
 void store_row(std::uint32_t* row, std::size_t places, const Slot* slots, std::size_t n);
 
 // Among candidates that are equally far, every row has an order of its own: else all rows would link to the same one

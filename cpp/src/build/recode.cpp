@@ -6,6 +6,7 @@
 #include <cstring>
 #include <memory>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -30,13 +31,26 @@ constexpr float kKeptSteps = 1.25f;
 // as much recall was lost where the range grows, a half less where it moves (ARCHITECTURE.md, known weaknesses).
 constexpr float kWidening = 2.0f;
 
+using Slots = std::span<const Slot>;
+
+// body(begin, end) for parts of [0, rows).
 template <class Body>
-void for_rows(std::size_t first, std::size_t last, std::size_t num_threads, const Body& body) {
-  parallel_for((last - first + kRowsPerStep - 1) / kRowsPerStep, num_threads, [&](std::size_t, std::size_t step) {
-    const std::size_t begin = first + step * kRowsPerStep;
-    const std::size_t end = begin + kRowsPerStep < last ? begin + kRowsPerStep : last;
-    body(begin, end);
+void for_rows(std::size_t rows, std::size_t num_threads, const Body& body) {
+  parallel_for((rows + kRowsPerStep - 1) / kRowsPerStep, num_threads, [&](std::size_t, std::size_t step) {
+    const std::size_t begin = step * kRowsPerStep;
+    body(begin, std::min(begin + kRowsPerStep, rows));
   });
+}
+
+// Slots below the count that have none of some flags, ascending.
+std::vector<Slot> slots_without(const State& state, std::uint8_t flags) {
+  const std::size_t count = state.count.load(std::memory_order_relaxed);
+  std::vector<Slot> slots;
+  slots.reserve(count);
+  for (std::size_t slot = 0; slot < count; ++slot) {
+    if ((flags_of(state, static_cast<Slot>(slot)) & flags) == 0) slots.push_back(static_cast<Slot>(slot));
+  }
+  return slots;
 }
 
 // The vectors of all slots before and while new codes are written: kept ones, and what is left of the others.
@@ -44,11 +58,10 @@ struct Vectors {
   const State& state;
   const Metric& metric;
   const CodePlane* codes;  // of the slots before
-  std::size_t first_kept;
 
   // `padded` floats; may be in `buffer`.
   const float* row(std::size_t slot, float* buffer) const {
-    if (slot >= first_kept) return metric.held(state.vector_row(slot), buffer);
+    if (state.keeps_vector(slot)) return metric.held(state.vector_row(slot), buffer);
     if (decode_encoded(metric, codes->grid, codes->rows.view().row(slot), buffer)) {
       turn_back(codes->grid, buffer, metric.dimensions, metric.padded);
     }
@@ -62,36 +75,35 @@ struct Outside {
   std::vector<Slot> rows;  // of inner products
 };
 
-Outside outside(const Vectors& vectors, const Grid& grid, std::size_t first, std::size_t last,
-                std::size_t num_threads) {
+Outside outside(const Vectors& vectors, const Grid& grid, Slots slots, std::size_t num_threads) {
   const Metric& metric = vectors.metric;
   std::atomic<std::uint64_t> sum{0};
-  std::vector<unsigned char> is_outside(metric.space == Space::InnerProduct ? last - first : 0);
-  for_rows(first, last, num_threads, [&](std::size_t begin, std::size_t end) {
+  std::vector<unsigned char> is_outside(metric.space == Space::InnerProduct ? slots.size() : 0);
+  for_rows(slots.size(), num_threads, [&](std::size_t begin, std::size_t end) {
     std::vector<float> buffer(metric.padded), rotated(metric.padded);
     std::uint64_t found = 0;
-    for (std::size_t slot = begin; slot < end; ++slot) {
-      const float* vector = vectors.row(slot, buffer.data());
+    for (std::size_t i = begin; i < end; ++i) {
+      const float* vector = vectors.row(slots[i], buffer.data());
       const std::size_t of_row = count_outside(grid, as_encoded(grid, vector, metric.padded, rotated.data()));
-      if (!is_outside.empty()) is_outside[slot - first] = of_row > 0;
+      if (!is_outside.empty()) is_outside[i] = of_row > 0;
       found += of_row;
     }
     sum.fetch_add(found, std::memory_order_relaxed);
   });
   Outside all{sum.load(), {}};
   for (std::size_t i = 0; i < is_outside.size(); ++i) {
-    if (is_outside[i] != 0) all.rows.push_back(static_cast<Slot>(first + i));
+    if (is_outside[i] != 0) all.rows.push_back(slots[i]);
   }
   return all;
 }
 
-void encode_rows(const Vectors& vectors, CodePlane& codes, std::size_t first, std::size_t last,
-                 std::size_t num_threads) {
+void encode_rows(const Vectors& vectors, CodePlane& codes, Slots slots, std::size_t num_threads) {
   const Metric& metric = vectors.metric;
-  for_rows(first, last, num_threads, [&](std::size_t begin, std::size_t end) {
+  for_rows(slots.size(), num_threads, [&](std::size_t begin, std::size_t end) {
     std::vector<float> buffer(metric.padded), rotated(metric.padded);
     std::vector<unsigned char> bytes(metric.projection_bytes());
-    for (std::size_t slot = begin; slot < end; ++slot) {
+    for (std::size_t i = begin; i < end; ++i) {
+      const Slot slot = slots[i];
       const float* vector = vectors.row(slot, buffer.data());
       if (codes.sketch) {
         write_sketch(metric, *codes.sketch, vector, bytes.data(),
@@ -103,31 +115,48 @@ void encode_rows(const Vectors& vectors, CodePlane& codes, std::size_t first, st
   });
 }
 
-// To all of them; where most are only what codes stand for, to all that are kept and some of those.
-Grid fit(const Vectors& vectors, std::size_t last, std::size_t num_threads) {
+// The rows that a grid is for, those of the round the last; dead ones do not count.
+struct Fitted {
+  std::vector<Slot> slots;
+  std::size_t num_old;  // the first of them, whose vectors are gone
+};
+
+Fitted fitted_rows(const State& state, Slots round) {
+  Fitted fitted{slots_without(state, kDead | kFree), 0};
+  if (!keeps_all_vectors(state.config.storage, state.count.load(std::memory_order_relaxed))) {
+    const auto kept = std::stable_partition(fitted.slots.begin(), fitted.slots.end(),
+                                            [&state](Slot slot) { return !state.keeps_vector(slot); });
+    fitted.num_old = static_cast<std::size_t>(kept - fitted.slots.begin());
+  }
+  fitted.slots.insert(fitted.slots.end(), round.begin(), round.end());
+  return fitted;
+}
+
+// To all of them; where many are only what codes stand for, to all that are kept and some of those.
+Grid fit(const Vectors& vectors, const Fitted& fitted, std::size_t num_threads) {
   const Metric& metric = vectors.metric;
   const Codes codes = vectors.state.config.codes;
   std::vector<float> buffer(metric.padded);
-  const auto row = [&](std::size_t slot) { return vectors.row(slot, buffer.data()); };
-  if (vectors.first_kept == 0) return fit_grid(codes, metric.space, metric.dimensions, last, row, num_threads);
-  const std::size_t old = kMostSampled - (last - vectors.first_kept);
-  const auto some = [&](std::size_t i) {
-    return row(i < old ? i * vectors.first_kept / old : vectors.first_kept + (i - old));
+  const std::size_t rows = fitted.slots.size();
+  const std::size_t kept = rows - fitted.num_old;
+  const std::size_t old = std::min(fitted.num_old, kMostSampled - std::min(kMostSampled, kept));
+  const auto row = [&](std::size_t i) {
+    const std::size_t at = fitted.num_old == 0 ? i : i < old ? i * fitted.num_old / old : fitted.num_old + (i - old);
+    return vectors.row(fitted.slots[at], buffer.data());
   };
-  return fit_grid(codes, metric.space, metric.dimensions, kMostSampled, some, num_threads);
+  return fit_grid(codes, metric.space, metric.dimensions, old + kept, row, num_threads);
 }
 
 // Of inner products none: the longest rows are the nearest, and they are few.
 double share_of(const Grid& grid, double share) { return grid.lowest < 0 ? 0.0 : share; }
 
-// Whether many more of the components of new slots [first, last) lie outside than the fit has left there, and the last
-// fit was long enough ago.
-bool has_drifted(const CodePlane& codes, std::uint64_t new_outside, std::size_t first, std::size_t last,
-                 std::size_t dimensions, std::size_t most_between) {
+// Whether many more of the components of the `rows` of a round lie outside than the fit has left there, and the last
+// fit was long enough ago: `since` rows, in an index of `live`.
+bool has_drifted(const CodePlane& codes, std::uint64_t new_outside, std::size_t rows, std::uint64_t since,
+                 std::size_t live, std::size_t dimensions, std::size_t most_between) {
   const double common = share_of(codes.grid, kDriftedShare) + 2 * codes.grid.share_outside;
-  const std::size_t since = first - codes.num_fitted;
-  return (since * kLeastShare >= first || since >= most_between) &&
-         static_cast<double>(new_outside) > common * static_cast<double>((last - first) * dimensions);
+  return (since * kLeastShare >= live || since >= most_between) &&
+         static_cast<double>(new_outside) > common * static_cast<double>(rows * dimensions);
 }
 
 // Whether the present grid is about as good as one that is fitted now.
@@ -144,15 +173,17 @@ bool has_all_long_rows(const Metric& metric, const CodePlane& now, const Outside
          now.long_rows.has_room(added.rows.size());
 }
 
-// still_serves, from all components or, where most vectors are gone, from those of the vectors that are kept.
-bool is_good_still(const Vectors& vectors, const CodePlane& now, const Grid& fitted, const Outside& added,
-                   std::size_t last, std::size_t num_threads) {
-  const std::size_t dimensions = vectors.metric.dimensions;
-  const std::size_t first = vectors.first_kept;
+// still_serves, from all components or, where many vectors are gone, from those of the vectors that are kept.
+bool is_good_still(const Vectors& vectors, const CodePlane& now, const Grid& grid, const Outside& added,
+                   const Fitted& fitted, std::size_t num_threads) {
+  const Slots rows = Slots(fitted.slots).subspan(fitted.num_old);
+  const Census& census = vectors.state.census;
+  const bool any_died = census.dead.load() + census.free.load() > 0;  // and was counted when it came
   const std::uint64_t num_outside = has_all_long_rows(vectors.metric, now, added) ? 0
-                                    : first == 0                                  ? now.num_outside + added.components
-                                                 : outside(vectors, now.grid, first, last, num_threads).components;
-  return still_serves(now.grid, fitted, num_outside, (last - first) * dimensions);
+                                    : fitted.num_old == 0 && !any_died
+                                        ? now.num_outside + added.components
+                                        : outside(vectors, now.grid, rows, num_threads).components;
+  return still_serves(now.grid, grid, num_outside, rows.size() * vectors.metric.dimensions);
 }
 
 void append_long_rows(const Metric& metric, const Outside& added, CodePlane& codes) {
@@ -160,10 +191,12 @@ void append_long_rows(const Metric& metric, const Outside& added, CodePlane& cod
   for (const Slot slot : added.rows) codes.long_rows.append(slot);
 }
 
-std::optional<Sketch> sketch_for(const Vectors& vectors, const Grid& grid, std::size_t last, std::size_t num_threads) {
-  if (last < kRowsForSketch || !may_sketch(vectors.state.config)) return std::nullopt;
+std::optional<Sketch> sketch_for(const Vectors& vectors, const Grid& grid, const Fitted& fitted,
+                                 std::size_t num_threads) {
+  if (fitted.slots.size() < kRowsForSketch || !may_sketch(vectors.state.config)) return std::nullopt;
   const CodePlane* now = vectors.codes;
-  const HeldRows held{last, [&vectors](std::size_t slot, float* buffer) { return vectors.row(slot, buffer); }};
+  const HeldRows held{fitted.slots.size(),
+                      [&](std::size_t i, float* buffer) { return vectors.row(fitted.slots[i], buffer); }};
   return choose_sketch(vectors.metric, grid, now != nullptr ? now->sketch_or_null() : nullptr, held, num_threads);
 }
 
@@ -211,47 +244,57 @@ RoundCodes::~RoundCodes() {
   }
 }
 
-void RoundCodes::write(const Metric& metric, std::size_t first, std::size_t last, std::size_t num_threads) {
+void RoundCodes::write(const Metric& metric, Slots round, std::size_t num_threads) {
   State& state = state_;
   CodePlane* now = state.code_plane.get();
-  const Vectors vectors{state, metric, now, first_vector(state.config.storage, first)};
-  const bool all_kept = vectors.first_kept == 0;
-  const bool doubled = all_kept && std::bit_width(first) != std::bit_width(last);
-  const std::size_t most_between = all_kept ? ~std::size_t{0} : kRecentSlots / 2;  // or drifted rows would be let go
-  const Outside added = now == nullptr ? Outside{} : outside(vectors, now->grid, first, last, num_threads);
+  const Vectors vectors{state, metric, now};
+  const std::size_t count = state.count.load(std::memory_order_relaxed);
+  const std::size_t slots = std::max<std::size_t>(count, std::size_t{round.back()} + 1);
+  const std::uint64_t published = state.published.load(std::memory_order_relaxed);
+  const std::uint64_t since = published - num_fitted_;
+  const std::size_t died = state.census.dead.load() + state.census.free.load();
+  const std::size_t live = count - died;
+  const bool all_kept = keeps_all_vectors(state.config.storage, count);
+  const bool doubled = all_kept && std::bit_width(published) != std::bit_width(published + round.size());
+  const bool turned_over = all_kept && died > 0 && since >= live;
+  const std::size_t most_between = all_kept ? ~std::size_t{0} : kRecentRows / 2;  // or drifted rows would be let go
+  const Outside added = now == nullptr ? Outside{} : outside(vectors, now->grid, round, num_threads);
   const auto drifted = [&] {
     return !has_all_long_rows(metric, *now, added) &&
-           has_drifted(*now, added.components, first, last, metric.dimensions, most_between);
+           has_drifted(*now, added.components, round.size(), since, live, metric.dimensions, most_between);
   };
-  if (now == nullptr || doubled || drifted()) {
-    Grid grid = fit(vectors, last, num_threads);
-    const bool keeps_grid = now != nullptr && is_good_still(vectors, *now, grid, added, last, num_threads);
+  if (now == nullptr || doubled || turned_over || drifted()) {
+    const Fitted fitted = fitted_rows(state, round);
+    Grid grid = fit(vectors, fitted, num_threads);
+    const bool keeps_grid = now != nullptr && is_good_still(vectors, *now, grid, added, fitted, num_threads);
     if (keeps_grid) {
       grid = now->grid;
     } else if (!all_kept && grid.step > now->grid.step) {
       widen(grid, std::max(grid.step, kWidening * now->grid.step));
     }
-    std::optional<Sketch> sketch = sketch_for(vectors, grid, last, num_threads);
+    std::optional<Sketch> sketch = sketch_for(vectors, grid, fitted, num_threads);
     if (keeps_grid && sketch == now->sketch) {
-      now->num_fitted = first;  // looked at now
+      now->num_fitted = published;  // looked at now
     } else {
-      auto fitted = std::make_unique<CodePlane>(std::move(grid), std::move(sketch));
-      grow(*fitted, last);
-      fitted->num_fitted = first;
-      const Outside old = outside(vectors, fitted->grid, 0, first, num_threads);
-      const Outside with_grid = outside(vectors, fitted->grid, first, last, num_threads);
-      fitted->num_outside = old.components;
+      auto plane = std::make_unique<CodePlane>(std::move(grid), std::move(sketch));
+      grow(*plane, slots);
+      plane->num_fitted = published;
+      const std::size_t num_old = fitted.slots.size() - round.size();
+      const Outside old = outside(vectors, plane->grid, Slots(fitted.slots).first(num_old), num_threads);
+      const Outside with_grid = outside(vectors, plane->grid, round, num_threads);
+      plane->num_outside = old.components;
       num_outside_ = with_grid.components;
-      append_long_rows(metric, old, *fitted);
-      append_long_rows(metric, with_grid, *fitted);
-      encode_rows(vectors, *fitted, 0, last, num_threads);
-      return swap_in(std::move(fitted));
+      append_long_rows(metric, old, *plane);
+      append_long_rows(metric, with_grid, *plane);
+      encode_rows(vectors, *plane, slots_without(state, kFree), num_threads);
+      encode_rows(vectors, *plane, round, num_threads);
+      return swap_in(std::move(plane));
     }
   }
   num_outside_ = added.components;
   append_long_rows(metric, added, *now);
-  grow(*now, last);
-  encode_rows(vectors, *now, first, last, num_threads);
+  grow(*now, slots);
+  encode_rows(vectors, *now, round, num_threads);
 }
 
 bool lets_vectors_go(const State& state, std::size_t last) {
@@ -259,12 +302,13 @@ bool lets_vectors_go(const State& state, std::size_t last) {
          last >= kFewSlots;
 }
 
-void copy_recent(const State& state, std::size_t last, Plane& recent) {
-  static_assert(kFewSlots % kRoundRows == 0 && kRecentSlots == 2 * kRoundRows,
-                "a round lies on one side of the change");
-  recent.grow(kRecentSlots);
-  for (std::size_t slot = first_vector(state.config.storage, last); slot < last; ++slot) {
-    std::memcpy(recent.row(vector_place(state.config.storage, last, slot)), state.vector_row(slot), recent.row_bytes());
+void copy_recent(const State& state, std::size_t last, std::uint64_t published, Plane& recent) {
+  static_assert(kFewSlots % kRoundRows == 0 && kRecentRows == 2 * kRoundRows, "a round lies on one side of the change");
+  recent.grow(kRecentRows);
+  for (std::size_t slot = 0; slot < last; ++slot) {
+    const std::uint64_t number = state.number_of(slot);
+    if (number < first_recent(published)) continue;
+    std::memcpy(recent.row(number % kRecentRows), state.vector_row(slot), recent.row_bytes());
   }
 }
 

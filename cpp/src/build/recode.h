@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 
 #include "state.h"
 #include "walk/metric.h"
@@ -20,13 +21,14 @@ class RoundCodes {
   RoundCodes& operator=(const RoundCodes&) = delete;
   ~RoundCodes();
 
-  // Once, before slots [first, last) are linked, whose vectors are written: write their codes. The grid is fitted to
-  // all vectors when the first come, when their number has doubled, and when many more of the new components lie
-  // outside than the fit has left there, or more rows than queries compare by their vectors (codes/long_rows.h); if it
-  // then differs, all codes are written anew, into a plane of their own that queries see as a whole. Depends on the
-  // order of rows alone. Where codes are all that the index holds, old rows are there only as codes. A new grid is then
-  // fitted to what they stand for and to the last vectors, which are kept, and only when data has drifted.
-  void write(const Metric& metric, std::size_t first, std::size_t last, std::size_t num_threads);
+  // Once, before the slots of a round are linked, whose vectors (and numbers) are written: write their codes. The grid
+  // is fitted to all vectors when the first come, when as many more have come as there were, when as many have come as
+  // live, and when many more of the new components lie outside than the fit has left there, or more rows than queries
+  // compare by their vectors (codes/long_rows.h); if it then differs, all codes are written anew, into a plane of their
+  // own that queries see as a whole. Dead rows count for nothing. Depends on the order of rows alone. Where codes are
+  // all that the index holds, old rows are there only as codes. A new grid is then fitted to what they stand for and to
+  // the last vectors, which are kept, and only when data has drifted.
+  void write(const Metric& metric, std::span<const Slot> round, std::size_t num_threads);
 
   // When the rows are published. Takes no memory.
   void keep();
@@ -40,15 +42,15 @@ class RoundCodes {
   std::unique_ptr<CodePlane> before_;  // what was replaced; queries may still read it
   bool replaces_ = false;
   bool is_kept_ = false;
-  std::size_t num_fitted_;         // of the plane before
+  std::uint64_t num_fitted_;       // of the plane before
   std::uint64_t num_outside_ = 0;  // components of the new rows outside of the grid
   std::size_t num_long_;           // of the plane before
 };
 
 // Whether the round that ends at `last` is the one with which an index of codes alone lets all vectors go but the last.
 bool lets_vectors_go(const State& state, std::size_t last);
-// Copy the last vectors, those that stay, to `recent`.
-void copy_recent(const State& state, std::size_t last, Plane& recent);
+// Copy the last vectors, those that stay, to `recent`. `published` counts the rows of the round as well.
+void copy_recent(const State& state, std::size_t last, std::uint64_t published, Plane& recent);
 
 // Free code planes that no query reads any more.
 void free_retired_codes(State& state, const ScratchPool& pool);

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "build/blurred.h"
 #include "build/link_back.h"
 #include "hash.h"
 #include "threads.h"
@@ -29,26 +30,26 @@ struct Round {
   State& state;
   const Metric& metric;
   ScratchPool& pool;
-  std::size_t first, last;
-  Compared rule;     // as walks compare: codes where there are any
-  Compared vectors;  // for rows that codes cannot tell apart
-  Entry entry;       // of the graph without the round
+  std::span<const Slot> slots;  // ascending
+  Compared rule;                // as walks compare: codes where there are any
+  Compared vectors;             // for rows that codes cannot tell apart
+  Entry entry;                  // of the graph without the round
   std::size_t ef;
   std::size_t passed_through;            // slots that no new link may go to
   std::vector<LinksOfRow> links_back{};  // per row of the round
 };
 
-// Candidates of the round itself: the rows before `slot` that exist on `level`, nearest kept, into the beam
+// Candidates of the round itself: the rows before the `row`-th that exist on `level`, nearest kept, into the beam
 // that the search of the frozen graph left.
-void compare_round(const Round& round, const Reading& with, const void* query, std::size_t slot, int level, Beam& beam,
+void compare_round(const Round& round, const Reading& with, const void* query, std::size_t row, int level, Beam& beam,
                    Scratch& scratch) {
   constexpr std::size_t kBatch = 64;
   Slot slots[kBatch];
   std::uint32_t keys[kBatch];
-  for (std::size_t next = round.first; next < slot;) {
+  for (std::size_t next = 0; next < row;) {
     std::size_t n = 0;
-    for (; next < slot && n < kBatch; ++next) {
-      if (round.state.graph.level_of(static_cast<Slot>(next)) >= level) slots[n++] = static_cast<Slot>(next);
+    for (; next < row && n < kBatch; ++next) {
+      if (round.state.graph.level_of(round.slots[next]) >= level) slots[n++] = round.slots[next];
     }
     with.walks->keys(with.view, query, slots, n, keys);
     for (std::size_t i = 0; i < n; ++i) {
@@ -59,12 +60,12 @@ void compare_round(const Round& round, const Reading& with, const void* query, s
   }
 }
 
-// The nearest on one level of the frozen graph. Slots that are or will be superseded only lead the way, unless
-// there is nothing else.
+// The nearest on one level of the frozen graph. Slots that are or will be dead only lead the way, unless there is
+// nothing else; those whose links are being taken away never are more.
 Beam take_result(const Round& round, const Reading& before, WalkJob& job) {
   if (job.result.size == 0) {
     WalkView all = before.view;
-    all.hide = 0;
+    all.hide &= kLeaving | kUnlinked;
     before.search(all, &job, 1);
   }
   for (std::size_t i = 0; i < job.result.size; ++i) job.result.entries[i] &= ~std::uint64_t{1};
@@ -96,22 +97,6 @@ WalkJob job_of(const Round& round, NewRow& row, int level) {
           .scratch = &row.lease->walk()};
 }
 
-// Whether codes cannot tell those apart among which the links of a row are chosen: the M-th of them differs from the
-// row by no more than twice what rounding alone makes of two equal rows, or by a product from the first by no more than
-// leaves both in doubt. Where codes are all there is, nothing else could be compared.
-bool is_blurred(const Round& round, const NewRow& row, const Beam& beam) {
-  const CodePlane* codes = round.rule.before.codes;
-  const std::size_t M = round.state.config.M;
-  if (codes == nullptr || round.metric.storage == Storage::CodesOnly || beam.size < M) return false;
-  const double key = entry_key(beam.entries[M - 1]);
-  if (round.metric.space == Space::InnerProduct) {
-    const Rounding rounding = rounding_of(codes->grid, static_cast<const unsigned char*>(row.query));
-    return key - entry_key(beam.entries[0]) <= rounding.flat;
-  }
-  const double width = codes->grid.codes == Codes::Int4 ? 8 : 1;
-  return key <= 2 * (2 * width * width / 12) * static_cast<double>(codes->grid.dimensions);
-}
-
 // The candidates of one level once more, by the stored vectors.
 Beam search_by_vectors(const Round& round, const NewRow& row, int level) {
   const Reading& before = round.vectors.before;
@@ -119,7 +104,7 @@ Beam search_by_vectors(const Round& round, const NewRow& row, int level) {
   const void* query = round.vectors.with.query_of(row.slot, scratch.query());
   Beam beam{scratch.walk().beam, round.ef};
   beam.clear();
-  if (round.first > 0 && level <= round.entry.level) {
+  if (level <= round.entry.level) {
     WalkJob job{.query = query,
                 .start = round.entry.slot,
                 .from = round.entry.level,
@@ -129,7 +114,7 @@ Beam search_by_vectors(const Round& round, const NewRow& row, int level) {
     before.search(before.view, &job, 1);
     beam = take_result(round, before, job);
   }
-  compare_round(round, round.vectors.with, query, row.slot, level, beam, scratch);
+  compare_round(round, round.vectors.with, query, row.row, level, beam, scratch);
   return beam;
 }
 
@@ -137,8 +122,9 @@ Beam search_by_vectors(const Round& round, const NewRow& row, int level) {
 void choose_links(Round& round, NewRow& row, int level, Beam beam) {
   Graph& graph = round.state.graph;
   Scratch& scratch = *row.lease;
-  compare_round(round, round.rule.with, row.query, row.slot, level, beam, scratch);
-  const bool by_vectors = is_blurred(round, row, beam);
+  compare_round(round, round.rule.with, row.query, row.row, level, beam, scratch);
+  const bool by_vectors =
+      is_blurred(round.state, round.rule.before.codes, row.query, {beam.entries, beam.entries + beam.size});
   if (by_vectors) beam = search_by_vectors(round, row, level);
   shuffle_ties(beam.entries, beam.size, row.slot);
   const Reading& with = by_vectors ? round.vectors.with : round.rule.with;
@@ -164,9 +150,9 @@ void link_rows(Round& round, std::size_t first, std::size_t n) {
     NewRow& row = rows[i];
     row.lease = round.pool.lend();
     row.row = first + i;
-    row.slot = static_cast<Slot>(round.first + row.row);
+    row.slot = round.slots[row.row];
     Scratch& scratch = *row.lease;
-    scratch.fit(round.first, beam_for(round.ef, round.passed_through), round.ef, round.rule.before.view.places0,
+    scratch.fit(before.view.count, beam_for(round.ef, round.passed_through), round.ef, round.rule.before.view.places0,
                 round.metric.padded);
     // The beam is pruned with `decoded` as its buffer, so the query lies in another.
     void* buffer = before.codes != nullptr ? static_cast<void*>(scratch.codes()) : scratch.query();
@@ -190,10 +176,11 @@ void link_rows(Round& round, std::size_t first, std::size_t n) {
     }
     jobs[i] = job_of(round, row, 0);
   }
-  if (round.first > 0) before.search(before.view, jobs, n);
+  const bool has_graph = round.entry.slot != kNoSlot;
+  if (has_graph) before.search(before.view, jobs, n);
   for (std::size_t i = 0; i < n; ++i) {
     Beam beam{rows[i].lease->walk().beam, round.ef};
-    if (round.first > 0) {
+    if (has_graph) {
       beam = take_result(round, before, jobs[i]);
     } else {
       beam.clear();
@@ -202,16 +189,19 @@ void link_rows(Round& round, std::size_t first, std::size_t n) {
   }
 }
 
-// After a failure: take the links to slots from `first` on out of the rows of those before it.
-void unlink(Graph& graph, std::size_t first) {
-  for (std::size_t slot = 0; slot < first; ++slot) {
-    for (int level = 0; level <= graph.level_of(static_cast<Slot>(slot)); ++level) {
-      std::uint32_t* row = graph.row(static_cast<Slot>(slot), level);
+// After a failure: take the links to the slots of the round out of the rows of all others.
+void unlink(Graph& graph, std::size_t count, std::span<const Slot> round) {
+  const auto is_in_round = [round](Slot slot) { return std::binary_search(round.begin(), round.end(), slot); };
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto slot = static_cast<Slot>(i);
+    if (is_in_round(slot)) continue;
+    for (int level = 0; level <= graph.level_of(slot); ++level) {
+      std::uint32_t* row = graph.row(slot, level);
       const std::size_t places = graph.places(level);
       std::size_t kept = 0;
-      for (std::size_t i = 0; i < places && row[i] != kNoSlot; ++i) {
-        const std::uint32_t target = row[i];
-        if (target < first) __atomic_store_n(row + kept++, target, __ATOMIC_RELAXED);
+      for (std::size_t place = 0; place < places && row[place] != kNoSlot; ++place) {
+        const std::uint32_t target = row[place];
+        if (!is_in_round(target)) __atomic_store_n(row + kept++, target, __ATOMIC_RELEASE);
       }
       for (; kept < places && row[kept] != kNoSlot; ++kept) __atomic_store_n(row + kept, kNoSlot, __ATOMIC_RELAXED);
     }
@@ -228,30 +218,31 @@ int level_of_slot(std::uint64_t seed, Slot slot, std::uint32_t M) {
   return level;
 }
 
-void link_round(State& state, const Metric& metric, ScratchPool& pool, std::size_t first, std::size_t last,
-                std::size_t replaced, std::size_t num_threads, const Poll& poll, Entry& entry) {
+void link_round(State& state, const Metric& metric, ScratchPool& pool, std::span<const Slot> slots,
+                std::size_t passed_through, std::size_t num_threads, const Poll& poll, Entry& entry) {
   const std::size_t upper_rows = state.graph.upper_rows;
+  const std::size_t count = state.count.load(std::memory_order_relaxed);
+  const std::size_t count_with = std::max<std::size_t>(count, std::size_t{slots.back()} + 1);
   // No beam holds more than the rows there are; a file may name an ef_construction of 2^32.
-  const std::size_t ef = std::min<std::size_t>(state.config.ef_construction, last);
-  Round round{state, metric, pool, first, last, {}, {}, entry, ef, replaced};
-  round.links_back.resize(last - first);
+  const std::size_t ef = std::min<std::size_t>(state.config.ef_construction, count_with);
+  Round round{state, metric, pool, slots, {}, {}, entry, ef, passed_through};
+  round.links_back.resize(slots.size());
   try {
-    for (std::size_t slot = first; slot < last; ++slot) {
-      const int level = level_of_slot(state.config.seed, static_cast<Slot>(slot), state.config.M);
-      state.graph.set_level(static_cast<Slot>(slot), level);
-      if (level > entry.level) entry = {static_cast<Slot>(slot), level};
+    for (const Slot slot : slots) {
+      if (slot >= count) state.graph.set_level(slot, level_of_slot(state.config.seed, slot, state.config.M));
+      const int level = state.graph.level_of(slot);
+      if (level > entry.level) entry = {slot, level};
     }
     Reading before = read_state(state, metric);
-    before.view.count = first;
-    before.view.hide = replaced > 0 ? kSuperseded | kDoomed : 0;
+    before.view.hide = passed_through > 0 ? kDead | kDoomed | kLeaving | kUnlinked : 0;
     Reading with = before;
-    with.view.count = last;
+    with.view.count = count_with;
     round.rule = {before, with};
     for (Reading* reading : {&before, &with}) {
-      *reading = {vectors_of(reading->view, state), metric.walks, nullptr, nullptr};
+      *reading = {reading->entry, vectors_of(reading->view, state), metric.walks, nullptr, nullptr};
     }
     round.vectors = {before, with};
-    const std::size_t rows = last - first;
+    const std::size_t rows = slots.size();
     const Poll poll_rows =
         poll ? Poll([&](std::size_t done, std::size_t) { poll(std::min(rows, done * kTurns), rows); }) : Poll();
     parallel_for((rows + kTurns - 1) / kTurns, num_threads,
@@ -269,12 +260,12 @@ void link_round(State& state, const Metric& metric, ScratchPool& pool, std::size
       by_rule.insert(by_rule.end(), links.by_rule.begin(), links.by_rule.end());
       by_vectors.insert(by_vectors.end(), links.by_vectors.begin(), links.by_vectors.end());
     }
-    const std::uint8_t hide = round.rule.before.view.hide;
-    link_back(state, metric, pool, round.rule.with, hide, std::move(by_rule), num_threads);
-    link_back(state, metric, pool, round.vectors.with, hide, std::move(by_vectors), num_threads);
+    const std::uint8_t gone = round.rule.before.view.hide;
+    link_back(state, metric, pool, round.rule.with, gone, std::move(by_rule), num_threads);
+    link_back(state, metric, pool, round.vectors.with, gone, std::move(by_vectors), num_threads);
   } catch (...) {
-    unlink(state.graph, first);
-    state.unswept = first;  // rows may have lost the last link to them: the next add looks after all
+    unlink(state.graph, count, slots);
+    state.unswept = count;  // rows may have lost the last link to them: the next add looks after all
     state.graph.upper_rows = upper_rows;
     throw;
   }

@@ -26,10 +26,16 @@ class LongRows {
   // How many were appended. Where all are here, a place is free.
   std::size_t wanted() const { return wanted_.load(std::memory_order_acquire); }
   bool has_room(std::size_t more) const { return wanted() + more < kMost; }
-  void append(Slot slot) {  // ascending
+  void append(Slot slot) {
     const std::size_t n = wanted();
     if (n <= kMost) slots_[n].store(slot, std::memory_order_relaxed);
     wanted_.store(n + 1, std::memory_order_release);
+  }
+  // Where all are here: let one go. A query that reads meanwhile may meet another twice, and misses none.
+  void drop(std::size_t i) {
+    const std::size_t last = wanted() - 1;
+    slots_[i].store((*this)[last], std::memory_order_relaxed);
+    wanted_.store(last, std::memory_order_release);
   }
   void cut(std::size_t wanted) { wanted_.store(wanted, std::memory_order_release); }  // take the last ones back
 

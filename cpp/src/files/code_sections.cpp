@@ -141,8 +141,8 @@ std::unique_ptr<CodePlane> read_codes(const ByteSource& source, const Table& tab
           "a float32 from 2^-80 to 2^80, or 0 with nothing behind it");
   require(fitted == (sections.codes != nullptr), file, section.offset + 4, "grid.step",
           __builtin_bit_cast(std::uint32_t, head.step), "codes behind a grid that was fitted, and only there");
-  require(head.num_fitted <= table.header.count, file, section.offset + 8, "grid.num_fitted", head.num_fitted,
-          "at most count");
+  require(head.num_fitted <= table.header.rows_ever_added(), file, section.offset + 8, "grid.num_fitted",
+          head.num_fitted, "at most the rows ever added");
   require(head.share_outside >= 0 && head.share_outside <= 1, file, section.offset + 24, "grid.share_outside",
           __builtin_bit_cast(std::uint32_t, head.share_outside), "a float32 from 0 to 1");
   require(head.rotated <= (config.space == Space::InnerProduct ? 0u : 1u), file, section.offset + 28, "grid.rotated",

@@ -25,7 +25,7 @@ void check_levels(const State& state, std::size_t count, const Places& places) {
   for (std::size_t slot = 0; slot < count; ++slot) {
     const int level = graph.level_of(static_cast<Slot>(slot));
     const std::uint64_t first = *graph.upper_of.at<Slot>(slot);
-    if (level > top) {
+    if (level > top && *state.flags.at<std::uint8_t>(slot) != kFree) {
       throw_row(places, places.levels, "level", slot, std::to_string(level),
                 "at most that of the entry point, " + std::to_string(top));
     }
@@ -37,28 +37,80 @@ void check_levels(const State& state, std::size_t count, const Places& places) {
   }
 }
 
+bool is_legal_flag(std::uint8_t flags) {
+  return flags == 0 || flags == kMarked || flags == kDead || flags == (kDead | kLeaving) || flags == kFree;
+}
+
 void check_flags(const State& state, std::size_t count, const Places& places) {
-  std::size_t marked = 0, superseded = 0;
+  std::size_t marked = 0, dead = 0, free = 0, leaving = 0;
   for (std::size_t slot = 0; slot < count; ++slot) {
     const std::uint8_t flags = *state.flags.at<std::uint8_t>(slot);
-    if (flags > kSuperseded) throw_row(places, places.flags, "flags", slot, std::to_string(flags), "0, 1 or 2");
+    if (!is_legal_flag(flags)) {
+      throw_row(places, places.flags, "flags", slot, std::to_string(flags), "0, 1, 2, 18 or 64");
+    }
     marked += flags == kMarked;
-    superseded += flags == kSuperseded;
+    dead += (flags & kDead) != 0;
+    free += flags == kFree;
+    leaving += (flags & kLeaving) != 0;
   }
-  const std::size_t counted = state.num_hidden.load(std::memory_order_relaxed);
-  const std::size_t counted_superseded = state.num_superseded.load(std::memory_order_relaxed);
-  if (marked + superseded != counted || superseded != counted_superseded) {
+  const Census& census = state.census;
+  if (marked != census.marked.load() || dead != census.dead.load() || free != census.free.load()) {
     throw_corrupt(places.file, places.flags.offset, "flags",
-                  std::to_string(marked) + " marked and " + std::to_string(superseded) + " superseded rows",
-                  std::to_string(counted - counted_superseded) + " and " + std::to_string(counted_superseded));
+                  std::to_string(marked) + " marked, " + std::to_string(dead) + " superseded and " +
+                      std::to_string(free) + " free rows",
+                  std::to_string(census.marked.load()) + ", " + std::to_string(census.dead.load()) + " and " +
+                      std::to_string(census.free.load()));
   }
+  if ((leaving > 0) != (state.repair.end > 0)) {
+    throw_corrupt(places.file, places.flags.offset, "flags", std::to_string(leaving) + " slots of a repair",
+                  state.repair.end > 0 ? "some" : "none");
+  }
+}
+
+// Behind the repair that is under way no link leads to the slots that it is for.
+void check_repaired(const State& state, const Places& places) {
+  const Graph& graph = state.graph;
+  for (std::size_t i = 0; i < state.repair.next; ++i) {
+    const auto slot = static_cast<Slot>(i);
+    if ((*state.flags.at<std::uint8_t>(slot) & (kLeaving | kFree)) != 0) continue;
+    for (int level = 0; level <= graph.level_of(slot); ++level) {
+      const Slot* row = graph.row(slot, level);
+      for (std::size_t place = 0; place < graph.places(level) && row[place] != kNoSlot; ++place) {
+        if ((*state.flags.at<std::uint8_t>(row[place]) & kLeaving) != 0) {
+          throw_row(places, places.links, "links", slot, "one to slot " + std::to_string(row[place]),
+                    "none there, since a repair has taken them away");
+        }
+      }
+    }
+  }
+}
+
+void check_numbers(const State& state, std::size_t count, const Places& places) {
+  if (!state.has_numbers()) return;
+  const std::uint64_t published = state.published.load();
+  std::vector<std::uint64_t> numbers;
+  for (std::size_t slot = 0; slot < count; ++slot) {
+    if (*state.flags.at<std::uint8_t>(slot) == kFree) continue;
+    numbers.push_back(state.number_of(slot));
+    if (numbers.back() >= published) {
+      throw_row(places, places.numbers, "number", slot, std::to_string(numbers.back()), "a number below published");
+    }
+  }
+  std::sort(numbers.begin(), numbers.end());
+  const auto repeated = std::adjacent_find(numbers.begin(), numbers.end());
+  if (repeated != numbers.end()) {
+    throw_corrupt(places.file, places.numbers.offset, "numbers", std::to_string(*repeated) + " twice", "each once");
+  }
+}
+
+bool holds_row(const State& state, std::size_t slot) {
+  return (*state.flags.at<std::uint8_t>(slot) & (kDead | kFree)) == 0;
 }
 
 [[noreturn]] void throw_repeated(const State& state, std::size_t count, const Places& places, Id repeated) {
   bool first = true;
   for (std::size_t slot = 0; slot < count; ++slot) {
-    const bool superseded = *state.flags.at<std::uint8_t>(slot) == kSuperseded;
-    if (superseded || *state.ids.at<Id>(slot) != repeated) continue;
+    if (!holds_row(state, slot) || *state.ids.at<Id>(slot) != repeated) continue;
     if (!first) throw_row(places, places.ids, "id", slot, std::to_string(repeated), "an id that no other row has");
     first = false;
   }
@@ -72,7 +124,7 @@ void check_ids(const State& state, std::size_t count, const Places& places) {
   for (std::size_t slot = 0; slot < count; ++slot) {
     const Id id = *state.ids.at<Id>(slot);
     if (id == kNoId) throw_row(places, places.ids, "id", slot, std::to_string(id), "an id below 2^64 - 1");
-    if (*state.flags.at<std::uint8_t>(slot) == kSuperseded) continue;
+    if (!holds_row(state, slot)) continue;
     ascending = ascending && (!any || id > last);
     any = true;
     last = id;
@@ -81,7 +133,7 @@ void check_ids(const State& state, std::size_t count, const Places& places) {
   std::vector<Id> ids;
   ids.reserve(count);
   for (std::size_t slot = 0; slot < count; ++slot) {
-    if (*state.flags.at<std::uint8_t>(slot) != kSuperseded) ids.push_back(*state.ids.at<Id>(slot));
+    if (holds_row(state, slot)) ids.push_back(*state.ids.at<Id>(slot));
   }
   std::sort(ids.begin(), ids.end());
   const auto repeated = std::adjacent_find(ids.begin(), ids.end());
@@ -116,7 +168,8 @@ std::size_t first_bad_element(Storage storage, const std::byte* row, std::size_t
 void check_vectors(const State& state, std::size_t count, const Places& places) {
   const std::size_t dimensions = state.config.dimensions;
   const std::size_t padded = padded_dimensions(dimensions);
-  for (std::size_t slot = first_vector(state.config.storage, count); slot < count; ++slot) {
+  for (std::size_t slot = 0; slot < count; ++slot) {
+    if (!state.keeps_vector(slot)) continue;
     const std::size_t bad = first_bad_element(state.config.storage, state.vector_row(slot), dimensions, padded);
     if (bad == padded) continue;
     throw_row(places, places.vectors, "vector", slot,
@@ -148,12 +201,16 @@ void check_content(const State& state, const Places& places) {
   const std::size_t count = state.count.load(std::memory_order_acquire);
   check_levels(state, count, places);
   check_flags(state, count, places);
+  check_numbers(state, count, places);
   check_ids(state, count, places);
   check_vectors(state, count, places);
   check_codes(state, count, places);
-  const std::string fault = validate(state.graph, count);
-  if (!fault.empty())
+  const std::string fault =
+      validate(state.graph, count, [&state](Slot slot) { return *state.flags.at<std::uint8_t>(slot) == kFree; });
+  if (!fault.empty()) {
     throw_corrupt(places.file, places.links.offset, "links", "impossible: " + fault, "links within the graph");
+  }
+  check_repaired(state, places);
 }
 
 }  // namespace nearfield

@@ -19,11 +19,12 @@ struct Places {
     std::uint64_t offset = 0;  // of row 0
     std::uint64_t stride = 0;  // to the next row; 0 where rows are not one behind the other
   };
-  Plane vectors, links, ids, upper_of, levels, flags, codes;
+  Plane vectors, links, ids, upper_of, levels, flags;
+  Plane codes{}, numbers{};
 };
 
 // Throws CorruptIndexFile unless: levels fit the entry point and the upper rows, flags are known and as
-// many as counted, ids are no kNoId and those of slots that are not superseded differ, vectors are
+// many as counted, numbers differ, ids are no kNoId and those of rows differ, vectors are
 // numbers (finite, not NaN) and 0 behind their last dimension, codes are values of their grid, and validate(graph)
 // finds nothing. O(rows), and 8 bytes a row of memory where ids are not ascending.
 void check_content(const State& state, const Places& places);

@@ -21,6 +21,8 @@
 //   32      8     features         bits that a reader must know. Unknown bit: UnsupportedVersion
 //                                  bit 0: the storage is one that the first readers did not know, 64 or more
 //                                  bit 1: the grid of inner products has an origin that is not 0
+//                                  bit 2: rows were removed, and their slots are free, were taken again or are about
+//                                  to become free
 //   40      8     table_offset     of the section table, 64 KiB-aligned if a section of 64 KiB stands before it
 //   48      4     section_count    entries of the section table
 //   52      4     block_bytes      65536
@@ -33,13 +35,17 @@
 //   72      8     seed             of the levels
 //   80      8     count            slots: 0 ... 2^31
 //   88      8     num_marked       slots with flag 1
-//   96      8     num_superseded   slots with flag 2; num_marked + num_superseded <= count
+//   96      8     num_superseded   slots with flag 2 or 18; num_marked + num_superseded <= count
 //   104     8     upper_rows       rows of section upper_links
-//   112     4     entry_slot       below count; FFFFFFFF in an empty index
-//   116     4     entry_level      0 ... 40, the highest level; -1 in an empty index
+//   112     4     entry_slot       below count; FFFFFFFF where there are only free slots, or none
+//   116     4     entry_level      0 ... 40, the highest level of slots that are not free; -1 where there are none
 //   120     8     next_id          where the search for an automatic id begins
 //   128     8     unswept          slots added since the last connectivity sweep
-//   136     3952  zero
+//   136     8     num_free         slots with flag 64; without feature bit 2 this and the next three are 0
+//   144     8     published        rows ever added; at least count
+//   152     8     repair_next      slots that the repair which is under way has looked at; at most repair_end
+//   160     8     repair_end       slots that there were when it began; 0, and no flag is 18, where there is none
+//   168     3920  zero
 //   4088    8     header_sum       XXH64 of bytes 0 ... 4087
 //
 // Section table entry
@@ -71,7 +77,11 @@
 //   5     upper_of     u32: first row in upper_links, FFFFFFFF on     count
 //                      level 0; a slot of level L owns L rows
 //   6     levels       u8: 0 ... entry_level                          count
-//   7     flags        u8: 0, 1 marked (deleted), 2 superseded        count
+//   7     flags        u8: 0, 1 marked (deleted), 2 removed or        count
+//                      superseded, with feature bit 2 as well: 18
+//                      the same, and no slot below repair_next links
+//                      there, 64 free: no slot links there, all else
+//                      of it is 0, its links FFFFFFFF
 //   8     grid         u8, see below. Only where the index has        bytes
 //                      codes; at most once
 //   9     codes        u8, padded to 64 with 0 (codes/grid.h). Right  count
@@ -84,12 +94,17 @@
 //                      too long for the codes (codes/long_rows.h), 33
 //                      where there are more. Only for inner products,
 //                      behind the codes, where there are such rows
+//   13    numbers      u64 below published, all different: how many    count
+//                      rows had ever been added before the one of
+//                      the slot. Only with feature bit 2; else, and
+//                      where it is absent, the slot itself
 //   64    attachment   u8. u32 length of the name, the name, the      bytes
 //                      bytes; one section each, names ascending
 //
 // Sections 8 to 12 are not required: a reader that does not know them walks on the vectors, or on the codes. With
 // CodesOnly they are all that the index holds, and there must be a grid. The vectors are then those that the next grid
-// is fitted to: of all slots where count is below 4096, else of the last 512 + count % 512.
+// is fitted to: of all slots where count is below 4096, else of the last 512 + published % 512 rows, in order of their
+// numbers (without feature bit 2, published is count); 0 of those whose slots were taken again since.
 //
 // Grid
 //
@@ -97,7 +112,7 @@
 //   0       4     codes            4 or 8 bits, as go with storage, space and dimensions (codes/pairs.cpp)
 //   4       4     step             float32: distance of neighbouring values, 2^-80 ... 2^80. 0, and
 //                                  nothing behind it, where no row has come yet
-//   8       8     num_fitted       slots that existed when the grid was fitted, at most count
+//   8       8     num_fitted       rows that had ever been added when the grid was fitted, at most published
 //   16      8     num_outside      components outside it (codes/grid.h)
 //   24      4     share_outside    float32: share of components outside when it was fitted, 0 ... 1
 //   28      4     rotated          0 or 1: vectors are rotated before they are encoded (codes/rotation.h)
@@ -136,12 +151,13 @@ inline constexpr std::uint32_t kVersion = 1;
 inline constexpr std::uint32_t kEndianTag = 0x01020304;
 inline constexpr std::uint64_t kLaterStorage = 1;  // a feature
 inline constexpr std::uint64_t kOriginOfProducts = 2;
-inline constexpr std::uint64_t kKnownFeatures = kLaterStorage | kOriginOfProducts;
+inline constexpr std::uint64_t kReusedSlots = 4;
+inline constexpr std::uint64_t kKnownFeatures = kLaterStorage | kOriginOfProducts | kReusedSlots;
 inline constexpr std::size_t kHeaderBytes = 4096;
 inline constexpr std::size_t kBlockBytes = 65536;
 inline constexpr std::size_t kSmallAlignment = 64;
 
-// What the header alone says of them; kOriginOfProducts is said by the grid.
+// What the storage alone says of them; kOriginOfProducts is said by the grid, kReusedSlots by the flags and numbers.
 constexpr std::uint64_t features_of(std::uint8_t storage) { return storage >= 64 ? kLaterStorage : 0; }
 
 struct Header {
@@ -170,12 +186,19 @@ struct Header {
   std::int32_t entry_level = 0;
   std::uint64_t next_id = 0;
   std::uint64_t unswept = 0;
-  std::array<unsigned char, 3952> zeros{};
+  std::uint64_t num_free = 0;
+  std::uint64_t published = 0;
+  std::uint64_t repair_next = 0;
+  std::uint64_t repair_end = 0;
+  std::array<unsigned char, 3920> zeros{};
+
+  bool reuses_slots() const { return (features & kReusedSlots) != 0; }
+  std::uint64_t rows_ever_added() const { return reuses_slots() ? published : count; }
   std::uint64_t header_sum = 0;
 };
 static_assert(sizeof(Header) == kHeaderBytes && std::is_trivially_copyable_v<Header>);
 static_assert(offsetof(Header, table_offset) == 40 && offsetof(Header, space) == 56 && offsetof(Header, seed) == 72 &&
-              offsetof(Header, entry_slot) == 112 && offsetof(Header, zeros) == 136 &&
+              offsetof(Header, entry_slot) == 112 && offsetof(Header, zeros) == 168 &&
               offsetof(Header, header_sum) == 4088);
 
 enum class Kind : std::uint32_t {
@@ -191,6 +214,7 @@ enum class Kind : std::uint32_t {
   Sketch = 10,
   Sketches = 11,
   LongRows = 12,
+  Numbers = 13,
   Attachment = 64,
 };
 inline constexpr std::size_t kNumPlanes = 7;  // kinds 1 ... 7
@@ -210,6 +234,8 @@ constexpr const char* name_of(std::uint32_t kind) {
       return "sketches";
     case Kind::LongRows:
       return "long_rows";
+    case Kind::Numbers:
+      return "numbers";
     case Kind::Attachment:
       return "attachment";
     default:

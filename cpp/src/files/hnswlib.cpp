@@ -65,7 +65,8 @@ void read_level0(Body& body, SequentialReader& reader) {
     *state.flags.at<std::uint8_t>(slot) = deleted ? kMarked : 0;
     marked += deleted;
   }
-  state.num_hidden = marked;
+  state.census.marked = marked;
+  state.census.away = marked;
 }
 
 void read_upper_levels(Body& body, SequentialReader& reader) {
@@ -128,6 +129,7 @@ std::unique_ptr<State> read_hnsw_body(const ByteSource& source, const BodyKind& 
   read_upper_levels(body, reader);
   state->graph.set_entry({header.entry_point, header.max_level});
   state->count = header.count;
+  state->published = header.count;
   state->next_id = header.count;
   state->unswept = header.count;  // other libraries leave rows that no link leads to; the next add repairs them
   check_content(*state, places_of(source, kind, header));

@@ -46,11 +46,11 @@ void read_plane(const ByteSource& source, const Section& section, const std::vec
 void read_kept_vectors(const ByteSource& source, const Table& table, State& state) {
   const Section& section = table.sections[0];
   if (table.header.count < kFewSlots) return read_plane(source, section, table.sums[0], state.vectors);
-  const std::size_t first = table.header.count - section.rows;
-  state.vectors.grow(kRecentSlots);
+  const std::uint64_t first = first_recent(table.header.rows_ever_added());
+  state.vectors.grow(kRecentRows);
   BlockSums found;
   for (std::size_t i = 0; i < section.rows; ++i) {
-    std::byte* row = state.vectors.row(vector_place(state.config.storage, table.header.count, first + i));
+    std::byte* row = state.vectors.row((first + i) % kRecentRows);
     source.read(section.offset + i * section.row_bytes, row, section.row_bytes, name_of(section));
     found.feed(row, section.row_bytes);
   }
@@ -117,7 +117,10 @@ void check_gaps(const ByteSource& source, const Table& table) {
   check_until(table.header.table_offset);
 }
 
-Places places_of(const ByteSource& source, const Table& table, const Section* codes) {
+Places places_of(const ByteSource& source, const Table& table, const Section* codes, const Section* numbers) {
+  const auto optional = [](const Section* section) {
+    return section == nullptr ? Places::Plane{} : Places::Plane{section->offset, section->row_bytes};
+  };
   const auto plane = [&table](format::Kind kind) {
     const Section& section = table.sections[static_cast<std::size_t>(kind) - 1];
     return Places::Plane{section.offset, section.row_bytes};
@@ -129,18 +132,40 @@ Places places_of(const ByteSource& source, const Table& table, const Section* co
           plane(format::Kind::UpperOf),
           plane(format::Kind::Levels),
           plane(format::Kind::Flags),
-          codes == nullptr ? Places::Plane{} : Places::Plane{codes->offset, codes->row_bytes}};
+          optional(codes),
+          optional(numbers)};
+}
+
+// The numbers of the rows; null where slots are numbers.
+const Section* find_numbers(const Table& table, const std::string& file) {
+  const Section* found = nullptr;
+  for (const Section& section : table.sections) {
+    if (section.kind != static_cast<std::uint32_t>(format::Kind::Numbers)) continue;
+    require(found == nullptr && table.header.reuses_slots(), file, section.offset, "numbers", section.rows,
+            "one such section, with feature bit 2");
+    require(section.row_bytes == sizeof(std::uint64_t) && section.rows == table.header.count, file, section.offset,
+            "numbers", section.rows, "8 bytes for each slot");
+    found = &section;
+  }
+  require(found != nullptr || table.header.rows_ever_added() == table.header.count, file, 144, "published",
+          table.header.published, "count, where there are no numbers");
+  return found;
 }
 
 void set_counts(State& state, const format::Header& header) {
   state.graph.upper_rows = header.upper_rows;
   state.graph.set_entry({header.entry_slot, header.entry_level});
-  state.num_hidden = header.num_marked + header.num_superseded;
-  state.num_superseded = header.num_superseded;
-  if (state.num_hidden > 0) state.superseded_by.grow(header.count);  // flags of a mapped file are not compared yet
+  state.census.marked = header.num_marked;
+  state.census.dead = header.num_superseded;
+  state.census.free = header.num_free;
+  state.census.away = header.num_marked + header.num_superseded + header.num_free;
+  if (state.census.away > 0) state.replaced_by.grow(header.count);  // flags of a mapped file are not compared yet
+  state.repair.next = header.repair_next;
+  state.repair.end = header.repair_end;
   state.next_id = header.next_id;
   state.unswept = header.unswept;
   state.count = header.count;
+  state.published = header.rows_ever_added();
 }
 
 }  // namespace
@@ -152,6 +177,7 @@ std::unique_ptr<State> read_nf(const ByteSource& source, const LoadOptions& opti
   std::unique_ptr<CodePlane> codes;
   require(code_sections.grid != nullptr || table.config.storage != Storage::CodesOnly, source.name(), 57, "storage",
           static_cast<std::uint64_t>(table.config.storage), "one that needs no grid, since there is none");
+  const Section* numbers = find_numbers(table, source.name());
   if (code_sections.grid != nullptr) codes = read_codes(source, table, code_sections, table.config);
   auto state = std::make_unique<State>(table.config);
   Graph& graph = state->graph;
@@ -179,6 +205,8 @@ std::unique_ptr<State> read_nf(const ByteSource& source, const LoadOptions& opti
       read_or_map(section, i, codes->rows);
     } else if (&section == code_sections.sketches) {
       read_or_map(section, i, codes->sketches);
+    } else if (&section == numbers) {
+      read_or_map(section, i, state->numbers);
     } else if (section.kind == static_cast<std::uint32_t>(format::Kind::Attachment)) {
       read_attachment(source, section, table.sums[i], *state);
     } else if (&section != code_sections.grid && &section != code_sections.sketch &&
@@ -195,7 +223,7 @@ std::unique_ptr<State> read_nf(const ByteSource& source, const LoadOptions& opti
   state->codes = state->code_plane.get();
   set_counts(*state, table.header);
   check_gaps(source, table);
-  const Places places = places_of(source, table, code_sections.codes);
+  const Places places = places_of(source, table, code_sections.codes, numbers);
   if (!mapped) {
     check_content(*state, places);
     return state;

@@ -52,8 +52,8 @@ IndexConfig check_header(const std::string& file, const Header& h) {
   require(h.space <= 2, file, 56, "space", h.space, "0, 1 or 2");
   require(h.storage >= 16 && h.storage <= 80 && h.storage % 16 == 0, file, 57, "storage", h.storage,
           "16, 32, 48, 64 or 80");
-  require((h.features & ~format::kOriginOfProducts) == format::features_of(h.storage), file, 32, "features", h.features,
-          "bit 0 where the storage is 64 or more, and only there");
+  require((h.features & ~(format::kOriginOfProducts | format::kReusedSlots)) == format::features_of(h.storage), file,
+          32, "features", h.features, "bit 0 where the storage is 64 or more, and only there");
   require((h.features & format::kOriginOfProducts) == 0 || h.space == 1, file, 32, "features", h.features,
           "bit 1 only with inner products");
   require(h.zero == 0, file, 58, "zero", h.zero, "0");
@@ -66,13 +66,20 @@ IndexConfig check_header(const std::string& file, const Header& h) {
           "at most count - num_marked");
   require(h.upper_rows <= kMaxSlots && h.upper_rows <= h.count * kMaxLevel, file, 104, "upper_rows", h.upper_rows,
           "at most 40 a slot");
-  const bool empty = h.count == 0;
+  require(h.num_free <= (h.reuses_slots() ? h.count - h.num_marked - h.num_superseded : 0), file, 136, "num_free",
+          h.num_free, "at most count - num_marked - num_superseded; 0 without feature bit 2");
+  require(h.reuses_slots() ? h.published >= h.count : h.published == 0, file, 144, "published", h.published,
+          "at least count; 0 without feature bit 2");
+  require(h.repair_end <= (h.reuses_slots() ? h.count : 0), file, 160, "repair_end", h.repair_end,
+          "at most count; 0 without feature bit 2");
+  require(h.repair_next <= h.repair_end, file, 152, "repair_next", h.repair_next, "at most repair_end");
+  const bool empty = h.num_free == h.count;
   require(empty ? h.entry_slot == kNoSlot : h.entry_slot < h.count, file, 112, "entry_slot", h.entry_slot,
-          "a slot below count, or 4294967295 in an empty index");
+          "a slot below count, or 4294967295 where none holds a row");
   const bool level_is_good = empty ? h.entry_level == -1 : h.entry_level >= 0 && h.entry_level <= kMaxLevel;
   require(level_is_good && (empty || h.upper_rows >= static_cast<std::uint64_t>(h.entry_level)), file, 116,
           "entry_level", static_cast<std::uint32_t>(h.entry_level),
-          "0 to 40 with as many upper rows, or -1 in an empty index");
+          "0 to 40 with as many upper rows, or -1 where no slot holds a row");
   require(h.unswept <= h.count, file, 128, "unswept", h.unswept, "at most count");
   for (std::size_t i = 0; i < h.zeros.size(); ++i) {
     require(h.zeros[i] == 0, file, offsetof(Header, zeros) + i, "zero", h.zeros[i], "0");
@@ -95,8 +102,9 @@ struct Shape {
 // What the header implies for the planes, in the order of format.h.
 std::array<Shape, format::kNumPlanes> shapes_of(const Header& h, const IndexConfig& config) {
   const std::uint64_t link_bytes = std::uint64_t{h.M} * sizeof(Slot);
-  return {{{h.count - first_vector(config.storage, h.count),
-            padded_dimensions(config.dimensions) * element_bytes(config.storage)},
+  const std::uint64_t kept =
+      keeps_all_vectors(config.storage, h.count) ? h.count : h.rows_ever_added() - first_recent(h.rows_ever_added());
+  return {{{kept, padded_dimensions(config.dimensions) * element_bytes(config.storage)},
            {h.count, 2 * link_bytes},
            {h.upper_rows, link_bytes},
            {h.count, sizeof(Id)},

@@ -22,15 +22,15 @@ namespace {
 // The slots that are written, and which rows they become.
 struct Rows {
   std::vector<Slot> slots;   // of the rows, in order
-  std::vector<Slot> row_of;  // of the slots; kNoSlot where superseded
+  std::vector<Slot> row_of;  // of the slots; kNoSlot where they hold none
 };
 
 Rows number_rows(const FlagsCopy& flags) {
   Rows rows;
   rows.row_of.assign(flags.bytes.size(), kNoSlot);
-  rows.slots.reserve(flags.bytes.size() - flags.num_superseded);
+  rows.slots.reserve(flags.bytes.size() - flags.num_superseded - flags.num_free);
   for (std::size_t slot = 0; slot < flags.bytes.size(); ++slot) {
-    if ((flags.bytes[slot] & kSuperseded) != 0) continue;
+    if ((flags.bytes[slot] & (kDead | kFree)) != 0) continue;
     rows.row_of[slot] = static_cast<Slot>(rows.slots.size());
     rows.slots.push_back(static_cast<Slot>(slot));
   }
@@ -171,7 +171,7 @@ void write_voyager_index(const State& state, const ByteSink& sink) {
   const Metric metric(config, active_level());
   std::vector<float> buffer(metric.padded);
   const std::size_t places = graph.places(0);
-  std::vector<Slot> level0;  // empty where nothing was superseded: then the links are those of the graph
+  std::vector<Slot> level0;  // empty where nothing has died: then the links are those of the graph
   if (flags.num_superseded > 0) level0 = repaired_level0(graph, rows, links, rows.row_of[top.slot]);
   for (std::size_t row = 0; row < rows.slots.size(); ++row) {
     const Slot slot = rows.slots[row];

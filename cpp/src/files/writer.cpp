@@ -110,6 +110,7 @@ bool has_origin_of_products(const State& state) {
 std::vector<std::uint32_t> slots_of(const LongRows& long_rows) {
   std::vector<std::uint32_t> slots(long_rows.size());
   for (std::size_t i = 0; i < slots.size(); ++i) slots[i] = long_rows[i];
+  std::sort(slots.begin(), slots.end());
   return slots;
 }
 
@@ -119,8 +120,10 @@ Header header_of(const State& state, const FlagsCopy& flags) {
   Header header;
   header.space = static_cast<std::uint8_t>(config.space);
   header.storage = static_cast<std::uint8_t>(config.storage);
-  header.features =
-      format::features_of(header.storage) | (has_origin_of_products(state) ? format::kOriginOfProducts : 0);
+  const bool reuses = state.has_numbers() || flags.num_free > 0 || flags.any_leaving;
+  header.features = format::features_of(header.storage) |
+                    (has_origin_of_products(state) ? format::kOriginOfProducts : 0) |
+                    (reuses ? format::kReusedSlots : 0);
   header.dimensions = config.dimensions;
   header.M = config.M;
   header.ef_construction = config.ef_construction;
@@ -133,6 +136,12 @@ Header header_of(const State& state, const FlagsCopy& flags) {
   header.entry_level = entry.level;
   header.next_id = state.next_id;
   header.unswept = state.unswept;
+  if (reuses) {
+    header.num_free = flags.num_free;
+    header.published = state.published;
+    header.repair_next = flags.any_leaving ? state.repair.next : 0;
+    header.repair_end = flags.any_leaving ? state.repair.end : 0;
+  }
   return header;
 }
 
@@ -142,8 +151,11 @@ Layout lay_out(const State& state, const FlagsCopy& flags) {
   const Graph& graph = state.graph;
   Layout layout;
   layout.header = header_of(state, flags);
+  const std::uint64_t published = state.published;
+  const std::uint64_t vectors =
+      keeps_all_vectors(state.config.storage, count) ? count : published - first_recent(published);
   layout.sections = {
-      plane_section(Kind::Vectors, state.vectors, count - first_vector(state.config.storage, count)),
+      plane_section(Kind::Vectors, state.vectors, vectors),
       plane_section(Kind::Links, graph.links, count),
       plane_section(Kind::UpperLinks, graph.upper_links, graph.upper_rows),
       plane_section(Kind::Ids, state.ids, count),
@@ -165,6 +177,10 @@ Layout lay_out(const State& state, const FlagsCopy& flags) {
     }
     layout.long_rows = slots_of(state.code_plane->long_rows);
     if (!layout.long_rows.empty()) layout.sections.push_back(slots_section(layout.long_rows.size()));
+  }
+  if (state.has_numbers()) {
+    layout.sections.push_back(plane_section(Kind::Numbers, state.numbers, count));
+    layout.sections.back().flags = 0;
   }
   for (const auto& [name, bytes] : state.attachments) layout.sections.push_back(attachment_section(name, bytes));
 
@@ -196,9 +212,21 @@ class SectionWriter {
     sums_.feed(static_cast<const std::byte*>(data), bytes);
     out_.put(data, bytes);
   }
-  void put_plane(const Plane& plane, std::size_t rows) {
+  void put_rows(const Plane& plane, std::size_t first, std::size_t last) {
     plane.for_each_run(
-        0, rows, [&](const std::byte* data, std::size_t, std::size_t run) { put(data, run * plane.row_bytes()); });
+        first, last, [&](const std::byte* data, std::size_t, std::size_t run) { put(data, run * plane.row_bytes()); });
+  }
+  // A row for each slot; of free ones all bytes are `filler`, whatever memory holds.
+  void put_plane(const Plane& plane, const FlagsCopy& flags, std::byte filler = std::byte{0}) {
+    const std::size_t count = flags.bytes.size();
+    if (flags.num_free == 0) return put_rows(plane, 0, count);
+    const std::vector<std::byte> nothing(plane.row_bytes(), filler);
+    for (std::size_t first = 0; first < count;) {
+      std::size_t last = first;
+      while (last < count && !flags.is_free(last)) ++last;
+      put_rows(plane, first, last);
+      for (first = last; first < count && flags.is_free(first); ++first) put(nothing.data(), nothing.size());
+    }
   }
   std::vector<std::uint64_t> finish() { return sums_.finish(); }
 
@@ -214,10 +242,36 @@ void put_attachment(SectionWriter& out, const std::string& name, const std::vect
   out.put(bytes.data(), bytes.size());
 }
 
-void put_vectors(SectionWriter& out, const State& state, std::size_t count) {
-  const std::size_t first = first_vector(state.config.storage, count);
-  if (first == 0) return out.put_plane(state.vectors, count);
-  for (std::size_t slot = first; slot < count; ++slot) out.put(state.vector_row(slot), state.vectors.row_bytes());
+// Those that are kept beside codes lie at their numbers.
+void put_vectors(SectionWriter& out, const State& state, const FlagsCopy& flags) {
+  const std::size_t count = flags.bytes.size();
+  if (keeps_all_vectors(state.config.storage, count)) return out.put_plane(state.vectors, flags);
+  const std::uint64_t published = state.published;
+  std::vector<const std::byte*> rows(published - first_recent(published), nullptr);
+  for (std::size_t slot = 0; slot < count; ++slot) {
+    if (flags.is_free(slot) || !state.keeps_vector(slot)) continue;
+    rows[state.number_of(slot) - first_recent(published)] = state.vector_row(slot);
+  }
+  const std::vector<std::byte> nothing(state.vectors.row_bytes());
+  for (const std::byte* row : rows) out.put(row != nullptr ? row : nothing.data(), nothing.size());
+}
+
+// Free slots keep their upper rows.
+void put_upper_links(SectionWriter& out, const Graph& graph, const FlagsCopy& flags) {
+  std::vector<bool> is_vacant(flags.num_free > 0 ? graph.upper_rows.load() : 0);
+  for (std::size_t slot = 0; slot < flags.bytes.size() && flags.num_free > 0; ++slot) {
+    if (!flags.is_free(slot) || graph.level_of(static_cast<Slot>(slot)) == 0) continue;
+    const std::size_t first = *graph.upper_of.at<Slot>(slot);
+    for (int level = 0; level < graph.level_of(static_cast<Slot>(slot)); ++level) {
+      is_vacant[first + static_cast<std::size_t>(level)] = true;
+    }
+  }
+  if (flags.num_free == 0) return out.put_rows(graph.upper_links, 0, graph.upper_rows);
+  const std::vector<Slot> nothing(graph.M, kNoSlot);
+  for (std::size_t row = 0; row < is_vacant.size(); ++row) {
+    const void* links = is_vacant[row] ? static_cast<const void*>(nothing.data()) : graph.upper_links.row(row);
+    out.put(links, graph.upper_links.row_bytes());
+  }
 }
 
 // `attachments` is how many of them were written before.
@@ -227,29 +281,31 @@ void put_content(SectionWriter& out, const State& state, const FlagsCopy& flags,
   const Graph& graph = state.graph;
   switch (static_cast<Kind>(section.kind)) {
     case Kind::Vectors:
-      return put_vectors(out, state, count);
+      return put_vectors(out, state, flags);
     case Kind::Links:
-      return out.put_plane(graph.links, count);
+      return out.put_plane(graph.links, flags, std::byte{0xFF});
     case Kind::UpperLinks:
-      return out.put_plane(graph.upper_links, graph.upper_rows);
+      return put_upper_links(out, graph, flags);
     case Kind::Ids:
-      return out.put_plane(state.ids, count);
+      return out.put_plane(state.ids, flags);
     case Kind::UpperOf:
-      return out.put_plane(graph.upper_of, count);
+      return out.put_rows(graph.upper_of, 0, count);
     case Kind::Levels:
-      return out.put_plane(graph.levels, count);
+      return out.put_rows(graph.levels, 0, count);
     case Kind::Flags:
       return out.put(flags.bytes.data(), count);
     case Kind::Grid:
       return out.put(layout.grid.data(), layout.grid.size());
     case Kind::Codes:
-      return out.put_plane(state.code_plane->rows, count);
+      return out.put_plane(state.code_plane->rows, flags);
     case Kind::Sketch:
       return out.put(layout.sketch.data(), layout.sketch.size());
     case Kind::Sketches:
-      return out.put_plane(state.code_plane->sketches, count);
+      return out.put_plane(state.code_plane->sketches, flags);
     case Kind::LongRows:
       return out.put(layout.long_rows.data(), section.bytes);
+    case Kind::Numbers:
+      return out.put_plane(state.numbers, flags);
     case Kind::Attachment: {
       const auto& [name, bytes] = *std::next(state.attachments.begin(), static_cast<long>(attachments));
       return put_attachment(out, name, bytes);

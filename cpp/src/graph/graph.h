@@ -15,6 +15,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "nearfield/types.h"
@@ -61,7 +62,8 @@ std::size_t degree(const std::uint32_t* row, std::size_t places);
 
 // Check the whole structure of a graph of `count` slots: every link names another slot that exists on
 // that level, kNoSlot stands last, no slot is named twice, upper rows belong to one slot each, the entry
-// point has the top level. Returns an empty string, or the first fault in words. O(links).
-std::string validate(const Graph& graph, std::size_t count);
+// point has the top level. No link leads to a slot that holds no row (`is_vacant`; empty: none are), and its level may
+// be any. Returns an empty string, or the first fault in words. O(links).
+std::string validate(const Graph& graph, std::size_t count, const std::function<bool(Slot)>& is_vacant = {});
 
 }  // namespace nearfield

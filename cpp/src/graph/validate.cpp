@@ -10,8 +10,8 @@ namespace {
 std::string at(Slot slot, int level) { return "slot " + std::to_string(slot) + " on level " + std::to_string(level); }
 
 // Empty, or what is wrong with one row. `seen` remembers, per target, the last row that named it.
-std::string check_row(const Graph& graph, std::size_t count, Slot slot, int level, std::vector<std::uint64_t>& seen,
-                      std::uint64_t row_number) {
+std::string check_row(const Graph& graph, std::size_t count, Slot slot, int level, const std::vector<bool>& vacant,
+                      std::vector<std::uint64_t>& seen, std::uint64_t row_number) {
   const std::uint32_t* row = graph.row(slot, level);
   const std::size_t places = graph.places(level);
   const std::size_t links = degree(row, places);
@@ -22,6 +22,8 @@ std::string check_row(const Graph& graph, std::size_t count, Slot slot, int leve
              std::to_string(count);
     }
     if (target == slot) return at(slot, level) + " links to itself";
+    if (vacant[target] && !vacant[slot])
+      return at(slot, level) + " links to slot " + std::to_string(target) + ", which holds no row";
     if (graph.level_of(target) < level) {
       return at(slot, level) + " links to slot " + std::to_string(target) + ", which is not on that level";
     }
@@ -36,17 +38,26 @@ std::string check_row(const Graph& graph, std::size_t count, Slot slot, int leve
 
 }  // namespace
 
-std::string validate(const Graph& graph, std::size_t count) {
+std::string validate(const Graph& graph, std::size_t count, const std::function<bool(Slot)>& is_vacant) {
   const Entry entry = graph.entry();
-  if (count == 0) return entry.slot == kNoSlot ? "" : "an empty graph has an entry point";
-  if (entry.slot >= count)
-    return "the entry point is slot " + std::to_string(entry.slot) + " of " + std::to_string(count);
+  std::vector<bool> vacant(count, false);
+  bool all_vacant = true;
+  for (std::size_t slot = 0; slot < count; ++slot) {
+    vacant[slot] = is_vacant && is_vacant(static_cast<Slot>(slot));
+    all_vacant = all_vacant && vacant[slot];
+  }
+  if (all_vacant && entry.slot != kNoSlot) return "an empty graph has an entry point";
+  if (!all_vacant && (entry.slot >= count || vacant[entry.slot])) {
+    return "the entry point is slot " + std::to_string(entry.slot) + " of " + std::to_string(count) +
+           ", or one that holds no row";
+  }
 
   // Levels first: the rows of a slot may be read only once its place among the upper rows is known good.
   std::vector<bool> owned(graph.upper_rows, false);
   for (std::size_t slot = 0; slot < count; ++slot) {
     const int level = graph.level_of(static_cast<Slot>(slot));
-    if (level > entry.level) return "slot " + std::to_string(slot) + " is above the entry point's level";
+    if (level > entry.level && !vacant[slot])
+      return "slot " + std::to_string(slot) + " is above the entry point's level";
     const std::size_t first = *graph.upper_of.at<Slot>(slot);
     if (level == 0) {
       if (first != kNoSlot) return "slot " + std::to_string(slot) + " has upper rows but no level";
@@ -58,13 +69,13 @@ std::string validate(const Graph& graph, std::size_t count) {
       owned[i] = true;
     }
   }
-  if (graph.level_of(entry.slot) != entry.level) return "the entry point does not have the top level";
+  if (!all_vacant && graph.level_of(entry.slot) != entry.level) return "the entry point does not have the top level";
 
   std::vector<std::uint64_t> seen(count, 0);
   std::uint64_t row_number = 0;
   for (std::size_t slot = 0; slot < count; ++slot) {
     for (int level = 0; level <= graph.level_of(static_cast<Slot>(slot)); ++level) {
-      std::string fault = check_row(graph, count, static_cast<Slot>(slot), level, seen, ++row_number);
+      std::string fault = check_row(graph, count, static_cast<Slot>(slot), level, vacant, seen, ++row_number);
       if (!fault.empty()) return fault;
     }
   }

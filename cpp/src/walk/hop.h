@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "flags.h"
 #include "simd/kernels.h"
 #include "walk/beam.h"
 #include "walk/view.h"
@@ -58,7 +59,7 @@ inline std::size_t news(const std::uint32_t* links, std::uint32_t places, std::s
                         const std::uint64_t* visited, std::uint32_t* out) {
   std::size_t n = 0;
   for (std::uint32_t i = 0; i < places; ++i) {
-    const std::uint32_t link = __atomic_load_n(links + i, __ATOMIC_RELAXED);
+    const std::uint32_t link = __atomic_load_n(links + i, __ATOMIC_ACQUIRE);  // what lies at a reused slot
     const bool exists = link < count;  // neither the end of the row nor newer than this walk
     const std::uint32_t target = exists ? link : 0;
     out[n] = target;  // written always, kept only where it is news
@@ -127,13 +128,24 @@ inline bool compare(const WalkView& view, Side side, const Hop& hop, WalkScratch
   return true;
 }
 
+// Whether the row of a slot is one for this walk: it has begun after the row came.
+inline bool exists(const WalkView& view, std::uint32_t slot) {
+  if (slot >= view.count) return false;
+  if ((__atomic_load_n(view.flags.row(slot), __ATOMIC_ACQUIRE) & kNewborn) == 0) return true;
+  return *reinterpret_cast<const std::uint64_t*>(view.numbers.row(slot)) < view.published;
+}
+
 // A slot that another has superseded is still found by a walk for which that other does not exist yet: so each
 // walk finds one version of a row, never both and never neither.
 inline bool is_hidden(const WalkView& view, std::uint32_t slot) {
   const int flags = __atomic_load_n(view.flags.row(slot), __ATOMIC_ACQUIRE) & view.hide;
-  if (flags == 0 || flags != view.superseded) return flags != 0;
-  const auto* by = reinterpret_cast<const std::uint32_t*>(view.superseded_by.row(slot));
-  return __atomic_load_n(by, __ATOMIC_RELAXED) < view.count;
+  if (flags == 0) return false;
+  if ((flags & ~(kDead | kNewborn)) != 0) return true;
+  if ((flags & kNewborn) != 0 && !exists(view, slot)) return true;
+  if ((flags & kDead) == 0) return false;
+  const auto* replaced_by = reinterpret_cast<const std::uint32_t*>(view.replaced_by.row(slot));
+  const std::uint32_t by = __atomic_load_n(replaced_by, __ATOMIC_RELAXED);
+  return by == 0 || exists(view, by - 1);
 }
 
 }  // namespace

@@ -106,10 +106,15 @@ struct Wanted {
   bool scan;         // cheaper than a walk
 };
 
+// Hidden slots to which links may lead.
+std::size_t num_walked_through(const Census& census) {
+  return census.dead.load(std::memory_order_relaxed) + census.marked.load(std::memory_order_relaxed);
+}
+
 Wanted wanted_of(const Batch& batch, const Reading& reading) {
   const WalkView& view = reading.view;
   const std::size_t k = batch.options.k;
-  const std::size_t hidden = view.hide != 0 ? batch.state.num_hidden.load(std::memory_order_relaxed) : 0;
+  const std::size_t hidden = view.hide != 0 ? num_walked_through(batch.state.census) : 0;
   const std::size_t ef = std::max<std::size_t>(1, std::min(std::max(batch.options.ef, k), view.count));
   const bool only_nibbles = batch.metric.storage == Storage::CodesOnly && batch.state.config.codes == Codes::Int4;
   const std::size_t share = only_nibbles ? kNibbleScanShare : kScanShare;
@@ -157,9 +162,6 @@ void walk(const Batch& batch, const Reading& reading, const Wanted& wanted, Turn
   const bool by_vectors = !by_codes && batch.metric.storage != Storage::CodesOnly;
   const WalkView view = by_vectors ? vectors_of(reading.view, batch.state) : reading.view;
   const Walks* others = by_vectors ? batch.metric.walks : batch.metric.number_walks;
-  const Entry entry = batch.state.graph.entry();
-  // The entry point may be newer than the count of this view; its row is then not ours to read.
-  const bool known = entry.slot < view.count;
   WalkJob jobs[kTurns];
   std::size_t who[kTurns];
   std::size_t num_jobs = 0;
@@ -170,8 +172,8 @@ void walk(const Batch& batch, const Reading& reading, const Wanted& wanted, Turn
                         : by_vectors ? scratch.query()
                                      : scratch.decoded();
     jobs[num_jobs] = {.query = query,
-                      .start = known ? entry.slot : 0,
-                      .from = known ? entry.level : batch.state.graph.level_of(0),
+                      .start = reading.entry.slot,
+                      .from = reading.entry.level,
                       .to = 0,
                       .ef = wanted.ef,
                       .sketch = by_codes && reading.sketch != nullptr ? scratch.sketch() : nullptr,
@@ -263,7 +265,7 @@ void query_together(Batch& batch, std::size_t first, std::size_t n) {
   Turns turns;
   for (std::size_t i = 0; i < n; ++i) turns.leases[i] = batch.pool.lend();
   const Reading reading = read_state(batch.state, batch.metric);
-  if (reading.view.count == 0) {
+  if (reading.entry.slot == kNoSlot) {
     for (std::size_t i = 0; i < n; ++i) write_row(batch, reading.view, {nullptr, 0}, first + i);
     return;
   }
@@ -295,7 +297,8 @@ void query_together(Batch& batch, std::size_t first, std::size_t n) {
 }  // namespace
 
 Reading read_state(const State& state, const Metric& metric) {
-  Reading reading{{}, metric.walks, nullptr, nullptr};
+  // The entry point first: the count that is read after it covers it.
+  Reading reading{state.graph.entry(), {}, metric.walks, nullptr, nullptr};
   WalkView& view = reading.view;
   view.count = state.count.load(std::memory_order_acquire);
   view.rows = state.vectors.view();
@@ -310,11 +313,13 @@ Reading read_state(const State& state, const Metric& metric) {
   view.upper_links = state.graph.upper_links.view();
   view.upper_of = state.graph.upper_of.view();
   view.flags = state.flags.view();
-  view.superseded_by = state.superseded_by.view();
+  view.replaced_by = state.replaced_by.view();
+  view.numbers = state.numbers.view();
   view.places0 = 2 * state.graph.M;
   view.places = state.graph.M;
-  view.hide = state.num_hidden.load(std::memory_order_acquire) > 0 ? kHidden : 0;
-  view.superseded = kSuperseded;
+  view.published = state.published.load(std::memory_order_acquire);  // after the count: of two versions of a row that
+                                                                     // differ in both, one exists
+  view.hide = state.census.away.load(std::memory_order_acquire) > 0 ? kAway : 0;
   if (state.guard && !state.guard->all_checked()) {
     view.touch = &BlockGuard::touch;
     view.guard = state.guard.get();

@@ -10,10 +10,11 @@
 
 namespace nearfield {
 
-// The state as walks see it now: its count is read first, with acquire, and everything that the view can
-// reach was written before that count was stored. The scratch memory of the walk must be borrowed before, since the
-// codes live as long as somebody announces that they may be read.
+// The state as walks see it now: everything that the view can reach was written before. The scratch memory of the walk
+// must be borrowed before, since codes live, and slots keep their rows, as long as somebody announces that they may be
+// read.
 struct Reading {
+  Entry entry;             // exists in the view; kNoSlot where there is nothing to walk
   WalkView view;           // its rows are codes where there are any
   const Walks* walks;      // of those rows
   const CodePlane* codes;  // null: the rows are the stored vectors

@@ -11,21 +11,23 @@ namespace nearfield {
 
 // An index at one instant. Slots at or beyond `count` do not exist for this walk, whatever links say:
 // that one comparison is both the reader's snapshot (ARCHITECTURE.md, "Publication") and the check of every link
-// of a mapped file.
+// of a mapped file. Slots that were free are below it; their rows exist from `published` on.
 struct WalkView {
-  RowsView rows;           // what is compared: codes, or padded vectors in the index's storage
-  RowsView sketches;       // of the rows, where a walk is led by them (codes/sketch.h)
-  RowsView links;          // u32[places0] per slot
-  RowsView upper_links;    // u32[places] per upper row
-  RowsView upper_of;       // u32 per slot
-  RowsView flags;          // u8 per slot
-  RowsView superseded_by;  // u32 per slot, where `superseded` is among its flags
+  RowsView rows;         // what is compared: codes, or padded vectors in the index's storage
+  RowsView sketches;     // of the rows, where a walk is led by them (codes/sketch.h)
+  RowsView links;        // u32[places0] per slot
+  RowsView upper_links;  // u32[places] per upper row
+  RowsView upper_of;     // u32 per slot
+  RowsView flags;        // u8 per slot (flags.h)
+  RowsView replaced_by;  // u32 per slot, where kDead is among its flags
+  RowsView numbers;      // u64 per slot, where kNewborn is
   std::size_t count = 0;
   std::size_t upper_rows = 0;   // rows of upper_links; looked at only where a guard is set
   std::uint32_t places0 = 0;    // places in a level-0 row, 2M
   std::uint32_t places = 0;     // places in a row above, M
-  std::uint8_t hide = 0;        // slots with one of these flags are walked through but not found; 0 = none have
-  std::uint8_t superseded = 0;  // of these flags the one that holds only for a count beyond superseded_by
+  std::uint8_t hide = 0;        // slots with one of these flags may be hidden (is_hidden): walked through, but not
+                                // found. 0: none have
+  std::uint64_t published = 0;  // rows with this number or a greater one do not exist for this walk
   // Checks bytes of a mapped file before they are read for the first time; null when there is nothing
   // to check. False = damaged, the walk ends.
   bool (*touch)(const void* guard, const void* data, std::size_t bytes) = nullptr;

@@ -1,0 +1,43 @@
+// Repair: a pass over all slots that takes the links to dead rows away.
+//
+// A repair is for the rows that are dead when it begins. It looks at one slot after the other, on every level: a row
+// that links to some of them chooses its links anew, among the others that it has and those of the dead ones (as in
+// FreshDiskANN, arXiv 2105.09613, section 5.2). What it writes depends on that row and on rows of dead slots alone,
+// which nobody changes, so any number of threads write the same. New links never lead to dead rows, so behind the
+// repair there are none to its own, and when it has ended their slots wait for the queries that began before (slots.h).
+//
+// A pass costs some 2 to 10 us a row, and is paid for in slices, by every row that is added or removed. What it costs
+// in all follows from how many rows are dead when it begins: a sixteenth of all.
+#pragma once
+
+#include <cstddef>
+
+#include "maintain/slots.h"
+#include "nearfield/types.h"
+#include "state.h"
+#include "walk/metric.h"
+#include "walk/scratch.h"
+
+namespace nearfield {
+
+inline constexpr std::size_t kSlotsPerRow = 64;  // that are looked at for each row that is added or removed
+
+// Dead rows that no repair is under way for.
+std::size_t num_dead_unrepaired(const State& state);
+
+struct RepairWork {
+  std::size_t slots = 0;        // at most so many are looked at
+  std::size_t num_threads = 0;  // 0 = all cores
+  bool may_end = false;  // whether it may go on to what cannot be sliced: a connectivity sweep, which reads every link
+};
+
+// A slice: begin a repair if one is due, look at some slots, end it if none are left.
+void repair_some(State& state, const Metric& metric, ScratchPool& pool, const RepairWork& work,
+                 const UnderIdLock& under_id_lock);
+
+// All of it: no link leads to a row that was dead when this was called. When poll throws, what was done stays done, and
+// the next slice goes on.
+void repair_all(State& state, const Metric& metric, ScratchPool& pool, std::size_t num_threads, const Poll& poll,
+                const UnderIdLock& under_id_lock);
+
+}  // namespace nearfield

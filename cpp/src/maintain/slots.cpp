@@ -1,0 +1,75 @@
+#include "maintain/slots.h"
+
+#include <algorithm>
+#include <functional>
+#include <utility>
+#include <vector>
+
+namespace nearfield {
+namespace {
+
+// The slots for which nobody has to wait any more, taken out of the list.
+std::vector<Slot> take_settled(std::vector<Waiting>& waiting, const ScratchPool& pool) {
+  std::vector<Slot> settled;
+  std::erase_if(waiting, [&](const Waiting& group) {
+    if (!pool.has_left(group.epoch)) return false;
+    settled.insert(settled.end(), group.slots.begin(), group.slots.end());
+    return true;
+  });
+  return settled;
+}
+
+// Nobody reads the links of a free slot; they are cleared so that a file holds none.
+void clear_links(Graph& graph, Slot slot) {
+  for (int level = 0; level <= graph.level_of(slot); ++level) {
+    std::uint32_t* row = graph.row(slot, level);
+    std::fill_n(row, graph.places(level), kNoSlot);
+  }
+}
+
+// Rows that a query compares by their vectors wherever its walk has gone: only of rows that are there.
+void drop_long_rows(State& state) {
+  if (!state.code_plane) return;
+  LongRows& long_rows = state.code_plane->long_rows;
+  if (long_rows.are_too_many()) return;
+  for (std::size_t i = long_rows.size(); i > 0; --i) {
+    if ((flags_of(state, long_rows[i - 1]) & (kDead | kFree)) != 0) long_rows.drop(i - 1);
+  }
+}
+
+}  // namespace
+
+void settle_slots(State& state, ScratchPool& pool, const UnderIdLock& under_id_lock) {
+  Repair& repair = state.repair;
+  std::vector<Slot> grown = take_settled(repair.newborns, pool);
+  std::vector<Slot> unlinked = take_settled(repair.unlinked, pool);
+  if (!grown.empty() || !unlinked.empty()) {
+    repair.freed.reserve(repair.freed.size() + 1);
+    drop_long_rows(state);
+    for (const Slot slot : unlinked) clear_links(state.graph, slot);
+    under_id_lock([&] {
+      for (const Slot slot : grown) {
+        set_flags(state, slot, static_cast<std::uint8_t>(flags_of(state, slot) & ~kNewborn));
+      }
+      for (const Slot slot : unlinked) set_flags(state, slot, kFree);
+    });
+    // A query that read flags before that may still take a slot's row for one that it is to look at.
+    if (!unlinked.empty()) repair.freed.push_back({pool.advance(), std::move(unlinked)});
+  }
+  const std::vector<Slot> ready = take_settled(repair.freed, pool);
+  if (ready.empty()) return;
+  repair.free.insert(repair.free.end(), ready.begin(), ready.end());
+  std::sort(repair.free.begin(), repair.free.end(), std::greater<>());
+}
+
+void find_slots(State& state) {
+  Repair& repair = state.repair;
+  for (std::size_t i = state.count.load(std::memory_order_relaxed); i > 0; --i) {
+    const auto slot = static_cast<Slot>(i - 1);
+    const std::uint8_t flags = flags_of(state, slot);
+    if ((flags & kFree) != 0) repair.free.push_back(slot);
+    repair.num_leaving += (flags & kLeaving) != 0;
+  }
+}
+
+}  // namespace nearfield
