@@ -75,6 +75,12 @@ void repair(Index& index, std::int64_t num_threads, py::object progress) {
   index.repair(threads_of(num_threads), poll);
 }
 
+void compact(Index& index, std::int64_t num_threads, py::object progress) {
+  const Poll poll = interruptible(std::move(progress));
+  const py::gil_scoped_release release;
+  index.compact(threads_of(num_threads), poll);
+}
+
 // The caller's array for results, or a new one.
 template <class T>
 py::array_t<T> output(const py::object& given, const Vectors& in, std::size_t k) {
@@ -141,11 +147,11 @@ py::dict stats(const Index& index) {
   py::list levels;
   for (const LevelCount& level : s.levels) levels.append(py::make_tuple(level.rows, level.mean_degree));
   return py::dict("slots"_a = s.rows.slots, "live"_a = s.rows.live, "marked"_a = s.rows.marked,
-                  "removed"_a = s.rows.removed, "free"_a = s.rows.free, "unrepaired"_a = s.unrepaired,
-                  "slots_to_repair"_a = s.slots_to_repair, "levels"_a = levels, "unreachable"_a = s.unreachable,
-                  "norm_min"_a = s.norm_min, "norm_max"_a = s.norm_max, "duplicates"_a = s.duplicates,
-                  "vector_bytes"_a = s.vector_bytes, "code_bytes"_a = s.code_bytes, "clamped"_a = s.clamped,
-                  "link_bytes"_a = s.link_bytes, "other_bytes"_a = s.other_bytes);
+                  "removed"_a = s.rows.removed, "free"_a = s.rows.free, "bytes_given_back"_a = s.bytes_given_back,
+                  "unrepaired"_a = s.unrepaired, "slots_to_repair"_a = s.slots_to_repair, "levels"_a = levels,
+                  "unreachable"_a = s.unreachable, "norm_min"_a = s.norm_min, "norm_max"_a = s.norm_max,
+                  "duplicates"_a = s.duplicates, "vector_bytes"_a = s.vector_bytes, "code_bytes"_a = s.code_bytes,
+                  "clamped"_a = s.clamped, "link_bytes"_a = s.link_bytes, "other_bytes"_a = s.other_bytes);
 }
 
 py::bytes to_bytes(const Index& index, bool voyager) {
@@ -210,6 +216,7 @@ void bind_index(py::module_& module) {
       .def("add", &add, py::arg("vectors"), py::arg("ids"), py::arg("num_threads"), py::arg("progress"),
            py::arg("on_conflict"))
       .def("remove", &remove, py::arg("ids"), py::arg("all"))
+      .def("compact", &compact, py::arg("num_threads"), py::arg("progress"))
       .def("repair", &repair, py::arg("num_threads"), py::arg("progress"))
       .def("query", &query, py::arg("vectors"), py::arg("k"), py::arg("ef"), py::arg("num_threads"), py::arg("ids"),
            py::arg("distances"))

@@ -10,7 +10,7 @@ namespace nearfield {
 std::size_t IdTable::cell_of(Id id) const {
   const std::size_t mask = cells_.size() - 1;
   std::size_t cell = mix64(id) & mask;
-  while (cells_[cell] != kNoSlot && *ids_.at<Id>(cells_[cell]) != id) cell = (cell + 1) & mask;
+  while (cells_[cell] != kNoSlot && *ids_->at<Id>(cells_[cell]) != id) cell = (cell + 1) & mask;
   return cell;
 }
 
@@ -49,7 +49,7 @@ Slot IdTable::erase(Id id) {
   std::size_t empty = cell_of(id);
   const Slot slot = cells_[empty];
   for (std::size_t cell = (empty + 1) & mask; cells_[cell] != kNoSlot; cell = (cell + 1) & mask) {
-    const std::size_t own = mix64(*ids_.at<Id>(cells_[cell])) & mask;
+    const std::size_t own = mix64(*ids_->at<Id>(cells_[cell])) & mask;
     if (((cell - own) & mask) < ((cell - empty) & mask)) continue;
     cells_[empty] = cells_[cell];
     empty = cell;
@@ -75,7 +75,7 @@ void IdTable::rebuild(std::size_t cells) {
     for (std::size_t slot = 0; slot < size_; ++slot) cells_[cell_of(slot)] = static_cast<Slot>(slot);
   } else {
     for (const Slot slot : old) {
-      if (slot != kNoSlot) cells_[cell_of(*ids_.at<Id>(slot))] = slot;
+      if (slot != kNoSlot) cells_[cell_of(*ids_->at<Id>(slot))] = slot;
     }
   }
 }

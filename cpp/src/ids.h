@@ -15,7 +15,7 @@ namespace nearfield {
 
 class IdTable {
  public:
-  explicit IdTable(const Plane& ids) : ids_(ids) {}
+  explicit IdTable(const Plane& ids) : ids_(&ids) {}
 
   Slot find(Id id) const;  // kNoSlot when absent
   // `id` now lies at `slot`, whose place in the plane holds it already. Returns the slot it lay at before.
@@ -33,7 +33,7 @@ class IdTable {
   std::size_t cell_of(Id id) const;  // where it is, or where it would go
   void rebuild(std::size_t cells);
 
-  const Plane& ids_;
+  const Plane* ids_;
   std::size_t size_ = 0;     // ids in the table, or slots 0 ... size_-1 while the table is empty
   std::vector<Slot> cells_;  // a power of two, or empty while ids are slots
 };

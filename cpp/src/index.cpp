@@ -7,6 +7,7 @@
 // Queries take neither (ARCHITECTURE.md, "Publication").
 #include "nearfield/index.h"
 
+#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <mutex>
@@ -24,6 +25,7 @@
 #include "files/block_guard.h"
 #include "files/files.h"
 #include "ids.h"
+#include "maintain/compact.h"
 #include "maintain/repair.h"
 #include "maintain/slots.h"
 #include "nearfield/error.h"
@@ -83,9 +85,17 @@ class WriteMutex {
 
 struct Index::Impl {
   explicit Impl(std::unique_ptr<State> read)
-      : state(std::move(read)), metric(state->config, active_level()), table(state->ids) {}
+      : config(read->config),
+        state(std::move(read)),
+        current(state.get()),
+        metric(config, active_level()),
+        table(state->ids) {}
 
-  std::unique_ptr<State> state;
+  const IndexConfig config;
+  std::unique_ptr<State> state;  // replaced under both locks
+  CurrentState current;          // the same, for those who hold neither: after they have borrowed scratch memory
+  std::vector<std::pair<std::uint64_t, std::unique_ptr<State>>> retired;  // with the epochs in which they were replaced
+  std::size_t bytes_given_back = 0;                                       // by compaction
   Metric metric;
   IdTable table;
   bool table_is_built = true;   // false after a file was mapped, until an id is first looked up
@@ -161,7 +171,9 @@ struct Index::Impl {
 
   // Before the first change of a mapped file: all of it is checked, and its pages become ours as written.
   void check_before_writing() {
-    if (state->guard) state->guard->verify_all();
+    const ScratchPool::Lease lease = pool.lend();
+    const State* now = current.load();
+    if (now->guard) now->guard->verify_all();
   }
 
   // The same for a writer, who goes on where the file's writer has stopped. Under the write lock.
@@ -169,6 +181,28 @@ struct Index::Impl {
     check_before_writing();
     if (!slots_are_found) find_slots(*state);
     slots_are_found = true;
+    free_retired();
+  }
+
+  // States that nobody reads any more.
+  void free_retired() {
+    std::erase_if(retired, [this](const auto& old) { return pool.has_left(old.first); });
+  }
+
+  void replace(Compacted compacted) {
+    IdTable fresh(compacted.state->ids);
+    build_id_table(*compacted.state, fresh);
+    retired.reserve(retired.size() + 1);
+    std::unique_ptr<State> old;
+    {
+      const std::unique_lock lock(id_mutex);
+      carry_flags(*state, compacted.slot_of, *compacted.state, fresh);
+      table = std::move(fresh);
+      table_is_built = true;
+      old = std::exchange(state, std::move(compacted.state));
+      current.store(state.get());
+    }
+    retired.emplace_back(pool.advance(), std::move(old));
   }
 };
 
@@ -195,7 +229,7 @@ Index Index::load(std::span<const std::byte> bytes, const LoadOptions& options) 
   return Index(std::move(impl));
 }
 
-const IndexConfig& Index::config() const { return impl_->state->config; }
+const IndexConfig& Index::config() const { return impl_->config; }
 const char* Index::simd_level() const { return impl_->metric.level->name; }
 
 RowCounts Index::counts() const {
@@ -248,9 +282,22 @@ void Index::repair(std::size_t num_threads, const Poll& poll) {
   repair_all(*impl_->state, impl_->metric, impl_->pool, num_threads, poll, impl_->under_id_lock());
 }
 
+void Index::compact(std::size_t num_threads, const Poll& poll) {
+  Impl& impl = *impl_;
+  const std::scoped_lock writing(impl.write_mutex);
+  impl.begin_writing();
+  settle_slots(*impl.state, impl.pool, impl.under_id_lock());
+  repair_all(*impl.state, impl.metric, impl.pool, num_threads, poll, impl.under_id_lock());
+  const std::size_t before = bytes_of(*impl.state);
+  impl.replace(nearfield::compact(*impl.state, impl.metric, num_threads, poll));
+  impl.bytes_given_back += before - std::min(before, bytes_of(*impl.state));
+  impl.pool.wait_until_left(impl.retired.back().first);  // queries on their way: milliseconds
+  impl.free_retired();
+}
+
 QueryCounters Index::query(const float* queries, std::size_t rows, const QueryOptions& options, Id* ids,
                            float* distances, std::uint32_t* counts) const {
-  return query_rows(*impl_->state, impl_->metric, impl_->pool, queries, rows, options, ids, distances, counts);
+  return query_rows(impl_->current, impl_->metric, impl_->pool, queries, rows, options, ids, distances, counts);
 }
 
 bool Index::contains(Id id) const {
@@ -271,7 +318,7 @@ void Index::get_vectors(const Id* ids, std::size_t rows, float* out) const {
 float Index::distance(const float* a, const float* b) const {
   impl_->metric.check_storable(a, 1, "a", 1);
   impl_->metric.check_storable(b, 1, "b", 1);
-  return distance_as_stored(*impl_->state, impl_->metric, impl_->pool, a, b);
+  return distance_as_stored(impl_->current, impl_->metric, impl_->pool, a, b);
 }
 
 void Index::mark_deleted(Id id) {
@@ -299,6 +346,7 @@ IndexStats Index::stats() const {
   IndexStats stats = collect_stats(*impl_->state, impl_->metric);
   const std::shared_lock lock(impl_->id_mutex);
   stats.other_bytes += impl_->table.bytes();
+  stats.bytes_given_back = impl_->bytes_given_back;
   return stats;
 }
 

@@ -105,6 +105,19 @@ std::size_t remove(State& state, IdTable& table, std::span<const Id> ids, bool a
   return removed;
 }
 
+void carry_flags(const State& old, const std::vector<Slot>& slot_of, State& state, IdTable& table) {
+  for (std::size_t i = 0; i < slot_of.size(); ++i) {
+    const Slot slot = slot_of[i];
+    if (slot == kNoSlot) continue;
+    const std::uint8_t flags = flags_of(old, static_cast<Slot>(i)) & (kMarked | kDead);
+    if ((flags & kDead) != 0) {
+      prepare_to_die(state);
+      table.erase(*state.ids.at<Id>(slot));
+    }
+    if (flags != 0) set_flags(state, slot, flags);
+  }
+}
+
 void build_id_table(const State& state, IdTable& table) {
   const std::size_t count = state.count.load(std::memory_order_acquire);
   for (std::size_t slot = 0; slot < count; ++slot) {
@@ -167,13 +180,14 @@ std::vector<Id> list_ids(const State& state, bool with_marked) {
   return ids;
 }
 
-float distance_as_stored(const State& state, const Metric& metric, ScratchPool& pool, const float* a, const float* b) {
+float distance_as_stored(const CurrentState& current, const Metric& metric, ScratchPool& pool, const float* a,
+                         const float* b) {
   std::vector<float> unit(metric.padded), query(metric.padded);
   std::vector<std::byte> row_a(metric.padded * element_bytes(metric.storage)), row_b(row_a.size());
   metric.encode(a, unit.data(), row_a.data());
   metric.encode(b, unit.data(), row_b.data());
   const ScratchPool::Lease lease = pool.lend();
-  const CodePlane* codes = metric.storage == Storage::CodesOnly ? state.codes.load() : nullptr;
+  const CodePlane* codes = metric.storage == Storage::CodesOnly ? current.load()->codes.load() : nullptr;
   if (codes != nullptr) {
     round_to_codes(metric, codes->grid, a, reinterpret_cast<float*>(row_a.data()));
     round_to_codes(metric, codes->grid, b, reinterpret_cast<float*>(row_b.data()));

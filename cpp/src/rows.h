@@ -9,6 +9,7 @@
 #include "nearfield/types.h"
 #include "state.h"
 #include "walk/metric.h"
+#include "walk/query.h"
 #include "walk/scratch.h"
 
 namespace nearfield {
@@ -31,6 +32,11 @@ void spare(State& state, const IdTable& table, std::span<const Id> ids);
 // returns how many went. prepare_to_die() comes before.
 std::size_t remove(State& state, IdTable& table, std::span<const Id> ids, bool all);
 
+// Before a state takes the place of another: flags that rows have got since they were copied, or have had. Marks go
+// with them; rows that died are dead there too, and their ids lead nowhere. `slot_of`: the new slots of the old ones.
+// Changes only the new state and its table.
+void carry_flags(const State& old, const std::vector<Slot>& slot_of, State& state, IdTable& table);
+
 // Enter every slot of a file that was read that holds a row.
 void build_id_table(const State& state, IdTable& table);
 
@@ -40,6 +46,7 @@ void unmark(State& state, const IdTable& table, Id id);           // throws Unkn
 void copy_vectors(const State& state, const Metric& metric, ScratchPool& pool, const IdTable& table, const Id* ids,
                   std::size_t rows, float* out);                 // throws UnknownId
 std::vector<Id> list_ids(const State& state, bool with_marked);  // in order of insertion
-float distance_as_stored(const State& state, const Metric& metric, ScratchPool& pool, const float* a, const float* b);
+float distance_as_stored(const CurrentState& current, const Metric& metric, ScratchPool& pool, const float* a,
+                         const float* b);
 
 }  // namespace nearfield

@@ -61,7 +61,30 @@ void survey_vectors(const State& state, const Metric& metric, std::size_t count,
   if (stats.norm_min > stats.norm_max) stats.norm_min = 0;
 }
 
+void add_bytes(const State& state, IndexStats& stats) {
+  const std::size_t count = state.count.load();
+  const std::uint64_t published = state.published;
+  const bool all_kept = keeps_all_vectors(state.config.storage, count);
+  stats.vector_bytes = (all_kept ? count : published - first_recent(published)) * state.vectors.row_bytes();
+  if (const CodePlane* codes = state.code_plane.get(); codes != nullptr) {
+    stats.code_bytes = count * (codes->rows.row_bytes() + (codes->sketch ? kSketchBytes : 0));
+  }
+  stats.link_bytes =
+      count * state.graph.links.row_bytes() + state.graph.upper_rows * state.graph.upper_links.row_bytes();
+  for (const Plane* plane : {&state.graph.levels, &state.graph.upper_of, &state.ids, &state.flags}) {
+    stats.other_bytes += count * plane->row_bytes();
+  }
+  if (state.replaced_by.capacity() > 0) stats.other_bytes += count * state.replaced_by.row_bytes();
+  if (state.has_numbers()) stats.other_bytes += count * state.numbers.row_bytes();
+}
+
 }  // namespace
+
+std::size_t bytes_of(const State& state) {
+  IndexStats stats{};
+  add_bytes(state, stats);
+  return stats.vector_bytes + stats.code_bytes + stats.link_bytes + stats.other_bytes;
+}
 
 std::string validate_state(const State& state) {
   return validate(state.graph, state.count.load(),
@@ -79,21 +102,11 @@ IndexStats collect_stats(const State& state, const Metric& metric) {
     stats.unreachable += !reach.has(slot) && (flags_of(state, slot) & (kDead | kFree)) == 0;
   }
   survey_vectors(state, metric, count, stats);
-  const std::uint64_t published = state.published;
-  const std::uint64_t vectors = keeps_all_vectors(metric.storage, count) ? count : published - first_recent(published);
-  stats.vector_bytes = vectors * state.vectors.row_bytes();
+  add_bytes(state, stats);
   if (const CodePlane* codes = state.code_plane.get(); codes != nullptr && count > 0) {
-    stats.code_bytes = count * (codes->rows.row_bytes() + (codes->sketch ? kSketchBytes : 0));
     const double all = static_cast<double>(count * metric.dimensions);
     stats.clamped = std::min(1.0, static_cast<double>(codes->num_outside) / all);  // those of removed rows stay in it
   }
-  stats.link_bytes =
-      count * state.graph.links.row_bytes() + state.graph.upper_rows * state.graph.upper_links.row_bytes();
-  for (const Plane* plane : {&state.graph.levels, &state.graph.upper_of, &state.ids, &state.flags}) {
-    stats.other_bytes += count * plane->row_bytes();
-  }
-  if (state.replaced_by.capacity() > 0) stats.other_bytes += count * state.replaced_by.row_bytes();
-  if (state.has_numbers()) stats.other_bytes += count * state.numbers.row_bytes();
   stats.unrepaired = num_dead_unrepaired(state) + state.repair.num_leaving;
   stats.slots_to_repair = state.repair.end - state.repair.next;
   return stats;

@@ -370,6 +370,37 @@ class Index:
         with reporting(progress, "repairing") as report:
             self._core.repair(as_threads(num_threads), report)
 
+    def compact(self, num_threads: int | None = -1, *, progress: Progress = None) -> None:
+        """Give back the memory of removed vectors, and bring the others together.
+
+        Parameters
+        ----------
+        num_threads : int or None, default -1
+            Below 1 or None: all cores. The index does not depend on it.
+        progress : bool or callable, optional
+            As for `add_items`.
+
+        Notes
+        -----
+        Vectors that `mark_deleted` has hidden stay. Ids, their order and answers stay the same, but
+        for the order of vectors at equal distance. Does what `repair` does, then copies what is
+        left, so that neighbours lie near each other; until that is done, it needs memory for both.
+        Queries go on meanwhile, other writers wait. Interrupted, it changes nothing.
+
+        Examples
+        --------
+        >>> import nearfield as nf
+        >>> index = nf.Index(nf.Space.Euclidean, num_dimensions=2)
+        >>> ids = index.add_items([[i, i] for i in range(100)])
+        >>> index.remove(ids[:90])
+        90
+        >>> index.compact()
+        >>> index.stats().slots
+        10
+        """
+        with reporting(progress, "compacting") as report:
+            self._core.compact(as_threads(num_threads), report)
+
     def mark_deleted(self, id: int) -> None:
         """Hide a vector: queries no longer return it, but still walk through it.
 

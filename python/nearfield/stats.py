@@ -35,6 +35,8 @@ class IndexStats:
         and queries may walk through them.
     free : int
         Places of removed vectors that the next ones take.
+    bytes_given_back : int
+        What `nearfield.Index.compact` has given back since the index was made or loaded.
     unrepaired : int
         Removed vectors to which links still lead. Adding and removing repairs that bit by bit,
         `nearfield.Index.repair` at once; then their places become free.
@@ -63,6 +65,7 @@ class IndexStats:
     marked: int
     removed: int
     free: int
+    bytes_given_back: int
     unrepaired: int
     slots_to_repair: int
     levels: tuple[LevelStats, ...]

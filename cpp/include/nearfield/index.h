@@ -1,8 +1,7 @@
 // The index: the only class that bindings and C++ users talk to.
 //
-// Thread safety: every function may run beside every other, without a lock by the caller. add, repair, attach and the
-// functions that write files wait for each other; queries wait for nobody.
-// Errors are those of error.h.
+// Thread safety: every function may run beside every other, without a lock by the caller. add, repair, compact, attach
+// and the functions that write files wait for each other; queries wait for nobody. Errors are those of error.h.
 #pragma once
 
 #include <cstddef>
@@ -41,9 +40,10 @@ struct IndexStats {
   double norm_min, norm_max;       // Euclidean norms of the kept vectors, live rows
   std::size_t duplicates;          // live rows whose vector equals that of an earlier live row
   std::size_t vector_bytes, code_bytes, link_bytes,
-      other_bytes;              // of the rows that exist, in memory or mapped, and of the id table
-  std::size_t unrepaired;       // removed rows to which links lead
-  std::size_t slots_to_repair;  // that the repair which is under way has still to look at
+      other_bytes;               // of the rows that exist, in memory or mapped, and of the id table
+  std::size_t bytes_given_back;  // by compaction, since the index was made or loaded
+  std::size_t unrepaired;        // removed rows to which links lead
+  std::size_t slots_to_repair;   // that the repair which is under way has still to look at
   double clamped;  // share of the components that lie clearly outside the range of the codes (codes/grid.h)
 };
 
@@ -88,6 +88,10 @@ class Index {
   // The rest of the repair that adds and removals do in slices: no link leads to removed rows, and their places are
   // ready for new ones as soon as the queries on their way have left. When poll throws, a later call goes on.
   void repair(std::size_t num_threads, const Poll& poll);
+  // Repair, then bring the rows that are left together, in an order in which neighbours lie near, and give the memory
+  // of the others back; waits for queries on their way. Takes as much memory as the index again meanwhile, and little
+  // longer than a repair. When poll throws, at most the repair has been done.
+  void compact(std::size_t num_threads, const Poll& poll);
 
   IndexStats stats() const;      // reads everything once: O(links + vectors)
   std::string validate() const;  // empty, or the first structural fault in words

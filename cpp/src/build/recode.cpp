@@ -297,6 +297,15 @@ void RoundCodes::write(const Metric& metric, Slots round, std::size_t num_thread
   encode_rows(vectors, *now, round, num_threads);
 }
 
+void recount_outside(State& state, const Metric& metric, std::size_t num_threads) {
+  CodePlane* plane = state.code_plane.get();
+  if (plane == nullptr || metric.storage == Storage::CodesOnly) return;
+  const Outside all = outside({state, metric, plane}, plane->grid, slots_without(state, kDead | kFree), num_threads);
+  plane->num_outside = all.components;
+  plane->long_rows.cut(0);
+  append_long_rows(metric, all, *plane);
+}
+
 bool lets_vectors_go(const State& state, std::size_t last) {
   return state.config.storage == Storage::CodesOnly && state.count.load(std::memory_order_relaxed) < kFewSlots &&
          last >= kFewSlots;

@@ -47,6 +47,10 @@ class RoundCodes {
   std::size_t num_long_;           // of the plane before
 };
 
+// Count what of the live rows lies outside of the present grid anew, as if they had come one after the other, and list
+// their long rows. Where codes are all that the index holds, the old count stays.
+void recount_outside(State& state, const Metric& metric, std::size_t num_threads);
+
 // Whether the round that ends at `last` is the one with which an index of codes alone lets all vectors go but the last.
 bool lets_vectors_go(const State& state, std::size_t last);
 // Copy the last vectors, those that stay, to `recent`. `published` counts the rows of the round as well.

@@ -239,7 +239,7 @@ void link_round(State& state, const Metric& metric, ScratchPool& pool, std::span
     with.view.count = count_with;
     round.rule = {before, with};
     for (Reading* reading : {&before, &with}) {
-      *reading = {reading->entry, vectors_of(reading->view, state), metric.walks, nullptr, nullptr};
+      *reading = {&state, reading->entry, vectors_of(reading->view, state), metric.walks, nullptr, nullptr};
     }
     round.vectors = {before, with};
     const std::size_t rows = slots.size();

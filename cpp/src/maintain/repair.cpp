@@ -29,7 +29,7 @@ struct Ways {
 
 Ways ways_of(const State& state, const Metric& metric) {
   const Reading rule = read_state(state, metric);
-  return {rule, {rule.entry, vectors_of(rule.view, state), metric.walks, nullptr, nullptr}};
+  return {rule, {&state, rule.entry, vectors_of(rule.view, state), metric.walks, nullptr, nullptr}};
 }
 
 // What one thread works in.

@@ -25,7 +25,7 @@ constexpr std::size_t kNibbleScanShare = 1;
 constexpr std::size_t kTurns = 4;
 
 struct Batch {
-  const State& state;
+  const CurrentState& current;
   const Metric& metric;
   ScratchPool& pool;
   const float* queries;
@@ -39,22 +39,23 @@ struct Batch {
 };
 
 // The id of a result; the ids of a mapped file may be unread yet.
-Id id_of(const State& state, const WalkView& view, Slot slot) {
-  const Id* id = state.ids.at<Id>(slot);
-  if (view.touch != nullptr && !view.touch(view.guard, id, sizeof *id)) state.guard->throw_corrupt();
+Id id_of(const Reading& reading, Slot slot) {
+  const WalkView& view = reading.view;
+  const Id* id = reading.state->ids.at<Id>(slot);
+  if (view.touch != nullptr && !view.touch(view.guard, id, sizeof *id)) reading.state->guard->throw_corrupt();
   return *id;
 }
 
 // What the walk on codes leaves in doubt, by exact distance.
 WalkResult compare_again(const Batch& batch, const Reading& reading, Scratch& scratch) {
   const bool decoded = batch.metric.storage == Storage::CodesOnly;
-  const WalkView vectors = decoded ? reading.view : vectors_of(reading.view, batch.state);
+  const WalkView vectors = decoded ? reading.view : vectors_of(reading.view, *reading.state);
   const std::size_t n = scratch.walk().num_logged;
   for (std::size_t i = 0; i < n; ++i) {
     scratch.slots()[i] = entry_slot(scratch.walk().log[i]);
     if (vectors.touch != nullptr &&
         !vectors.touch(vectors.guard, vectors.rows.row(scratch.slots()[i]), vectors.rows.stride)) {
-      batch.state.guard->throw_corrupt();
+      reading.state->guard->throw_corrupt();
     }
   }
   if (decoded) {
@@ -75,7 +76,7 @@ void sort_ties_at_zero(std::uint64_t* entries, std::size_t n) {
             [](std::uint64_t a, std::uint64_t b) { return entry_slot(a) < entry_slot(b); });
 }
 
-void write_row(const Batch& batch, const WalkView& view, WalkResult result, std::size_t row) {
+void write_row(const Batch& batch, const Reading& reading, WalkResult result, std::size_t row) {
   const std::size_t k = batch.options.k;
   Id* ids = batch.ids + row * k;
   float* distances = batch.distances + row * k;
@@ -84,7 +85,7 @@ void write_row(const Batch& batch, const WalkView& view, WalkResult result, std:
   if (clamp && found > 1 && distance_of(entry_key(result.entries[0])) < 0) sort_ties_at_zero(result.entries, found);
   for (std::size_t i = 0; i < found; ++i) {
     const float distance = distance_of(entry_key(result.entries[i]));
-    ids[i] = id_of(batch.state, view, entry_slot(result.entries[i]));
+    ids[i] = id_of(reading, entry_slot(result.entries[i]));
     distances[i] = clamp && distance < 0 ? 0.0f : distance;
   }
   std::fill(ids + found, ids + k, kNoId);
@@ -114,9 +115,9 @@ std::size_t num_walked_through(const Census& census) {
 Wanted wanted_of(const Batch& batch, const Reading& reading) {
   const WalkView& view = reading.view;
   const std::size_t k = batch.options.k;
-  const std::size_t hidden = view.hide != 0 ? num_walked_through(batch.state.census) : 0;
+  const std::size_t hidden = view.hide != 0 ? num_walked_through(reading.state->census) : 0;
   const std::size_t ef = std::max<std::size_t>(1, std::min(std::max(batch.options.ef, k), view.count));
-  const bool only_nibbles = batch.metric.storage == Storage::CodesOnly && batch.state.config.codes == Codes::Int4;
+  const bool only_nibbles = batch.metric.storage == Storage::CodesOnly && reading.state->config.codes == Codes::Int4;
   const std::size_t share = only_nibbles ? kNibbleScanShare : kScanShare;
   return {ef, beam_for(ef, hidden), view.count <= share * ef};
 }
@@ -160,7 +161,7 @@ Doubt doubt_of(const Batch& batch, const Reading& reading, const Wanted& wanted,
 void walk(const Batch& batch, const Reading& reading, const Wanted& wanted, Turns& turns, std::size_t n,
           bool by_codes) {
   const bool by_vectors = !by_codes && batch.metric.storage != Storage::CodesOnly;
-  const WalkView view = by_vectors ? vectors_of(reading.view, batch.state) : reading.view;
+  const WalkView view = by_vectors ? vectors_of(reading.view, *reading.state) : reading.view;
   const Walks* others = by_vectors ? batch.metric.walks : batch.metric.number_walks;
   WalkJob jobs[kTurns];
   std::size_t who[kTurns];
@@ -208,7 +209,7 @@ WalkResult merge(WalkResult met, WalkResult found, std::size_t k) {
 // With the rows that are too long for codes, wherever the walk has gone.
 WalkResult merge_long_rows(const Batch& batch, const Reading& reading, Scratch& scratch, WalkResult met) {
   const LongRows& long_rows = reading.codes->long_rows;
-  const WalkView vectors = vectors_of(reading.view, batch.state);
+  const WalkView vectors = vectors_of(reading.view, *reading.state);
   Slot slots[LongRows::kMost];
   std::uint32_t keys[LongRows::kMost];
   std::uint64_t entries[LongRows::kMost];
@@ -256,7 +257,7 @@ void walk_all(const Batch& batch, const Reading& reading, const Wanted& wanted, 
 WalkResult scan(const Batch& batch, const Reading& reading, Scratch& scratch) {
   const std::size_t k = std::min(batch.options.k, reading.view.count);
   if (batch.metric.storage == Storage::CodesOnly) return scan_decoded(batch.metric, reading, k, scratch);
-  return batch.metric.walks->scan(vectors_of(reading.view, batch.state), scratch.query(), 0, reading.view.count, k,
+  return batch.metric.walks->scan(vectors_of(reading.view, *reading.state), scratch.query(), 0, reading.view.count, k,
                                   scratch.walk());
 }
 
@@ -264,9 +265,9 @@ WalkResult scan(const Batch& batch, const Reading& reading, Scratch& scratch) {
 void query_together(Batch& batch, std::size_t first, std::size_t n) {
   Turns turns;
   for (std::size_t i = 0; i < n; ++i) turns.leases[i] = batch.pool.lend();
-  const Reading reading = read_state(batch.state, batch.metric);
+  const Reading reading = read_state(*batch.current.load(), batch.metric);
   if (reading.entry.slot == kNoSlot) {
-    for (std::size_t i = 0; i < n; ++i) write_row(batch, reading.view, {nullptr, 0}, first + i);
+    for (std::size_t i = 0; i < n; ++i) write_row(batch, reading, {nullptr, 0}, first + i);
     return;
   }
   const Wanted wanted = wanted_of(batch, reading);
@@ -285,8 +286,8 @@ void query_together(Batch& batch, std::size_t first, std::size_t n) {
     if (wanted.scan || (result.size < std::min(batch.options.k, reading.view.count) && !scratch.walk().damaged)) {
       result = scan(batch, reading, scratch);
     }
-    if (scratch.walk().damaged) batch.state.guard->throw_corrupt();
-    write_row(batch, reading.view, result, first + i);
+    if (scratch.walk().damaged) reading.state->guard->throw_corrupt();
+    write_row(batch, reading, result, first + i);
     distances += scratch.walk().num_distances;
     hops += scratch.walk().num_hops;
   }
@@ -298,7 +299,7 @@ void query_together(Batch& batch, std::size_t first, std::size_t n) {
 
 Reading read_state(const State& state, const Metric& metric) {
   // The entry point first: the count that is read after it covers it.
-  Reading reading{state.graph.entry(), {}, metric.walks, nullptr, nullptr};
+  Reading reading{&state, state.graph.entry(), {}, metric.walks, nullptr, nullptr};
   WalkView& view = reading.view;
   view.count = state.count.load(std::memory_order_acquire);
   view.rows = state.vectors.view();
@@ -334,11 +335,11 @@ WalkView vectors_of(const WalkView& view, const State& state) {
   return vectors;
 }
 
-QueryCounters query_rows(const State& state, const Metric& metric, ScratchPool& pool, const float* queries,
+QueryCounters query_rows(const CurrentState& current, const Metric& metric, ScratchPool& pool, const float* queries,
                          std::size_t rows, const QueryOptions& options, Id* ids, float* distances,
                          std::uint32_t* counts) {
   metric.check_finite(queries, rows, "vectors");
-  Batch batch{state, metric, pool, queries, rows, options, ids, distances, counts};
+  Batch batch{current, metric, pool, queries, rows, options, ids, distances, counts};
   if (rows == 1) {
     query_together(batch, 0, 1);
   } else {

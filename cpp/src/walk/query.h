@@ -1,6 +1,7 @@
 // Queries over a state: one consistent view, one walk per row, results as ids and distances.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 
 #include "nearfield/types.h"
@@ -14,6 +15,7 @@ namespace nearfield {
 // must be borrowed before, since codes live, and slots keep their rows, as long as somebody announces that they may be
 // read.
 struct Reading {
+  const State* state;
   Entry entry;             // exists in the view; kNoSlot where there is nothing to walk
   WalkView view;           // its rows are codes where there are any
   const Walks* walks;      // of those rows
@@ -34,12 +36,16 @@ Reading read_state(const State& state, const Metric& metric);
 // The same with the stored vectors as rows.
 WalkView vectors_of(const WalkView& view, const State& state);
 
+// The state that an index has now: compaction replaces it as a whole (maintain/compact.h). Loaded once scratch memory
+// was borrowed; it lives as long as that is.
+using CurrentState = std::atomic<const State*>;
+
 // The k nearest live rows of each query; see Index::query. Throws CorruptIndexFile when a block of a mapped
 // file fails its checksum.
 //
 // Exact instead of walked where the beam would hold a quarter of the index anyway, and where a walk
 // finds fewer than min(k, count): no caller gets fewer rows than there are.
-QueryCounters query_rows(const State& state, const Metric& metric, ScratchPool& pool, const float* queries,
+QueryCounters query_rows(const CurrentState& current, const Metric& metric, ScratchPool& pool, const float* queries,
                          std::size_t rows, const QueryOptions& options, Id* ids, float* distances,
                          std::uint32_t* counts);
 

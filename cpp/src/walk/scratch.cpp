@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <thread>
 
 #include "codes/grid.h"
 #include "threads.h"
@@ -109,6 +110,10 @@ bool ScratchPool::has_left(std::uint64_t epoch) const {
     if (since != 0 && since < epoch && place->forks.load(std::memory_order_relaxed) == forks) return false;
   }
   return true;
+}
+
+void ScratchPool::wait_until_left(std::uint64_t epoch) const {
+  while (!has_left(epoch)) std::this_thread::yield();
 }
 
 }  // namespace nearfield

@@ -95,6 +95,7 @@ class ScratchPool {
   Lease lend();
   std::uint64_t advance();  // returns the epoch that begins now
   bool has_left(std::uint64_t epoch) const;
+  void wait_until_left(std::uint64_t epoch) const;  // never from a thread that borrows
 
  private:
   std::atomic<Place*> first_{nullptr};
