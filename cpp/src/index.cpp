@@ -1,7 +1,9 @@
 // The facade: composes the rooms, holds the locks, loops over nothing.
 //
 // Locks, always taken in this order:
-//   write_mutex  one writer of rows and links at a time; also held while a file is written
+//   save_mutex   one save at a time
+//   write_mutex  one writer of rows and links at a time; a save holds it while the snapshot is taken, one in Voyager's
+//                format until the file is written
 //   id_mutex     the id table and the flags; shared to look up, exclusive to change. Held for moments, but where
 //                an add makes room for its ids or the table of a mapped file is built
 // Queries take neither (ARCHITECTURE.md, "Publication").
@@ -12,6 +14,7 @@
 #include <functional>
 #include <mutex>
 #include <numeric>
+#include <optional>
 #include <shared_mutex>
 #include <span>
 #include <string>
@@ -52,12 +55,16 @@ IndexConfig checked(IndexConfig config) {
   return config;
 }
 
+using ThreadId = std::atomic<std::thread::id>;
+
 // A mutex that knows its owner: progress callbacks and file objects are called while it is held, and one that calls for
-// it again would wait for itself.
-class WriteMutex {
+// it again would wait for itself; as would one that is called by a save, for which writers may have to wait (`saver`).
+class OwnedMutex {
  public:
+  explicit OwnedMutex(const ThreadId& saver) : saver_(saver) {}
+
   void lock() {
-    if (owner_.load(std::memory_order_relaxed) == std::this_thread::get_id()) {
+    if (is_mine()) {
       throw InvalidInput(
           "this call comes from a progress callback or a file object of an add or save of the same index, and that "
           "has not ended; there you may query and look up, but not add, save, validate or ask for statistics");
@@ -67,7 +74,7 @@ class WriteMutex {
   }
   // False where somebody holds it, this thread or another.
   bool try_lock() {
-    if (owner_.load(std::memory_order_relaxed) == std::this_thread::get_id() || !mutex_.try_lock()) return false;
+    if (is_mine() || !mutex_.try_lock()) return false;
     owner_.store(std::this_thread::get_id(), std::memory_order_relaxed);
     return true;
   }
@@ -77,8 +84,26 @@ class WriteMutex {
   }
 
  private:
+  bool is_mine() const {
+    const std::thread::id me = std::this_thread::get_id();
+    return owner_.load(std::memory_order_relaxed) == me || saver_.load(std::memory_order_relaxed) == me;
+  }
+
+  const ThreadId& saver_;
   std::mutex mutex_;
-  std::atomic<std::thread::id> owner_{};
+  ThreadId owner_{};
+};
+
+// Says which thread writes a file, as long as it lives.
+class Saving {
+ public:
+  explicit Saving(ThreadId& saver) : saver_(saver) { saver.store(std::this_thread::get_id()); }
+  Saving(const Saving&) = delete;
+  Saving& operator=(const Saving&) = delete;
+  ~Saving() { saver_.store({}); }
+
+ private:
+  ThreadId& saver_;
 };
 
 }  // namespace
@@ -101,7 +126,9 @@ struct Index::Impl {
   bool table_is_built = true;   // false after a file was mapped, until an id is first looked up
   bool slots_are_found = true;  // false after a file was read, until it is first written to
   mutable ScratchPool pool;
-  mutable WriteMutex write_mutex;
+  ThreadId saver{};
+  OwnedMutex save_mutex{saver};
+  OwnedMutex write_mutex{saver};
   mutable std::shared_mutex id_mutex;
 
   void build_table() {
@@ -167,6 +194,21 @@ struct Index::Impl {
   void maintain(std::size_t rows, std::size_t num_threads, bool may_end) {
     settle_slots(*state, pool, under_id_lock());
     repair_some(*state, metric, pool, {rows * kSlotsPerRow, num_threads, may_end}, under_id_lock());
+  }
+
+  // One save at a time; writers go on but for the moment in which the snapshot is taken.
+  void with_snapshot(const std::function<void(const Snapshot&)>& write) {
+    const std::scoped_lock saving(save_mutex);
+    check_before_writing();
+    const ScratchPool::Lease lease = pool.lend();  // rows and codes stay
+    std::optional<Snapshot> snapshot;
+    {
+      const std::scoped_lock writing(write_mutex);
+      const std::shared_lock lock(id_mutex);
+      snapshot.emplace(*state);
+    }
+    const Saving now(saver);
+    write(*snapshot);
   }
 
   // Before the first change of a mapped file: all of it is checked, and its pages become ours as written.
@@ -361,26 +403,24 @@ void Index::attach(const std::string& name, std::span<const std::byte> bytes) {
   if (bytes.empty()) {
     impl_->state->attachments.erase(name);
   } else {
-    impl_->state->attachments[name].assign(bytes.begin(), bytes.end());
+    impl_->state->attachments[name] = std::make_shared<const std::vector<std::byte>>(bytes.begin(), bytes.end());
   }
 }
 
 std::vector<std::byte> Index::attachment(const std::string& name) const {
   const std::scoped_lock writing(impl_->write_mutex);
   const auto found = impl_->state->attachments.find(name);
-  return found == impl_->state->attachments.end() ? std::vector<std::byte>{} : found->second;
+  return found == impl_->state->attachments.end() ? std::vector<std::byte>{} : *found->second;
 }
 
 void Index::save(const std::string& path) const {
-  const std::scoped_lock writing(impl_->write_mutex);
-  impl_->check_before_writing();
-  save_atomically(path, [this](const ByteSink& sink) { write_index(*impl_->state, sink); });
+  impl_->with_snapshot([&path](const Snapshot& snapshot) {
+    save_atomically(path, [&snapshot](const ByteSink& sink) { write_index(snapshot, sink); });
+  });
 }
 
 void Index::write(const ByteSink& sink) const {
-  const std::scoped_lock writing(impl_->write_mutex);
-  impl_->check_before_writing();
-  write_index(*impl_->state, sink);
+  impl_->with_snapshot([&sink](const Snapshot& snapshot) { write_index(snapshot, sink); });
 }
 
 void Index::save_voyager(const std::string& path) const {

@@ -78,6 +78,9 @@ struct Repair {
   std::vector<Slot> free;         // ready to be taken, descending
 };
 
+// Named bytes that travel with the index in its file, e.g. the keys of a StringIndex.
+using Attachments = std::map<std::string, std::shared_ptr<const std::vector<std::byte>>>;
+
 struct State {
   explicit State(const IndexConfig& config);
   ~State();
@@ -107,8 +110,7 @@ struct State {
   std::uint64_t next_id = 0;  // where the search for an automatic id begins
   std::size_t unswept = 0;    // rows added since the last connectivity sweep
 
-  // Named bytes that travel with the index in its file, e.g. the keys of a StringIndex.
-  std::map<std::string, std::vector<std::byte>> attachments;
+  Attachments attachments;
 
   std::unique_ptr<BlockGuard> guard;  // set where the planes are a mapped file, else null
 

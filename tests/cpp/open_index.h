@@ -34,6 +34,7 @@ struct OpenIndex {
   }
 
   State state;
+  CurrentState current{&state};
   Metric metric;
   IdTable table;
   mutable ScratchPool pool;
@@ -52,7 +53,7 @@ inline Answers ask(const OpenIndex& index, const std::vector<float>& queries, co
   answers.ids.resize(rows * options.k);
   answers.distances.resize(rows * options.k);
   answers.counts.resize(rows);
-  answers.counters = query_rows(index.state, index.metric, index.pool, queries.data(), rows, options,
+  answers.counters = query_rows(index.current, index.metric, index.pool, queries.data(), rows, options,
                                 answers.ids.data(), answers.distances.data(), answers.counts.data());
   return answers;
 }

@@ -92,7 +92,7 @@ void a_grid_that_is_not_fitted_has_no_rows() {
   OpenIndex index({Space::Euclidean, Storage::Float32, 8, 6, 20, 1, Codes::Int8});
   const auto written = [&index] {
     Bytes bytes;
-    write_index(index.state,
+    write_index(Snapshot(index.state),
                 [&bytes](const std::byte* data, std::size_t n) { bytes.insert(bytes.end(), data, data + n); });
     return bytes;
   };

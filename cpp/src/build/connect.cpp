@@ -32,6 +32,7 @@ void hang_on(State& state, Slot slot, const WalkResult& near, const std::vector<
     std::uint32_t* row = graph.row(entry_slot(near.entries[i]), 0);
     const std::size_t links = degree(row, places);
     if (links == places) continue;
+    graph.row_to_change(entry_slot(near.entries[i]), 0);
     __atomic_store_n(row + links, slot, __ATOMIC_RELEASE);
     return;
   }
@@ -39,9 +40,9 @@ void hang_on(State& state, Slot slot, const WalkResult& near, const std::vector<
     return links_to[entry_slot(a)] < links_to[entry_slot(b)];
   };
   const std::uint64_t calm = *std::min_element(near.entries, near.entries + near.size, fewer);
-  std::uint32_t* row = graph.row(entry_slot(calm), 0);
+  std::uint32_t* row = graph.row_to_change(entry_slot(calm), 0);
   const Slot moved = row[places - 1];
-  std::uint32_t* own = graph.row(slot, 0);
+  std::uint32_t* own = graph.row_to_change(slot, 0);
   const std::size_t links = degree(own, places);
   if ((flags_of(state, moved) & kDead) == 0 && std::find(own, own + links, moved) == own + links) {
     const std::size_t place = links == places ? places - 1 : links;  // full: its furthest link gives way

@@ -113,7 +113,7 @@ void link_back_to(State& state, const Metric& metric, ScratchPool& pool, const R
   Graph& graph = state.graph;
   const Slot target = begin->target;
   const std::size_t places = graph.places(begin->level);
-  std::uint32_t* stored = graph.row(target, begin->level);
+  std::uint32_t* stored = graph.row_to_change(target, begin->level);
   const std::size_t old_links = degree(stored, places);
   const auto new_links = static_cast<std::size_t>(end - begin);
   if (old_links + new_links <= places) {

@@ -196,7 +196,7 @@ void unlink(Graph& graph, std::size_t count, std::span<const Slot> round) {
     const auto slot = static_cast<Slot>(i);
     if (is_in_round(slot)) continue;
     for (int level = 0; level <= graph.level_of(slot); ++level) {
-      std::uint32_t* row = graph.row(slot, level);
+      std::uint32_t* row = graph.row_to_change(slot, level);
       const std::size_t places = graph.places(level);
       std::size_t kept = 0;
       for (std::size_t place = 0; place < places && row[place] != kNoSlot; ++place) {

@@ -94,7 +94,7 @@ void read_attachment(const ByteSource& source, const Section& section, const std
   const bool ascending = state.attachments.empty() || state.attachments.rbegin()->first < name;
   require(ascending, source.name(), section.offset, "attachment.name", name_bytes, "a name behind the one before");
   bytes.erase(bytes.begin(), name_begin + name_bytes);
-  state.attachments.emplace(std::move(name), std::move(bytes));
+  state.attachments.emplace(std::move(name), std::make_shared<const std::vector<std::byte>>(std::move(bytes)));
 }
 
 // Bytes that belong to nothing are 0: so that every byte of the file is checked, and equal indexes are equal files.

@@ -24,7 +24,6 @@ using format::Section;
 struct Layout {
   Header header;
   std::vector<std::byte> grid, sketch;
-  std::vector<std::uint32_t> long_rows;
   std::vector<Section> sections;  // without their sums
 };
 
@@ -56,15 +55,15 @@ Section slots_section(std::size_t slots) {
 }
 
 // The grid as format.h has it; empty where the index has no codes.
-std::vector<std::byte> grid_bytes(const State& state) {
-  if (state.config.codes == Codes::None) return {};
+std::vector<std::byte> grid_bytes(const Snapshot& snapshot) {
+  if (snapshot.state.config.codes == Codes::None) return {};
   format::GridHead head;
-  head.codes = static_cast<std::uint32_t>(state.config.codes);
-  const CodePlane* codes = state.code_plane.get();
+  head.codes = static_cast<std::uint32_t>(snapshot.state.config.codes);
+  const CodePlane* codes = snapshot.codes;
   if (codes != nullptr) {
     head.step = codes->grid.step;
-    head.num_fitted = codes->num_fitted;
-    head.num_outside = codes->num_outside;
+    head.num_fitted = snapshot.num_fitted;
+    head.num_outside = snapshot.num_outside;
     head.share_outside = codes->grid.share_outside;
     head.rotated = codes->grid.rotated ? 1 : 0;
   }
@@ -101,88 +100,77 @@ Section attachment_section(const std::string& name, const std::vector<std::byte>
   return bytes_section(Kind::Attachment, sizeof(std::uint32_t) + name.size() + bytes.size());
 }
 
-bool has_origin_of_products(const State& state) {
-  if (state.config.space != Space::InnerProduct || !state.code_plane) return false;
-  const std::vector<float>& origin = state.code_plane->grid.origin;
+bool has_origin_of_products(const Snapshot& snapshot) {
+  if (snapshot.state.config.space != Space::InnerProduct || snapshot.codes == nullptr) return false;
+  const std::vector<float>& origin = snapshot.codes->grid.origin;
   return std::any_of(origin.begin(), origin.end(), [](float x) { return x != 0; });
 }
 
-std::vector<std::uint32_t> slots_of(const LongRows& long_rows) {
-  std::vector<std::uint32_t> slots(long_rows.size());
-  for (std::size_t i = 0; i < slots.size(); ++i) slots[i] = long_rows[i];
-  std::sort(slots.begin(), slots.end());
-  return slots;
-}
-
-Header header_of(const State& state, const FlagsCopy& flags) {
-  const IndexConfig& config = state.config;
-  const Entry entry = state.graph.entry();
+Header header_of(const Snapshot& snapshot) {
+  const IndexConfig& config = snapshot.state.config;
+  const FlagsCopy& flags = snapshot.flags;
   Header header;
   header.space = static_cast<std::uint8_t>(config.space);
   header.storage = static_cast<std::uint8_t>(config.storage);
-  const bool reuses = state.has_numbers() || flags.num_free > 0 || flags.any_leaving;
+  const bool reuses = snapshot.has_numbers || flags.num_free > 0 || flags.any_leaving;
   header.features = format::features_of(header.storage) |
-                    (has_origin_of_products(state) ? format::kOriginOfProducts : 0) |
+                    (has_origin_of_products(snapshot) ? format::kOriginOfProducts : 0) |
                     (reuses ? format::kReusedSlots : 0);
   header.dimensions = config.dimensions;
   header.M = config.M;
   header.ef_construction = config.ef_construction;
   header.seed = config.seed;
-  header.count = flags.bytes.size();
+  header.count = snapshot.count();
   header.num_marked = flags.num_marked;
   header.num_superseded = flags.num_superseded;
-  header.upper_rows = state.graph.upper_rows;
-  header.entry_slot = entry.slot;
-  header.entry_level = entry.level;
-  header.next_id = state.next_id;
-  header.unswept = state.unswept;
+  header.upper_rows = snapshot.upper_rows;
+  header.entry_slot = snapshot.entry.slot;
+  header.entry_level = snapshot.entry.level;
+  header.next_id = snapshot.next_id;
+  header.unswept = snapshot.unswept;
   if (reuses) {
     header.num_free = flags.num_free;
-    header.published = state.published;
-    header.repair_next = flags.any_leaving ? state.repair.next : 0;
-    header.repair_end = flags.any_leaving ? state.repair.end : 0;
+    header.published = snapshot.published;
+    header.repair_next = flags.any_leaving ? snapshot.repair_next : 0;
+    header.repair_end = flags.any_leaving ? snapshot.repair_end : 0;
   }
   return header;
 }
 
 // Where everything stands: known before the first byte is written.
-Layout lay_out(const State& state, const FlagsCopy& flags) {
-  const std::uint64_t count = flags.bytes.size();
+Layout lay_out(const Snapshot& snapshot) {
+  const State& state = snapshot.state;
+  const std::uint64_t count = snapshot.count();
   const Graph& graph = state.graph;
   Layout layout;
-  layout.header = header_of(state, flags);
-  const std::uint64_t published = state.published;
-  const std::uint64_t vectors =
-      keeps_all_vectors(state.config.storage, count) ? count : published - first_recent(published);
+  layout.header = header_of(snapshot);
   layout.sections = {
-      plane_section(Kind::Vectors, state.vectors, vectors),
+      plane_section(Kind::Vectors, state.vectors, snapshot.num_vectors),
       plane_section(Kind::Links, graph.links, count),
-      plane_section(Kind::UpperLinks, graph.upper_links, graph.upper_rows),
+      plane_section(Kind::UpperLinks, graph.upper_links, snapshot.upper_rows),
       plane_section(Kind::Ids, state.ids, count),
       plane_section(Kind::UpperOf, graph.upper_of, count),
       plane_section(Kind::Levels, graph.levels, count),
       plane_section(Kind::Flags, state.flags, count),
   };
-  layout.grid = grid_bytes(state);
+  layout.grid = grid_bytes(snapshot);
   if (!layout.grid.empty()) layout.sections.push_back(bytes_section(Kind::Grid, layout.grid.size()));
-  if (state.code_plane) {
-    layout.sections.push_back(plane_section(Kind::Codes, state.code_plane->rows, count));
+  const auto add_optional = [&layout](Kind kind, const Plane& plane, std::uint64_t rows) {
+    layout.sections.push_back(plane_section(kind, plane, rows));
     layout.sections.back().flags = 0;
-    const std::optional<Sketch>& sketch = state.code_plane->sketch;
+  };
+  if (snapshot.codes != nullptr) {
+    add_optional(Kind::Codes, snapshot.codes->rows, count);
+    const std::optional<Sketch>& sketch = snapshot.codes->sketch;
     if (sketch) {
       layout.sketch = sketch_bytes(*sketch);
       layout.sections.push_back(bytes_section(Kind::Sketch, layout.sketch.size()));
-      layout.sections.push_back(plane_section(Kind::Sketches, state.code_plane->sketches, count));
-      layout.sections.back().flags = 0;
+      add_optional(Kind::Sketches, snapshot.codes->sketches, count);
     }
-    layout.long_rows = slots_of(state.code_plane->long_rows);
-    if (!layout.long_rows.empty()) layout.sections.push_back(slots_section(layout.long_rows.size()));
+    if (!snapshot.long_rows.empty()) layout.sections.push_back(slots_section(snapshot.long_rows.size()));
   }
-  if (state.has_numbers()) {
-    layout.sections.push_back(plane_section(Kind::Numbers, state.numbers, count));
-    layout.sections.back().flags = 0;
-  }
-  for (const auto& [name, bytes] : state.attachments) layout.sections.push_back(attachment_section(name, bytes));
+  if (snapshot.has_numbers) add_optional(Kind::Numbers, state.numbers, count);
+  for (const auto& [name, bytes] : snapshot.attachments) layout.sections.push_back(attachment_section(name, *bytes));
 
   std::uint64_t end = format::kHeaderBytes;
   std::uint64_t bytes_before = 0;
@@ -242,82 +230,62 @@ void put_attachment(SectionWriter& out, const std::string& name, const std::vect
   out.put(bytes.data(), bytes.size());
 }
 
-// Those that are kept beside codes lie at their numbers.
-void put_vectors(SectionWriter& out, const State& state, const FlagsCopy& flags) {
-  const std::size_t count = flags.bytes.size();
-  if (keeps_all_vectors(state.config.storage, count)) return out.put_plane(state.vectors, flags);
-  const std::uint64_t published = state.published;
-  std::vector<const std::byte*> rows(published - first_recent(published), nullptr);
-  for (std::size_t slot = 0; slot < count; ++slot) {
-    if (flags.is_free(slot) || !state.keeps_vector(slot)) continue;
-    rows[state.number_of(slot) - first_recent(published)] = state.vector_row(slot);
-  }
-  const std::vector<std::byte> nothing(state.vectors.row_bytes());
-  for (const std::byte* row : rows) out.put(row != nullptr ? row : nothing.data(), nothing.size());
-}
-
-// Free slots keep their upper rows.
-void put_upper_links(SectionWriter& out, const Graph& graph, const FlagsCopy& flags) {
-  std::vector<bool> is_vacant(flags.num_free > 0 ? graph.upper_rows.load() : 0);
-  for (std::size_t slot = 0; slot < flags.bytes.size() && flags.num_free > 0; ++slot) {
-    if (!flags.is_free(slot) || graph.level_of(static_cast<Slot>(slot)) == 0) continue;
-    const std::size_t first = *graph.upper_of.at<Slot>(slot);
-    for (int level = 0; level < graph.level_of(static_cast<Slot>(slot)); ++level) {
-      is_vacant[first + static_cast<std::size_t>(level)] = true;
-    }
-  }
-  if (flags.num_free == 0) return out.put_rows(graph.upper_links, 0, graph.upper_rows);
-  const std::vector<Slot> nothing(graph.M, kNoSlot);
-  for (std::size_t row = 0; row < is_vacant.size(); ++row) {
-    const void* links = is_vacant[row] ? static_cast<const void*>(nothing.data()) : graph.upper_links.row(row);
-    out.put(links, graph.upper_links.row_bytes());
+// Row by row as they were at the instant of the snapshot.
+void put_links(SectionWriter& out, const Snapshot& snapshot) {
+  Graph& graph = snapshot.state.graph;
+  const std::vector<Slot> nothing(graph.places(0), kNoSlot);
+  std::vector<Slot> row(graph.places(0));
+  for (std::size_t slot = 0; slot < snapshot.count(); ++slot) {
+    const bool is_free = snapshot.flags.is_free(slot);
+    if (!is_free) graph.kept.take(static_cast<Slot>(slot), graph.row(static_cast<Slot>(slot), 0), row.data());
+    out.put(is_free ? nothing.data() : row.data(), graph.links.row_bytes());
   }
 }
 
 // `attachments` is how many of them were written before.
-void put_content(SectionWriter& out, const State& state, const FlagsCopy& flags, const Layout& layout,
-                 const Section& section, std::size_t attachments) {
-  const std::size_t count = flags.bytes.size();
-  const Graph& graph = state.graph;
+void put_content(SectionWriter& out, const Snapshot& snapshot, const Layout& layout, const Section& section,
+                 std::size_t attachments) {
+  const State& state = snapshot.state;
+  const FlagsCopy& flags = snapshot.flags;
   switch (static_cast<Kind>(section.kind)) {
     case Kind::Vectors:
-      return put_vectors(out, state, flags);
+      if (state.config.storage != Storage::CodesOnly) return out.put_plane(state.vectors, flags);
+      return out.put(snapshot.vectors.data(), snapshot.vectors.size());
     case Kind::Links:
-      return out.put_plane(graph.links, flags, std::byte{0xFF});
+      return put_links(out, snapshot);
     case Kind::UpperLinks:
-      return put_upper_links(out, graph, flags);
+      return out.put(snapshot.upper_links.data(), section.bytes);
     case Kind::Ids:
       return out.put_plane(state.ids, flags);
     case Kind::UpperOf:
-      return out.put_rows(graph.upper_of, 0, count);
+      return out.put_rows(state.graph.upper_of, 0, snapshot.count());
     case Kind::Levels:
-      return out.put_rows(graph.levels, 0, count);
+      return out.put_rows(state.graph.levels, 0, snapshot.count());
     case Kind::Flags:
-      return out.put(flags.bytes.data(), count);
+      return out.put(flags.bytes.data(), snapshot.count());
     case Kind::Grid:
       return out.put(layout.grid.data(), layout.grid.size());
     case Kind::Codes:
-      return out.put_plane(state.code_plane->rows, flags);
+      return out.put_plane(snapshot.codes->rows, flags);
     case Kind::Sketch:
       return out.put(layout.sketch.data(), layout.sketch.size());
     case Kind::Sketches:
-      return out.put_plane(state.code_plane->sketches, flags);
+      return out.put_plane(snapshot.codes->sketches, flags);
     case Kind::LongRows:
-      return out.put(layout.long_rows.data(), section.bytes);
+      return out.put(snapshot.long_rows.data(), section.bytes);
     case Kind::Numbers:
       return out.put_plane(state.numbers, flags);
     case Kind::Attachment: {
-      const auto& [name, bytes] = *std::next(state.attachments.begin(), static_cast<long>(attachments));
-      return put_attachment(out, name, bytes);
+      const auto& [name, bytes] = *std::next(snapshot.attachments.begin(), static_cast<long>(attachments));
+      return put_attachment(out, name, *bytes);
     }
   }
 }
 
 }  // namespace
 
-void write_index(const State& state, const ByteSink& sink) {
-  const FlagsCopy flags = copy_flags(state);
-  Layout layout = lay_out(state, flags);
+void write_index(const Snapshot& snapshot, const ByteSink& sink) {
+  Layout layout = lay_out(snapshot);
   Output out(sink);
   out.put(&layout.header, sizeof layout.header);
   std::vector<std::uint64_t> all_sums;
@@ -325,7 +293,7 @@ void write_index(const State& state, const ByteSink& sink) {
   for (Section& section : layout.sections) {
     out.pad_to(section.offset);
     SectionWriter writer(out);
-    put_content(writer, state, flags, layout, section, attachments);
+    put_content(writer, snapshot, layout, section, attachments);
     attachments += section.kind == static_cast<std::uint32_t>(Kind::Attachment);
     const std::vector<std::uint64_t> sums = writer.finish();
     section.sums_sum = xxh64(sums.data(), sums.size() * sizeof(std::uint64_t));

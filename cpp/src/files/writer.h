@@ -1,13 +1,13 @@
 // Writes an index as a .nf file (format.h), from front to back.
 #pragma once
 
+#include "files/snapshot.h"
 #include "nearfield/index.h"
-#include "state.h"
 
 namespace nearfield {
 
-// The caller keeps rows and links from changing meanwhile; flags may change, the file then holds them as they
-// were when the writing began. Equal states give equal bytes. What `sink` throws passes through.
-void write_index(const State& state, const ByteSink& sink);
+// The index may change meanwhile; the file holds it as it was when the snapshot was taken, which is written once. Equal
+// states give equal bytes. What `sink` throws passes through.
+void write_index(const Snapshot& snapshot, const ByteSink& sink);
 
 }  // namespace nearfield

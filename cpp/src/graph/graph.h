@@ -18,6 +18,7 @@
 #include <functional>
 #include <string>
 
+#include "graph/kept_links.h"
 #include "nearfield/types.h"
 #include "planes/plane.h"
 
@@ -38,6 +39,7 @@ struct Graph {
   Plane levels;                            // u8 per slot
   Plane upper_of;                          // u32 per slot: its first row in upper_links, kNoSlot on level 0
   Plane upper_links;                       // u32[M] per (slot, level >= 1)
+  KeptLinks kept;                          // of level 0, for a save; whoever changes a row announces it there first
   std::atomic<std::size_t> upper_rows{0};  // rows of upper_links in use; changed by the writer alone, relaxed
 
   Entry entry() const;          // acquire
@@ -48,6 +50,12 @@ struct Graph {
   // The row of a slot on a level it has. places(level) words.
   std::uint32_t* row(Slot slot, int level);
   const std::uint32_t* row(Slot slot, int level) const;
+  // The same, of a slot that is published, to change it.
+  std::uint32_t* row_to_change(Slot slot, int level) {
+    std::uint32_t* words = row(slot, level);
+    if (level == 0) kept.before_change(slot, words);
+    return words;
+  }
 
   // Make room for slots [0, slots) and give `slot` its level and, where it needs them, upper rows.
   void grow(std::size_t slots);

@@ -99,7 +99,7 @@ void repair_row(State& state, const Metric& metric, ScratchPool& pool, const Way
     const ScratchPool::Lease scratch = pool.lend();
     choose_links(state, metric, ways, slot, level, *scratch, space);
   }
-  store_row(row, places, space.kept.data(), space.kept.size());
+  store_row(graph.row_to_change(slot, level), places, space.kept.data(), space.kept.size());
 }
 
 void repair_slots(State& state, const Metric& metric, ScratchPool& pool, std::size_t first, std::size_t last,

@@ -1,0 +1,65 @@
+#include "graph/kept_links.h"
+
+#include <algorithm>
+
+#include "threads.h"
+
+namespace nearfield {
+
+void KeptLinks::begin(std::size_t count, std::size_t places, std::size_t most_rows) {
+  const std::scoped_lock lock(mutex_);
+  forks_ = num_forks();
+  count_ = count;
+  places_ = places;
+  most_rows_ = std::max<std::size_t>(most_rows, 1);
+  next_ = 0;
+  is_saving_.store(true, std::memory_order_release);
+}
+
+void KeptLinks::end() noexcept {
+  {
+    const std::scoped_lock lock(mutex_);
+    is_saving_.store(false, std::memory_order_release);
+    kept_ = {};
+    rows_ = {};
+    free_ = {};
+  }
+  has_room_.notify_all();
+}
+
+void KeptLinks::keep(Slot slot, const std::uint32_t* row) {
+  if (num_forks() != forks_) return;
+  std::unique_lock lock(mutex_);
+  const auto is_needed = [&] {
+    return is_saving_.load(std::memory_order_relaxed) && slot < count_ && slot >= next_ && !kept_.contains(slot);
+  };
+  has_room_.wait(lock, [&] { return !is_needed() || kept_.size() < most_rows_; });
+  if (!is_needed()) return;
+  std::size_t place = rows_.size() / places_;
+  if (!free_.empty()) {
+    place = free_.back();
+    free_.pop_back();
+  } else {
+    rows_.resize(rows_.size() + places_);
+  }
+  kept_.emplace(slot, place);
+  std::copy_n(row, places_, rows_.begin() + static_cast<std::ptrdiff_t>(place * places_));
+}
+
+void KeptLinks::take(Slot slot, const std::uint32_t* row, std::uint32_t* out) {
+  const std::scoped_lock lock(mutex_);
+  const auto kept = kept_.find(slot);
+  if (kept == kept_.end()) {
+    // Nobody has changed it: that is announced here first.
+    for (std::size_t i = 0; i < places_; ++i) out[i] = __atomic_load_n(row + i, __ATOMIC_RELAXED);
+    next_ = std::size_t{slot} + 1;
+    return;
+  }
+  std::copy_n(rows_.begin() + static_cast<std::ptrdiff_t>(kept->second * places_), places_, out);
+  free_.push_back(kept->second);
+  kept_.erase(kept);
+  next_ = std::size_t{slot} + 1;
+  has_room_.notify_all();
+}
+
+}  // namespace nearfield
