@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "build/add.h"
+#include "build/adopt.h"
 #include "build/recode.h"
 #include "codes/pairs.h"
 #include "files/block_guard.h"
@@ -191,9 +192,9 @@ struct Index::Impl {
   }
 
   // The slice that `rows` rows pay for, which were added or removed. Under the write lock.
-  void maintain(std::size_t rows, std::size_t num_threads, bool may_end) {
+  void maintain(std::size_t rows, std::size_t num_threads, bool may_sweep) {
     settle_slots(*state, pool, under_id_lock());
-    repair_some(*state, metric, pool, {rows * kSlotsPerRow, num_threads, may_end}, under_id_lock());
+    repair_some(*state, metric, pool, {rows * kSlotsPerRow, num_threads, may_sweep}, under_id_lock());
   }
 
   // One save at a time; writers go on but for the moment in which the snapshot is taken.
@@ -221,7 +222,10 @@ struct Index::Impl {
   // The same for a writer, who goes on where the file's writer has stopped. Under the write lock.
   void begin_writing() {
     check_before_writing();
-    if (!slots_are_found) find_slots(*state);
+    if (!slots_are_found) {
+      find_slots(*state);
+      count_links(*state);
+    }
     slots_are_found = true;
     free_retired();
   }
@@ -395,7 +399,8 @@ IndexStats Index::stats() const {
 std::string Index::validate() const {
   const std::scoped_lock writing(impl_->write_mutex);
   impl_->check_before_writing();
-  return validate_state(*impl_->state);
+  const std::string fault = validate_state(*impl_->state);
+  return fault.empty() && impl_->slots_are_found ? check_counted_links(*impl_->state) : fault;
 }
 
 void Index::attach(const std::string& name, std::span<const std::byte> bytes) {

@@ -29,6 +29,7 @@ struct Row {
   std::vector<std::uint64_t>& spare;
   std::vector<std::uint32_t>& keys;
   std::vector<Slot>& slots;
+  std::vector<Slot>& dropped;
 };
 
 // What a row works in, one for each thread.
@@ -36,6 +37,8 @@ struct Workspace {
   std::vector<std::uint64_t> links, more, spare;
   std::vector<std::uint32_t> keys;
   std::vector<Slot> slots;
+  std::vector<Slot> dropped;  // links of a row that were there or offered
+  std::vector<Slot> lost;     // slots that lost the last link to them
 };
 
 // Choose anew among all that the row has and is offered.
@@ -51,6 +54,15 @@ void choose_anew(Row& row, const LinkBack* begin, const LinkBack* end) {
                                               row.metric.alpha_percent, row.scratch.decoded(), chosen.data());
   row.links.clear();
   for (std::size_t i = 0; i < n; ++i) row.links.push_back(candidates[chosen[i]]);
+  std::sort(chosen.begin(), chosen.begin() + static_cast<std::ptrdiff_t>(n));
+  std::size_t next = 0;
+  for (std::uint32_t i = 0; i < candidates.size(); ++i) {
+    if (next < n && chosen[next] == i) {
+      ++next;
+    } else {
+      row.dropped.push_back(entry_slot(candidates[i]));
+    }
+  }
 }
 
 // Whether one of the links is just as far as an entry: then choosing must weigh all of them (shuffle_ties).
@@ -92,6 +104,7 @@ void admit(Row& row, std::uint64_t entry) {
   links.swap(kept);
   row.num_kept = std::min(links.size(), row.places);
   links.insert(links.end(), spare.begin(), spare.end());
+  for (std::size_t place = row.places; place < links.size(); ++place) row.dropped.push_back(entry_slot(links[place]));
   links.resize(row.places);
 }
 
@@ -116,6 +129,8 @@ void link_back_to(State& state, const Metric& metric, ScratchPool& pool, const R
   std::uint32_t* stored = graph.row_to_change(target, begin->level);
   const std::size_t old_links = degree(stored, places);
   const auto new_links = static_cast<std::size_t>(end - begin);
+  for (const LinkBack* link = begin; link != end && begin->level == 0; ++link)
+    graph.count_link(entry_slot(link->entry));
   if (old_links + new_links <= places) {
     for (std::size_t i = 0; i < new_links; ++i) {
       __atomic_store_n(stored + old_links + i, entry_slot(begin[i].entry), __ATOMIC_RELEASE);
@@ -124,14 +139,20 @@ void link_back_to(State& state, const Metric& metric, ScratchPool& pool, const R
   }
   const ScratchPool::Lease scratch = pool.lend();
   scratch->fit(0, 1, 1, places, metric.padded);
-  Row row{metric, with, *scratch, target, places, 0, space.links, space.more, space.spare, space.keys, space.slots};
+  Row row{metric,      with,       *scratch,    target,     places,      0,
+          space.links, space.more, space.spare, space.keys, space.slots, space.dropped};
   row.links.clear();
+  row.dropped.clear();
   void* buffer = with.codes != nullptr ? static_cast<void*>(scratch->codes()) : scratch->query();
   row.keys.resize(old_links);
   with.walks->keys(with.view, with.query_of(target, buffer), stored, old_links, row.keys.data());
   for (std::size_t i = 0; i < old_links; ++i) {
     const std::uint8_t flags = __atomic_load_n(state.flags.at<std::uint8_t>(stored[i]), __ATOMIC_ACQUIRE);
-    if ((flags & gone) == 0) row.links.push_back(make_entry(row.keys[i], stored[i]));
+    if ((flags & gone) == 0) {
+      row.links.push_back(make_entry(row.keys[i], stored[i]));
+    } else {
+      row.dropped.push_back(stored[i]);
+    }
   }
   row.num_kept = end_of_kept(row.links);
   if (row.links.size() == places && row.num_kept <= places) {
@@ -149,12 +170,16 @@ void link_back_to(State& state, const Metric& metric, ScratchPool& pool, const R
   row.slots.resize(row.links.size());
   for (std::size_t i = 0; i < row.links.size(); ++i) row.slots[i] = entry_slot(row.links[i]);
   store_row(stored, places, row.slots.data(), row.slots.size());
+  if (begin->level > 0) return;
+  for (const Slot slot : row.dropped) {
+    if (graph.discount_link(slot)) space.lost.push_back(slot);
+  }
 }
 
 }  // namespace
 
-void link_back(State& state, const Metric& metric, ScratchPool& pool, const Reading& with, std::uint8_t gone,
-               std::vector<LinkBack> all, std::size_t num_threads) {
+std::vector<Slot> link_back(State& state, const Metric& metric, ScratchPool& pool, const Reading& with,
+                            std::uint8_t gone, std::vector<LinkBack> all, std::size_t num_threads) {
   std::sort(all.begin(), all.end(), comes_before);
   std::vector<std::size_t> groups;  // where a target's links begin, and the end
   for (std::size_t i = 0; i < all.size(); ++i) {
@@ -167,6 +192,9 @@ void link_back(State& state, const Metric& metric, ScratchPool& pool, const Read
     link_back_to(state, metric, pool, with, gone, all.data() + groups[group], all.data() + groups[group + 1],
                  spaces[worker]);
   });
+  std::vector<Slot> lost;
+  for (const Workspace& space : spaces) lost.insert(lost.end(), space.lost.begin(), space.lost.end());
+  return lost;
 }
 
 void store_row(std::uint32_t* row, std::size_t places, const Slot* slots, std::size_t n) {

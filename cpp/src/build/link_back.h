@@ -22,8 +22,9 @@ struct LinkBack {
 
 // Sorted by (target, level, distance, source), so that each target's row is rewritten once, by one thread, and the
 // result does not depend on threads. `with` sees the rows of the round; slots with a flag of `gone` lose their links.
-void link_back(State& state, const Metric& metric, ScratchPool& pool, const Reading& with, std::uint8_t gone,
-               std::vector<LinkBack> all, std::size_t num_threads);
+// Returns slots to which, at some moment, no link of level 0 led any more (build/adopt.h).
+std::vector<Slot> link_back(State& state, const Metric& metric, ScratchPool& pool, const Reading& with,
+                            std::uint8_t gone, std::vector<LinkBack> all, std::size_t num_threads);
 
 // Write a link row: the chosen slots, then kNoSlot, each word as an atomic, with release: whoever reads a link may read
 // what was written at its target before.

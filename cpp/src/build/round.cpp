@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "build/adopt.h"
 #include "build/blurred.h"
 #include "build/link_back.h"
 #include "hash.h"
@@ -140,6 +141,7 @@ void choose_links(Round& round, NewRow& row, int level, Beam beam) {
         .push_back({links[i], level, (entry >> 32 << 32) | std::uint64_t{row.slot} << 1});
   }
   store_row(graph.row(row.slot, level), graph.places(level), links.data(), n);
+  for (std::size_t i = 0; i < n && level == 0; ++i) graph.count_link(links[i]);
 }
 
 void link_rows(Round& round, std::size_t first, std::size_t n) {
@@ -252,6 +254,7 @@ void link_round(State& state, const Metric& metric, ScratchPool& pool, std::span
                  poll_rows);
   } catch (...) {
     state.graph.upper_rows = upper_rows;
+    count_links(state);
     throw;
   }
   try {
@@ -261,10 +264,15 @@ void link_round(State& state, const Metric& metric, ScratchPool& pool, std::span
       by_vectors.insert(by_vectors.end(), links.by_vectors.begin(), links.by_vectors.end());
     }
     const std::uint8_t gone = round.rule.before.view.hide;
-    link_back(state, metric, pool, round.rule.with, gone, std::move(by_rule), num_threads);
-    link_back(state, metric, pool, round.vectors.with, gone, std::move(by_vectors), num_threads);
+    std::vector<Slot> lost = link_back(state, metric, pool, round.rule.with, gone, std::move(by_rule), num_threads);
+    const std::vector<Slot> more =
+        link_back(state, metric, pool, round.vectors.with, gone, std::move(by_vectors), num_threads);
+    lost.insert(lost.end(), more.begin(), more.end());
+    lost.insert(lost.end(), slots.begin(), slots.end());
+    adopt(state, std::move(lost));
   } catch (...) {
     unlink(state.graph, count, slots);
+    count_links(state);
     state.unswept = count;  // rows may have lost the last link to them: the next add looks after all
     state.graph.upper_rows = upper_rows;
     throw;

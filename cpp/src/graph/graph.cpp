@@ -13,6 +13,7 @@ Graph::Graph(std::uint32_t max_links_above)
     : M(max_links_above),
       links(std::size_t{2} * max_links_above * sizeof(Slot)),
       levels(1),
+      links_to(sizeof(std::uint32_t)),
       upper_of(sizeof(Slot)),
       upper_links(std::size_t{max_links_above} * sizeof(Slot)),
       entry_(kNoEntry) {}
@@ -42,6 +43,7 @@ const std::uint32_t* Graph::row(Slot slot, int level) const {
 void Graph::grow(std::size_t slots) {
   links.grow(slots);
   levels.grow(slots);
+  links_to.grow(slots);
   upper_of.grow(slots);
 }
 

@@ -34,9 +34,13 @@ struct Entry {
 struct Graph {
   explicit Graph(std::uint32_t max_links_above);
 
-  const std::uint32_t M;                   // places in a row above level 0
-  Plane links;                             // level 0: u32[2M] per slot
-  Plane levels;                            // u8 per slot
+  const std::uint32_t M;  // places in a row above level 0
+  Plane links;            // level 0: u32[2M] per slot
+  Plane levels;           // u8 per slot
+  // u32 per slot: how many links of level 0 lead there, but for those of slots that are leaving, unlinked or free;
+  // atomics. So whoever takes the last one away knows (build/adopt.h). Not in files: counted before a file's index is
+  // written to.
+  Plane links_to;
   Plane upper_of;                          // u32 per slot: its first row in upper_links, kNoSlot on level 0
   Plane upper_links;                       // u32[M] per (slot, level >= 1)
   KeptLinks kept;                          // of level 0, for a save; whoever changes a row announces it there first
@@ -55,6 +59,12 @@ struct Graph {
     std::uint32_t* words = row(slot, level);
     if (level == 0) kept.before_change(slot, words);
     return words;
+  }
+
+  void count_link(Slot target) { __atomic_fetch_add(links_to.at<std::uint32_t>(target), 1, __ATOMIC_RELAXED); }
+  // True when it was the last one.
+  bool discount_link(Slot target) {
+    return __atomic_fetch_sub(links_to.at<std::uint32_t>(target), 1, __ATOMIC_RELAXED) == 1;
   }
 
   // Make room for slots [0, slots) and give `slot` its level and, where it needs them, upper rows.

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "build/adopt.h"
 #include "build/recode.h"
 #include "graph/reach.h"
 #include "threads.h"
@@ -167,6 +168,7 @@ Compacted compact(const State& old, const Metric& metric, std::size_t num_thread
   report();
   copy_codes(copy);
   report();
+  count_links(state);
   state.next_id = old.next_id;
   state.attachments = old.attachments;
   report();

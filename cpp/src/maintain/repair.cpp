@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "build/adopt.h"
 #include "build/blurred.h"
 #include "build/connect.h"
 #include "build/link_back.h"
@@ -35,6 +36,8 @@ Ways ways_of(const State& state, const Metric& metric) {
 // What one thread works in.
 struct Workspace {
   std::vector<Slot> kept, gone, candidates;
+  std::vector<Slot> before;  // the links that stay of a row, before it chooses anew
+  std::vector<Slot> lost;    // slots that lost the last link to them
   std::vector<std::uint32_t> keys, chosen;
   std::vector<std::uint64_t> entries;
 };
@@ -83,6 +86,20 @@ void choose_links(State& state, const Metric& metric, const Ways& ways, Slot slo
   for (std::size_t i = 0; i < n; ++i) space.kept.push_back(entry_slot(space.entries[space.chosen[i]]));
 }
 
+bool holds(const std::vector<Slot>& slots, Slot slot) {
+  return std::find(slots.begin(), slots.end(), slot) != slots.end();
+}
+
+// Of the links that stay or come; dead rows need not be counted.
+void count_changes(Graph& graph, Workspace& space) {
+  for (const Slot slot : space.kept) {
+    if (!holds(space.before, slot)) graph.count_link(slot);
+  }
+  for (const Slot slot : space.before) {
+    if (!holds(space.kept, slot) && graph.discount_link(slot)) space.lost.push_back(slot);
+  }
+}
+
 void repair_row(State& state, const Metric& metric, ScratchPool& pool, const Ways& ways, Slot slot, int level,
                 Workspace& space) {
   Graph& graph = state.graph;
@@ -94,12 +111,14 @@ void repair_row(State& state, const Metric& metric, ScratchPool& pool, const Way
     (is_leaving(state, row[i]) ? space.gone : space.kept).push_back(row[i]);
   }
   if (space.gone.empty()) return;
+  space.before = space.kept;
   if (!is_dead(state, slot)) {
     collect(state, slot, level, space);
     const ScratchPool::Lease scratch = pool.lend();
     choose_links(state, metric, ways, slot, level, *scratch, space);
   }
   store_row(graph.row_to_change(slot, level), places, space.kept.data(), space.kept.size());
+  if (level == 0) count_changes(graph, space);
 }
 
 void repair_slots(State& state, const Metric& metric, ScratchPool& pool, std::size_t first, std::size_t last,
@@ -118,6 +137,24 @@ void repair_slots(State& state, const Metric& metric, ScratchPool& pool, std::si
       }
     }
   });
+  std::vector<Slot> lost;
+  for (const Workspace& space : spaces) lost.insert(lost.end(), space.lost.begin(), space.lost.end());
+  adopt(state, std::move(lost));
+}
+
+// What leaves leads to nothing any more.
+void discount_links(State& state) {
+  Graph& graph = state.graph;
+  std::vector<Slot> lost;
+  for (std::size_t i = 0; i < state.repair.end; ++i) {
+    const auto slot = static_cast<Slot>(i);
+    if (!is_leaving(state, slot)) continue;
+    const Slot* row = graph.row(slot, 0);
+    for (std::size_t place = 0; place < graph.places(0) && row[place] != kNoSlot; ++place) {
+      if (graph.discount_link(row[place])) lost.push_back(row[place]);
+    }
+  }
+  adopt(state, std::move(lost));
 }
 
 void begin(State& state, const UnderIdLock& under_id_lock) {
@@ -134,6 +171,7 @@ void begin(State& state, const UnderIdLock& under_id_lock) {
     }
   });
   if (repair.num_leaving == 0) repair.next = repair.end;
+  discount_links(state);
 }
 
 // The slot of the highest level that stays, a row where there is one; of several the first.
@@ -150,12 +188,12 @@ Entry find_entry(const State& state) {
   return best.slot != kNoSlot ? best : dead;
 }
 
-void end(State& state, const Metric& metric, ScratchPool& pool, const UnderIdLock& under_id_lock) {
+void end(State& state, const Metric& metric, ScratchPool& pool, bool may_sweep, const UnderIdLock& under_id_lock) {
   Repair& repair = state.repair;
   const Entry entry = state.graph.entry();
   if (entry.slot != kNoSlot && is_leaving(state, entry.slot)) state.graph.set_entry(find_entry(state));
-  connect(state, metric, pool, {});
-  state.unswept = 0;
+  if (may_sweep) connect(state, metric, pool, {});
+  state.unswept = may_sweep ? 0 : state.count.load(std::memory_order_relaxed);
   repair.unlinked.reserve(repair.unlinked.size() + 1);
   std::vector<Slot> unlinked;
   unlinked.reserve(repair.num_leaving);
@@ -189,8 +227,8 @@ void repair_some(State& state, const Metric& metric, ScratchPool& pool, const Re
   const std::size_t last = repair.next + std::min(work.slots, repair.end - repair.next);
   repair_slots(state, metric, pool, repair.next, last, work.num_threads);
   repair.next = last;
-  if (repair.next < repair.end || !work.may_end) return;
-  end(state, metric, pool, under_id_lock);
+  if (repair.next < repair.end) return;
+  end(state, metric, pool, work.may_sweep, under_id_lock);
   settle_slots(state, pool, under_id_lock);
 }
 
@@ -206,7 +244,7 @@ void repair_all(State& state, const Metric& metric, ScratchPool& pool, std::size
       repair.next = last;
       if (poll) poll(repair.next, repair.end);
     }
-    if (repair.num_leaving > 0) end(state, metric, pool, under_id_lock);
+    if (repair.num_leaving > 0) end(state, metric, pool, true, under_id_lock);
   }
   settle_slots(state, pool, under_id_lock);
 }

@@ -28,7 +28,8 @@ std::size_t num_dead_unrepaired(const State& state);
 struct RepairWork {
   std::size_t slots = 0;        // at most so many are looked at
   std::size_t num_threads = 0;  // 0 = all cores
-  bool may_end = false;  // whether it may go on to what cannot be sliced: a connectivity sweep, which reads every link
+  // Whether it may end with a connectivity sweep, which reads every link. Else the next add makes it.
+  bool may_sweep = false;
 };
 
 // A slice: begin a repair if one is due, look at some slots, end it if none are left.

@@ -25,6 +25,7 @@ void clear_links(Graph& graph, Slot slot) {
     std::uint32_t* row = graph.row(slot, level);
     std::fill_n(row, graph.places(level), kNoSlot);
   }
+  *graph.links_to.at<std::uint32_t>(slot) = 0;
 }
 
 // Rows that a query compares by their vectors wherever its walk has gone: only of rows that are there.
