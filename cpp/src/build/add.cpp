@@ -113,11 +113,11 @@ std::size_t add_round(State& state, const Metric& metric, ScratchPool& pool, con
   Entry entry = state.graph.entry();
   try {
     const std::size_t doomed = batch.may_replace ? steps.doom(ids) : 0;
-    link_round(state, metric, pool, taken.slots(), state.census.dead.load() + doomed, options.num_threads, poll, entry);
-    // All memory is taken before: what was published stays.
+    // All memory is taken before links lead to the rows: from then on nothing fails.
     Plane recent(state.vectors.row_bytes());
     const bool lets_go = lets_vectors_go(state, count_with);
     if (lets_go) copy_recent(state, count_with, state.published.load(std::memory_order_relaxed) + rows, recent);
+    link_round(state, metric, pool, taken.slots(), state.census.dead.load() + doomed, options.num_threads, poll, entry);
     taken.publish(steps, entry);
     if (lets_go) state.vectors.swap(recent);
   } catch (...) {

@@ -20,7 +20,9 @@ void for_each_link(const State& state, const Visit& visit) {
   const std::size_t count = state.count.load(std::memory_order_relaxed);
   const std::size_t places = state.graph.places(0);
   for (std::size_t slot = 0; slot < count; ++slot) {
-    if ((flags_of(state, static_cast<Slot>(slot)) & (kLeaving | kUnlinked | kFree)) != 0) continue;
+    const std::uint8_t flags = flags_of(state, static_cast<Slot>(slot));
+    const bool has_left = (flags & kLeaving) != 0 && slot < state.repair.next;
+    if (has_left || (flags & (kUnlinked | kFree)) != 0) continue;
     const Slot* row = state.graph.row(static_cast<Slot>(slot), 0);
     for (std::size_t i = 0; i < places && row[i] != kNoSlot; ++i) visit(row[i]);
   }
@@ -38,7 +40,8 @@ std::size_t most_linked(const Graph& graph, std::span<const Slot> links) {
   return static_cast<std::size_t>(std::max_element(links.begin(), links.end(), fewer) - links.begin());
 }
 
-// The one to which the fewest links lead, but no fewer than lead to most rows; where all have fewer, that with the most.
+// The one to which the fewest links lead, but no fewer than lead to most rows; where all have fewer, that with the
+// most.
 Slot calm_host(const Graph& graph, std::span<const Slot> hosts) {
   const std::uint32_t least = graph.M;
   const auto is_calmer = [&](Slot a, Slot b) {
@@ -51,6 +54,7 @@ Slot calm_host(const Graph& graph, std::span<const Slot> hosts) {
 }  // namespace
 
 void count_links(State& state) {
+  state.graph.links_to.grow(state.count.load(std::memory_order_relaxed));  // an index that was read has none yet
   for (std::size_t slot = 0; slot < state.graph.links_to.capacity(); ++slot) {
     *state.graph.links_to.at<std::uint32_t>(slot) = 0;
   }
@@ -72,6 +76,7 @@ std::string check_counted_links(const State& state) {
 void hang_on(State& state, Slot slot, std::span<const Slot> hosts, std::vector<Slot>& lost) {
   Graph& graph = state.graph;
   const std::size_t places = graph.places(0);
+  lost.reserve(lost.size() + 2);  // before the first change: counts stay right when memory ends
   for (const Slot host : hosts) {
     const std::size_t links = degree(graph.row(host, 0), places);
     if (links < places) return set_link(graph, graph.row_to_change(host, 0), links, slot);

@@ -15,16 +15,17 @@ namespace nearfield {
 // Count all links anew: after a file was read, and when a round could not be finished. O(links).
 void count_links(State& state);
 
-// Whether the counts are right: empty, or the first one that is not, in words. Slots that are dead or free do not count.
+// Whether the counts are right: empty, or the first one that is not, in words. Slots that are dead or free do not
+// count.
 std::string check_counted_links(const State& state);
 
 // Hang `slot` onto one of the hosts, which are ordered by their distance from it and hold rows: the nearest with a free
 // place; if none has one, between a calm one and its last link, which `slot` then links to instead. Rows to which many
 // links lead are offered new ones all the time, and would soon let it go: by inner products many are hung on, since few
-// rows are anybody's nearest. Rows to which few lead may themselves be reached by way of `slot` alone: of 1,000 rows that
-// were added one by one to 19,000 (384-d, lengths that spread, inner products), 163 were cut off with the calmest, 6 with
-// the calmest of those to which M links lead at least, 698 where nobody is hung on (2026-11-27). Adds to `lost` what no
-// link leads to then.
+// rows are anybody's nearest. Rows to which few lead may themselves be reached by way of `slot` alone: of 1,000 rows
+// that were added one by one to 19,000 (384-d, lengths that spread, inner products), 163 were cut off with the calmest,
+// 6 with the calmest of those to which M links lead at least, 698 where nobody is hung on (2026-11-27). Adds to `lost`
+// what no link leads to then.
 void hang_on(State& state, Slot slot, std::span<const Slot> hosts, std::vector<Slot>& lost);
 
 // Hang those of some slots to which no link leads onto rows that they link to. Depends on the links alone.

@@ -37,9 +37,9 @@ struct Graph {
   const std::uint32_t M;  // places in a row above level 0
   Plane links;            // level 0: u32[2M] per slot
   Plane levels;           // u8 per slot
-  // u32 per slot: how many links of level 0 lead there, but for those of slots that are leaving, unlinked or free;
-  // atomics. So whoever takes the last one away knows (build/adopt.h). Not in files: counted before a file's index is
-  // written to.
+  // u32 per slot: how many links of level 0 lead there, but for those of leaving slots behind the repair, and of
+  // unlinked ones; atomics. So whoever takes the last one away knows (build/adopt.h). Not in files: counted before an
+  // index that was read is written to.
   Plane links_to;
   Plane upper_of;                          // u32 per slot: its first row in upper_links, kNoSlot on level 0
   Plane upper_links;                       // u32[M] per (slot, level >= 1)

@@ -100,6 +100,14 @@ void count_changes(Graph& graph, Workspace& space) {
   }
 }
 
+// What a slot that leaves led to.
+void discount_links(Graph& graph, Slot slot, Workspace& space) {
+  const Slot* row = graph.row(slot, 0);
+  for (std::size_t i = 0; i < graph.places(0) && row[i] != kNoSlot; ++i) {
+    if (graph.discount_link(row[i])) space.lost.push_back(row[i]);
+  }
+}
+
 void repair_row(State& state, const Metric& metric, ScratchPool& pool, const Ways& ways, Slot slot, int level,
                 Workspace& space) {
   Graph& graph = state.graph;
@@ -121,8 +129,8 @@ void repair_row(State& state, const Metric& metric, ScratchPool& pool, const Way
   if (level == 0) count_changes(graph, space);
 }
 
-void repair_slots(State& state, const Metric& metric, ScratchPool& pool, std::size_t first, std::size_t last,
-                  std::size_t num_threads) {
+void repair_counting(State& state, const Metric& metric, ScratchPool& pool, std::size_t first, std::size_t last,
+                     std::size_t num_threads) {
   const ScratchPool::Lease lease = pool.lend();  // codes that are read stay
   const Ways ways = ways_of(state, metric);
   const std::size_t steps = (last - first + kSlotsPerStep - 1) / kSlotsPerStep;
@@ -131,6 +139,7 @@ void repair_slots(State& state, const Metric& metric, ScratchPool& pool, std::si
     const std::size_t begin = first + step * kSlotsPerStep;
     for (std::size_t i = begin; i < std::min(begin + kSlotsPerStep, last); ++i) {
       const auto slot = static_cast<Slot>(i);
+      if (is_leaving(state, slot)) discount_links(state.graph, slot, spaces[worker]);
       if ((flags_of(state, slot) & (kLeaving | kUnlinked | kFree)) != 0) continue;
       for (int level = 0; level <= state.graph.level_of(slot); ++level) {
         repair_row(state, metric, pool, ways, slot, level, spaces[worker]);
@@ -142,19 +151,15 @@ void repair_slots(State& state, const Metric& metric, ScratchPool& pool, std::si
   adopt(state, std::move(lost));
 }
 
-// What leaves leads to nothing any more.
-void discount_links(State& state) {
-  Graph& graph = state.graph;
-  std::vector<Slot> lost;
-  for (std::size_t i = 0; i < state.repair.end; ++i) {
-    const auto slot = static_cast<Slot>(i);
-    if (!is_leaving(state, slot)) continue;
-    const Slot* row = graph.row(slot, 0);
-    for (std::size_t place = 0; place < graph.places(0) && row[place] != kNoSlot; ++place) {
-      if (graph.discount_link(row[place])) lost.push_back(row[place]);
-    }
+// The same; when memory ends on the way, what was counted so far would be counted again.
+void repair_slots(State& state, const Metric& metric, ScratchPool& pool, std::size_t first, std::size_t last,
+                  std::size_t num_threads) {
+  try {
+    repair_counting(state, metric, pool, first, last, num_threads);
+  } catch (...) {
+    count_links(state);
+    throw;
   }
-  adopt(state, std::move(lost));
 }
 
 void begin(State& state, const UnderIdLock& under_id_lock) {
@@ -171,7 +176,6 @@ void begin(State& state, const UnderIdLock& under_id_lock) {
     }
   });
   if (repair.num_leaving == 0) repair.next = repair.end;
-  discount_links(state);
 }
 
 // The slot of the highest level that stays, a row where there is one; of several the first.

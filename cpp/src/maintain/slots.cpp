@@ -10,7 +10,10 @@ namespace {
 
 // The slots for which nobody has to wait any more, taken out of the list.
 std::vector<Slot> take_settled(std::vector<Waiting>& waiting, const ScratchPool& pool) {
+  std::size_t most = 0;
+  for (const Waiting& group : waiting) most += group.slots.size();
   std::vector<Slot> settled;
+  settled.reserve(most);  // nothing is taken when memory ends
   std::erase_if(waiting, [&](const Waiting& group) {
     if (!pool.has_left(group.epoch)) return false;
     settled.insert(settled.end(), group.slots.begin(), group.slots.end());
@@ -42,10 +45,10 @@ void drop_long_rows(State& state) {
 
 void settle_slots(State& state, ScratchPool& pool, const UnderIdLock& under_id_lock) {
   Repair& repair = state.repair;
+  repair.freed.reserve(repair.freed.size() + 1);
   std::vector<Slot> grown = take_settled(repair.newborns, pool);
   std::vector<Slot> unlinked = take_settled(repair.unlinked, pool);
   if (!grown.empty() || !unlinked.empty()) {
-    repair.freed.reserve(repair.freed.size() + 1);
     drop_long_rows(state);
     for (const Slot slot : unlinked) clear_links(state.graph, slot);
     under_id_lock([&] {
@@ -57,6 +60,9 @@ void settle_slots(State& state, ScratchPool& pool, const UnderIdLock& under_id_l
     // A query that read flags before that may still take a slot's row for one that it is to look at.
     if (!unlinked.empty()) repair.freed.push_back({pool.advance(), std::move(unlinked)});
   }
+  std::size_t waiting = 0;
+  for (const Waiting& group : repair.freed) waiting += group.slots.size();
+  repair.free.reserve(repair.free.size() + waiting);
   const std::vector<Slot> ready = take_settled(repair.freed, pool);
   if (ready.empty()) return;
   repair.free.insert(repair.free.end(), ready.begin(), ready.end());
@@ -65,6 +71,8 @@ void settle_slots(State& state, ScratchPool& pool, const UnderIdLock& under_id_l
 
 void find_slots(State& state) {
   Repair& repair = state.repair;
+  repair.free.clear();
+  repair.num_leaving = 0;
   for (std::size_t i = state.count.load(std::memory_order_relaxed); i > 0; --i) {
     const auto slot = static_cast<Slot>(i - 1);
     const std::uint8_t flags = flags_of(state, slot);
