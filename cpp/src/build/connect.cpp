@@ -11,10 +11,16 @@
 
 namespace nearfield {
 
-void connect(State& state, const Metric& metric, ScratchPool& pool, const Poll& poll) {
+namespace {
+
+constexpr int kMostSweeps = 4;  // hanging one on may cut another off, so a sweep that has is followed by another
+
+// One sweep. Returns how many were hung on.
+std::size_t sweep(State& state, const Metric& metric, ScratchPool& pool, const Poll& poll) {
   const std::size_t count = state.count.load(std::memory_order_relaxed);
   const Entry entry = state.graph.entry();
-  if (entry.slot == kNoSlot) return;
+  if (entry.slot == kNoSlot) return 0;
+  std::size_t num_hung_on = 0;
   Reach reach = reach_of(state.graph, count);
   const std::size_t ef = std::min<std::size_t>(state.config.ef_construction, count);
   const ScratchPool::Lease scratch = pool.lend();
@@ -45,9 +51,19 @@ void connect(State& state, const Metric& metric, ScratchPool& pool, const Poll& 
     for (std::size_t near = 0; near < job.result.size; ++near) hosts.push_back(entry_slot(job.result.entries[near]));
     hang_on(state, slot, hosts, lost);
     reach.add(slot);
+    ++num_hung_on;
     if (poll) poll(count, count);
   }
   adopt(state, std::move(lost));
+  return num_hung_on;
+}
+
+}  // namespace
+
+void connect(State& state, const Metric& metric, ScratchPool& pool, const Poll& poll) {
+  for (int i = 0; i < kMostSweeps; ++i) {
+    if (sweep(state, metric, pool, poll) == 0) return;
+  }
 }
 
 }  // namespace nearfield

@@ -182,8 +182,9 @@ std::unique_ptr<CodePlane> read_codes(const ByteSource& source, const Table& tab
   }
   if (sections.long_rows != nullptr) {
     read_long_rows(source, table, *sections.long_rows, config, codes->long_rows);
-  } else if (config.space == Space::InnerProduct && config.storage != Storage::CodesOnly && head.num_outside > 0) {
-    // Of a writer that kept no list: any row may be one.
+  } else if (config.space == Space::InnerProduct && config.storage != Storage::CodesOnly && head.num_outside > 0 &&
+             !table.header.reuses_slots()) {
+    // Of a writer that kept no list, and used no slot again: any row may be one.
     for (Slot slot = 0; slot < table.header.count && !codes->long_rows.are_too_many(); ++slot) {
       codes->long_rows.append(slot);
     }

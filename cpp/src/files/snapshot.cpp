@@ -8,10 +8,14 @@ namespace {
 
 constexpr std::size_t kKeptShare = 16;  // of the bytes of an index: links that are kept
 
-std::vector<Slot> list_of(const CodePlane* codes) {
+// Of rows that are there, or as many slots as say that there are too many.
+std::vector<Slot> list_of(const CodePlane* codes, const FlagsCopy& flags) {
   if (codes == nullptr) return {};
-  std::vector<Slot> slots(codes->long_rows.size());
-  for (std::size_t i = 0; i < slots.size(); ++i) slots[i] = codes->long_rows[i];
+  const LongRows& long_rows = codes->long_rows;
+  std::vector<Slot> slots(long_rows.size());
+  for (std::size_t i = 0; i < slots.size(); ++i)
+    slots[i] = long_rows.are_too_many() ? static_cast<Slot>(i) : long_rows[i];
+  if (!long_rows.are_too_many()) std::erase_if(slots, [&flags](Slot slot) { return flags.is_free(slot); });
   std::sort(slots.begin(), slots.end());
   return slots;
 }
@@ -78,7 +82,7 @@ Snapshot::Snapshot(State& of)
       codes(of.code_plane.get()),
       num_fitted(codes != nullptr ? codes->num_fitted : 0),
       num_outside(codes != nullptr ? codes->num_outside.load() : 0),
-      long_rows(list_of(codes)),
+      long_rows(list_of(codes, flags)),
       upper_links(copy_upper_links(of.graph, flags)),
       vectors(copy_kept_vectors(of, flags, count_vectors(of, flags.bytes.size(), published), published)),
       num_vectors(count_vectors(of, flags.bytes.size(), published)),

@@ -250,6 +250,8 @@ void repair_all(State& state, const Metric& metric, ScratchPool& pool, std::size
     }
     if (repair.num_leaving > 0) end(state, metric, pool, true, under_id_lock);
   }
+  if (state.unswept > 0) connect(state, metric, pool, poll);
+  state.unswept = 0;
   settle_slots(state, pool, under_id_lock);
 }
 
