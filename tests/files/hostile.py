@@ -56,6 +56,14 @@ def make_bases() -> list[Any]:
     many.add_items(rng.normal(size=(4200, 18)))
     half = nf.Index("cosine", 9, M=3, storage_data_type="float16")
     half.add_items(rng.normal(size=(40, 9)))
+    removed = nf.Index("euclidean", 7, M=3, ef_construction=10, codes="int8")
+    removed.add_items(rng.normal(size=(400, 7)))
+    removed.remove(range(0, 200, 4))
+    removed.add_items(rng.normal(size=(20, 7)))
+    for id in range(1, 200, 4):  # until a repair is under way
+        removed.remove(id)
+        if removed.stats().slots_to_repair:
+            break
     body = {"space": nf.Space.Cosine, "num_dimensions": 16}
     return [
         Base("nf small", bytes(index)),
@@ -65,6 +73,7 @@ def make_bases() -> list[Any]:
         Base("nf few codes", bytes(few)),
         Base("nf many codes", bytes(many)),
         Base("nf float16", bytes(half)),
+        Base("nf removed", bytes(removed)),
         Base("nf empty", bytes(nf.Index(nf.Space.Cosine, 3))),
         Base("voyager v1", (data / "voyager_v1_innerproduct_16d_float32_M12.voy").read_bytes()),
         Base("voyager v0", (data / "voyager_v0_cosine_16d_float32_M12.voy").read_bytes(), body),

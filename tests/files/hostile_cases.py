@@ -25,7 +25,9 @@ NF_FIELDS = {
     "dimensions": (60, "I"), "M": (64, "I"), "ef_construction": (68, "I"), "seed": (72, "Q"),
     "count": (80, "Q"), "num_marked": (88, "Q"), "num_superseded": (96, "Q"),
     "upper_rows": (104, "Q"), "entry_slot": (112, "I"), "entry_level": (116, "I"),
-    "next_id": (120, "Q"), "unswept": (128, "Q"), "zeros": (136, "Q"), "header_sum": (4088, "Q"),
+    "next_id": (120, "Q"), "unswept": (128, "Q"), "num_free": (136, "Q"), "published": (144, "Q"),
+    "repair_next": (152, "Q"), "repair_end": (160, "Q"), "zeros": (168, "Q"),
+    "header_sum": (4088, "Q"),
 }  # fmt: skip
 SECTION_FIELDS = {
     "kind": (0, "I"), "flags": (4, "I"), "offset": (8, "Q"), "bytes": (16, "Q"),
@@ -44,7 +46,19 @@ BODY_FIELDS = {
     "M": (72, "Q"), "mult": (80, "Q"), "ef_construction": (88, "Q"),
 }  # fmt: skip
 # Elements of the planes, by kind, and what to put there.
-PLANE_CODES = {1: "I", 2: "I", 3: "I", 4: "Q", 5: "I", 6: "B", 7: "B", 8: "I", 9: "B", 64: "I"}
+PLANE_CODES = {
+    1: "I",
+    2: "I",
+    3: "I",
+    4: "Q",
+    5: "I",
+    6: "B",
+    7: "B",
+    8: "I",
+    9: "B",
+    13: "Q",
+    64: "I",
+}
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ environment that holds the library, once each::
     python tests/files/make_golden.py hnswlib        # hnswlib 0.8.0
     python tests/files/make_golden.py nf1            # nearfield, format version 1, before codes
     python tests/files/make_golden.py nf1_codes      # the same with codes, and later storages
+    python tests/files/make_golden.py nf1_removed    # after removals, in the middle of a repair
 """
 
 from __future__ import annotations
@@ -196,6 +197,48 @@ def make_nf1_codes() -> None:
     nearfield_file(name, "Cosine", "CodesOnly", 2, 4150, "int8")
 
 
+def removed_file(name: str, space: str, storage: str, codes: str) -> None:
+    """Slots that are free, were taken again and are about to become free; numbers of rows."""
+    import nearfield as nf
+
+    index = nf.Index(
+        getattr(nf.Space, space),
+        num_dimensions=DIMENSIONS,
+        M=4,
+        random_seed=7,
+        storage_data_type=getattr(nf.StorageDataType, storage),
+        codes=codes,
+    )
+    given = vectors_for(name, 1150)
+    index.add_items(given[:1100], range(1100))
+    index.remove(range(0, 1000, 10))
+    index.add_items(given[1100:], range(2000, 2050))
+    for row in range(11, 1000, 10):
+        index.remove(row)
+        if index.stats().slots_to_repair:
+            break
+    stats = index.stats()
+    assert stats.free
+    assert stats.slots_to_repair
+    deleted = [3, 4, 2007]
+    ids = list(index.ids)
+    for row in deleted:
+        index.mark_deleted(row)
+    found = answers(lambda q: tuple(index.query(q, k=K, query_ef=1100)), name, storage)
+    record = record_of("nearfield 0.1.0", space, storage, M=4, ids=ids, deleted=deleted)
+    write(name, ".nf", index.save, record | {"codes": codes, "vectors": []} | found)
+
+
+def make_nf1_removed() -> None:
+    for space, storage, codes in (
+        ("Cosine", "Float8", "none"),
+        ("Euclidean", "CodesOnly", "int4"),
+        ("InnerProduct", "Float16", "int8"),
+    ):
+        name = f"nf1_{space.lower()}_{DIMENSIONS}d_{storage.lower()}_{codes}_M4_removed"
+        removed_file(name, space, storage, codes)
+
+
 def strings_file(name: str) -> None:
     """A StringIndex: its keys travel as an attachment."""
     import nearfield as nf
@@ -222,4 +265,5 @@ if __name__ == "__main__":
         "hnswlib": make_hnswlib,
         "nf1": make_nf1,
         "nf1_codes": make_nf1_codes,
+        "nf1_removed": make_nf1_removed,
     }[sys.argv[1]]()
