@@ -1,8 +1,8 @@
 """The long counts, which are too slow for every run: ``nox -s proof``.
 
 Ten thousand hostile files, two hundred kills at random moments besides one after every system call
-of save, a hundred thousand random sequences of calls against a dict. Writes ``tests/data/proof.json``
-with the commit it ran on; exits with 1 when anything was found. A quarter of an hour.
+of save, a hundred thousand random sequences of calls against a dict: a quarter of an hour. Writes
+``tests/data/proof.json`` with the commit it ran on; exits with 1 when anything was found.
 """
 
 from __future__ import annotations

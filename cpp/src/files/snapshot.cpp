@@ -6,7 +6,8 @@
 namespace nearfield {
 namespace {
 
-constexpr std::size_t kKeptShare = 16;  // of the bytes of an index: links that are kept
+constexpr std::size_t kKeptShare = 16;    // of the bytes of an index: links that are kept
+constexpr std::size_t kLeastKept = 4096;  // rows of links, in a small index
 
 // Of rows that are there, or as many slots as say that there are too many.
 std::vector<Slot> list_of(const CodePlane* codes, const FlagsCopy& flags) {
@@ -63,7 +64,7 @@ std::size_t most_kept(const State& state, std::size_t count) {
   const std::size_t links = state.graph.links.row_bytes();
   const std::size_t vector = state.config.storage == Storage::CodesOnly ? 0 : state.vectors.row_bytes();
   constexpr std::size_t kBeside = 40;  // of a row that is kept: its entry in the table
-  return count * (vector + codes + links) / kKeptShare / (links + kBeside);
+  return std::max(kLeastKept, count * (vector + codes + links) / kKeptShare / (links + kBeside));
 }
 
 }  // namespace
