@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from nearfield._source import CHUNK_ROWS
 from nearfield.errors import InvalidInput, NotFinite
-from nearfield.sources import open_source, read_ids
+from nearfield.sources import open_source, read_ids, read_keys
 
 ROWS = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]
 F32 = pa.list_(pa.float32())
@@ -195,6 +195,32 @@ def test_unfit_ids_are_refused(tmp_path: Path) -> None:
     path = parquet(tmp_path / "x.parquet", pa.array(ROWS, type=F32))
     with pytest.raises(InvalidInput, match="has columns"):
         open_source(path, ids=tmp_path / "ids.npy")
+
+
+def test_ids_and_keys_alone(tmp_path: Path) -> None:
+    (tmp_path / "keys.txt").write_bytes("\ufeffa b\r\n\n ö \nc\u2028d".encode())
+    assert read_keys(tmp_path / "keys.txt") == ["a b", " ö ", "c\u2028d"]
+    np.save(tmp_path / "keys.npy", np.array(["x", "yy"]))
+    assert read_keys(tmp_path / "keys.npy") == ["x", "yy"]
+    np.save(tmp_path / "ids.npy", np.array([[3], [1]]))
+    assert np.asarray(read_keys(tmp_path / "ids.npy")).tolist() == [3, 1]
+    table = pa.table({"key": ["x", None, "y"], "id": [5, 6, 2**40], "odd": [True, False, True]})
+    path = tmp_path / "no_vectors.parquet"
+    pq.write_table(table, path)
+    assert np.asarray(read_keys(path, key="id")).tolist() == [5, 6, 2**40]
+    assert np.asarray(read_keys(path, key="id")).dtype == np.uint64
+    assert read_keys(path, key="key", where="odd=true") == ["x", "y"]
+    assert len(read_keys(path, key="id", where="id=77")) == 0
+    assert read_keys(path, key="key", where="key=none") == []
+    for wrong, said in (
+        ({}, "name the one of the ids or keys"),
+        ({"key": "no"}, "no column 'no'"),
+        ({"key": "odd"}, "expected text or integers"),
+        ({"key": "key"}, "row 1: the key is null"),
+        ({"key": "id", "where": "id=x"}, "cannot be"),
+    ):
+        with pytest.raises(InvalidInput, match=said):
+            read_keys(path, **wrong)
 
 
 # --- what is refused -----------------------------------------------------------------------------

@@ -154,22 +154,39 @@ py::dict stats(const Index& index) {
                   "clamped"_a = s.clamped, "link_bytes"_a = s.link_bytes, "other_bytes"_a = s.other_bytes);
 }
 
-py::bytes to_bytes(const Index& index, bool voyager) {
+// Called when the instant that is saved has passed.
+std::function<void()> taken_of(py::object taken) {
+  if (taken.is_none()) return {};
+  return [taken = std::move(taken)] {
+    const py::gil_scoped_acquire gil;
+    taken();
+  };
+}
+
+py::bytes to_bytes(const Index& index, bool voyager, py::object taken) {
+  const std::function<void()> call = taken_of(std::move(taken));
   std::string bytes;
   {
     const ByteSink sink = [&bytes](const std::byte* data, std::size_t n) {
       bytes.append(reinterpret_cast<const char*>(data), n);
     };
     const py::gil_scoped_release release;
-    voyager ? index.write_voyager(sink) : index.write(sink);
+    voyager ? index.write_voyager(sink) : index.write(sink, call);
   }
   return py::bytes(bytes);
 }
 
-void write(const Index& index, const py::object& target, bool voyager) {
+void write(const Index& index, const py::object& target, bool voyager, py::object taken) {
   const ByteSink sink = sink_of(target);
+  const std::function<void()> call = taken_of(std::move(taken));
   const py::gil_scoped_release release;
-  voyager ? index.write_voyager(sink) : index.write(sink);
+  voyager ? index.write_voyager(sink) : index.write(sink, call);
+}
+
+void save(const Index& index, const std::string& path, py::object taken) {
+  const std::function<void()> call = taken_of(std::move(taken));
+  const py::gil_scoped_release release;
+  index.save(path, call);
 }
 
 void attach(Index& index, const std::string& name, const py::bytes& data) {
@@ -231,11 +248,13 @@ void bind_index(py::module_& module) {
       .def("validate", &Index::validate, released)
       .def("attach", &attach, py::arg("name"), py::arg("data"))
       .def("attachment", &attachment, py::arg("name"))
-      .def("save", &Index::save, py::arg("path"), released)
+      .def("save", &save, py::arg("path"), py::arg("taken"))
       .def("save_voyager", &Index::save_voyager, py::arg("path"), released)
-      .def("to_bytes", [](const Index& i) { return to_bytes(i, false); })
-      .def("to_voyager_bytes", [](const Index& i) { return to_bytes(i, true); })
-      .def("write", &write, py::arg("write"), py::arg("voyager"));
+      .def(
+          "to_bytes", [](const Index& i, py::object taken) { return to_bytes(i, false, std::move(taken)); },
+          py::arg("taken"))
+      .def("to_voyager_bytes", [](const Index& i) { return to_bytes(i, true, py::none()); })
+      .def("write", &write, py::arg("write"), py::arg("voyager"), py::arg("taken"));
 }
 
 }  // namespace nearfield::bindings

@@ -198,7 +198,7 @@ struct Index::Impl {
   }
 
   // One save at a time; writers go on but for the moment in which the snapshot is taken.
-  void with_snapshot(const std::function<void(const Snapshot&)>& write) {
+  void with_snapshot(const std::function<void()>& taken, const std::function<void(const Snapshot&)>& write) {
     const std::scoped_lock saving(save_mutex);
     check_before_writing();
     const ScratchPool::Lease lease = pool.lend();  // rows and codes stay
@@ -209,6 +209,7 @@ struct Index::Impl {
       snapshot.emplace(*state);
     }
     const Saving now(saver);
+    if (taken) taken();
     write(*snapshot);
   }
 
@@ -418,14 +419,14 @@ std::vector<std::byte> Index::attachment(const std::string& name) const {
   return found == impl_->state->attachments.end() ? std::vector<std::byte>{} : *found->second;
 }
 
-void Index::save(const std::string& path) const {
-  impl_->with_snapshot([&path](const Snapshot& snapshot) {
+void Index::save(const std::string& path, const std::function<void()>& taken) const {
+  impl_->with_snapshot(taken, [&path](const Snapshot& snapshot) {
     save_atomically(path, [&snapshot](const ByteSink& sink) { write_index(snapshot, sink); });
   });
 }
 
-void Index::write(const ByteSink& sink) const {
-  impl_->with_snapshot([&sink](const Snapshot& snapshot) { write_index(snapshot, sink); });
+void Index::write(const ByteSink& sink, const std::function<void()>& taken) const {
+  impl_->with_snapshot(taken, [&sink](const Snapshot& snapshot) { write_index(snapshot, sink); });
 }
 
 void Index::save_voyager(const std::string& path) const {

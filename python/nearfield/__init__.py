@@ -36,6 +36,7 @@ from nearfield.neighbors import NO_ID, Neighbors  # noqa: E402
 from nearfield.opening import load  # noqa: E402
 from nearfield.spaces import Space, StorageDataType  # noqa: E402
 from nearfield.string_index import StringIndex  # noqa: E402
+from nearfield.watching import Watched, watch  # noqa: E402
 
 __all__ = [
     "E4M3",
@@ -59,11 +60,13 @@ __all__ = [
     "Space",
     "StorageDataType",
     "StringIndex",
+    "Watched",
     "errors",
     "estimate_memory",
     "load",
     "simd",
     "version",
+    "watch",
 ]
 
 __version__ = _core.version

@@ -9,10 +9,10 @@ from nearfield import _core
 from nearfield._arrays import as_ids, as_vectors
 from nearfield._chunks import BLOCK_ROWS, blocks, is_chunked
 from nearfield._progress import Report, reporting
-from nearfield.errors import InvalidInput, NotFinite
+from nearfield.errors import DuplicateId, InvalidInput, NotFinite
 from nearfield.typing import Chunks, IdsLike, OnConflict, Progress, VectorsLike
 
-__all__ = ["add_rows"]
+__all__ = ["add_rows", "conflict_of"]
 
 _CONFLICTS = ("update", "error", "keep")  # in the order of the core
 
@@ -52,7 +52,7 @@ def add_rows(
     InvalidInput
         As for `nearfield.Index.add_items`.
     """
-    conflict = _conflict_of(on_conflict)
+    conflict = conflict_of(on_conflict)
     with reporting(progress, "adding") as report:
         if is_chunked(vectors):
             if ids is not None:
@@ -74,8 +74,24 @@ def add_rows(
         return added
 
 
-def _conflict_of(on_conflict: OnConflict) -> int:
-    """Give the core's number."""
+def conflict_of(on_conflict: OnConflict) -> int:
+    """Give the core's number for a rule.
+
+    Parameters
+    ----------
+    on_conflict : {"update", "error", "keep"}
+        As for `nearfield.Index.add_items`.
+
+    Returns
+    -------
+    int
+        0, 1 or 2.
+
+    Raises
+    ------
+    InvalidInput
+        Another word.
+    """
     if on_conflict not in _CONFLICTS:
         message = f"on_conflict is {on_conflict!r}; expected 'update', 'error' or 'keep'"
         raise InvalidInput(message)
@@ -101,6 +117,9 @@ def _add_chunks(
             row = None if error.row is None else before + error.row
             message = f"{error} (that is row {row} of the whole input)"
             raise NotFinite(message, row) from error
+        except DuplicateId as error:
+            message = f"{error} (rows are counted from row {before} of the whole input)"
+            raise DuplicateId(message, error.id) from error
     if report is not None:
         report(len(added), len(added))
     return added

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Callable
 from typing import Any, TypedDict
 
 from nearfield import _core
@@ -203,7 +204,12 @@ def format_of(target: Target, asked: FileFormat | None) -> FileFormat:
     return asked
 
 
-def write(core: _core.Index, target: Target, file_format: FileFormat | None) -> None:
+def write(
+    core: _core.Index,
+    target: Target,
+    file_format: FileFormat | None,
+    taken: Callable[[], object] | None = None,
+) -> None:
     """Save an index to a path or a file object.
 
     Parameters
@@ -215,6 +221,8 @@ def write(core: _core.Index, target: Target, file_format: FileFormat | None) -> 
         at most 100 MiB at a time.
     file_format : "nearfield", "voyager" or None
         Our own format, or Voyager's version 1; None: see `format_of`.
+    taken : callable, optional
+        Called when the instant that is saved has passed, if the format is our own.
 
     Raises
     ------
@@ -236,7 +244,7 @@ def write(core: _core.Index, target: Target, file_format: FileFormat | None) -> 
     path = _path(os.fsdecode(target) if isinstance(target, bytes) else target)
     if path is not None:
         try:
-            core.save_voyager(path) if voyager else core.save(path)
+            core.save_voyager(path) if voyager else core.save(path, taken)
         except IndexFileNotAccessible as error:
             error.filename = path
             raise
@@ -261,10 +269,12 @@ def write(core: _core.Index, target: Target, file_format: FileFormat | None) -> 
                 raise OSError(message)
             rest = rest[written:]
 
-    core.write(write_chunk, voyager)
+    core.write(write_chunk, voyager, taken)
 
 
-def as_bytes(core: _core.Index, file_format: FileFormat) -> bytes:
+def as_bytes(
+    core: _core.Index, file_format: FileFormat, taken: Callable[[], object] | None = None
+) -> bytes:
     """Give the bytes that `write` would write.
 
     Parameters
@@ -272,6 +282,8 @@ def as_bytes(core: _core.Index, file_format: FileFormat) -> bytes:
     core : _core.Index
         The compiled index.
     file_format : "nearfield" or "voyager"
+        As for `write`.
+    taken : callable, optional
         As for `write`.
 
     Returns
@@ -287,7 +299,7 @@ def as_bytes(core: _core.Index, file_format: FileFormat) -> bytes:
     voyager = format_of(None, file_format) == "voyager"
     if voyager:
         _warn_of_decoding(core)
-    return core.to_voyager_bytes() if voyager else core.to_bytes()
+    return core.to_voyager_bytes() if voyager else core.to_bytes(taken)
 
 
 def voyager_storage(storage: StorageDataType) -> StorageDataType:

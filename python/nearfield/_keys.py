@@ -1,6 +1,7 @@
-"""The keys of a `StringIndex`: a table from ids 0, 1, 2, ... to strings and back.
+"""Keys as a `StringIndex` is given them, and as they stand in its file: the attachment "keys".
 
-In the file it is the attachment "keys". Little endian:
+Key i belongs to id i of the core. Little endian. As long as no key has ever been removed, the ids
+are 0, 1, 2, ... in order of first appearance, and need not be written:
 
 ==========  ==================  ===============================================================
 offset      type                field
@@ -10,178 +11,219 @@ offset      type                field
 16 + 8 n    bytes               text: all keys in UTF-8, one after the other, to the end
 ==========  ==================  ===============================================================
 
-Key i belongs to id i, in order of first appearance. No key stands twice.
+Where ids are missing because keys were removed:
+
+==========  ==================  ===============================================================
+offset      type                field
+==========  ==================  ===============================================================
+0           u64                 mark: 2^64 - 1, which no number of keys can be
+8           u64                 layout: 2; 3 to 2^16 are refused as of a later version
+16          u64                 next: the id of the next new key, at most 2^63
+24          u64                 n, the number of keys
+32          u64 x n             ids, ascending, below next
+32 + 8 n    u64 x (n + 1)       bounds, as above
+40 + 16 n   bytes               text, as above
+==========  ==================  ===============================================================
+
+No key stands twice. A reader that knows the first table alone finds too few bytes for 2^64 - 1 keys
+and refuses the file; it seldom comes so far, since a file from which rows were removed has a
+feature bit by which it says "upgrade" (cpp/src/files/format.h, bit 2).
 """
 
 from __future__ import annotations
 
-import threading
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nearfield._arrow import is_arrow
-from nearfield.errors import CorruptIndexFile, InvalidInput
+from nearfield.errors import CorruptIndexFile, InvalidInput, UnsupportedVersion
+from nearfield.typing import Ids
 
-__all__ = ["ATTACHMENT", "KeyTable", "as_key", "as_keys"]
+__all__ = ["ATTACHMENT", "StoredKeys", "as_key", "as_keys", "keys_to_bytes", "parse_keys"]
 
 ATTACHMENT = "keys"
 
+_MARK = 2**64 - 1
+_LAYOUT = 2
+_LAST_LAYOUT = 2**16  # beyond it, and below 2, the mark is damage
+_MOST_IDS = 2**63
 
-class KeyTable:
-    """Keys by id and ids by key. It only grows, apart from `truncate`.
 
-    Keys that came from a file stay in one block of bytes and are decoded when they are asked for,
-    so that a mapped index opens quickly; the table from keys to ids is made at the first search for
-    a key.
+class StoredKeys:
+    """Keys in one block of bytes, decoded when they are asked for, so that a file opens quickly.
+
+    Never changes.
 
     Parameters
     ----------
-    data : bytes, optional
-        The attachment; none makes an empty table.
-
-    Raises
-    ------
-    CorruptIndexFile
-        The bytes do not follow the table above.
+    bounds : ndarray of uint64, shape (n + 1,), optional
+        As in the tables above; none makes an empty block.
+    text : bytes
+        As in the tables above.
+    ids : ndarray of uint64, shape (n,), optional
+        Ascending; by default 0, 1, 2, ...
+    next_id : int, optional
+        The id of the next new key; by default n.
     """
 
-    __slots__ = ("_added", "_bounds", "_ids", "_lock", "_text")
+    __slots__ = ("_bounds", "_ids", "_text", "next_id")
 
-    def __init__(self, data: bytes | None = None) -> None:
-        self._lock = threading.Lock()
-        self._added: list[str] = []
-        self._ids: dict[str, int] | None = None
-        self._bounds: NDArray[np.uint64] = np.zeros(1, dtype=np.uint64)
-        self._text = b""
-        if data is not None:
-            self._bounds, self._text = _parse(data)
+    def __init__(
+        self,
+        bounds: Ids | None = None,
+        text: bytes = b"",
+        ids: Ids | None = None,
+        next_id: int | None = None,
+    ) -> None:
+        # Views give Python's integers one by one, in a fraction of the time that arrays take.
+        self._bounds = (np.zeros(1, dtype=np.uint64) if bounds is None else bounds).data
+        self._ids = None if ids is None else ids.data
+        self._text = text
+        self.next_id = len(self) if next_id is None else next_id
 
     def __len__(self) -> int:
         """Count the keys."""
-        return len(self._bounds) - 1 + len(self._added)
+        return len(self._bounds) - 1
 
-    def key(self, id: int) -> str:
+    @property
+    def text_offset(self) -> int:
+        """Where the text begins in the attachment."""
+        return 16 + 8 * len(self) if self._ids is None else 40 + 16 * len(self)
+
+    def key(self, id: int) -> str | None:
         """Give the key of an id.
 
         Parameters
         ----------
         id : int
-            0 ... len - 1.
+            Any.
 
         Returns
         -------
-        str
-            The key.
+        str or None
+            None where the id has no key here.
         """
-        from_file = len(self._bounds) - 1
-        if id >= from_file:
-            return self._added[id - from_file]
-        first, last = self._bounds[id : id + 2].tolist()
-        return self._text[first:last].decode()
+        place = id if self._ids is None else bisect_left(self._ids, id)
+        if place >= len(self) or (self._ids is not None and self._ids[place] != id):
+            return None
+        return self._text[self._bounds[place] : self._bounds[place + 1]].decode()
 
-    def find(self, key: str) -> int | None:
-        """Give the id of a key.
+    def __iter__(self) -> Iterator[tuple[str, int]]:
+        """Go over keys and their ids, ascending."""
+        ids: Sequence[int] = range(len(self)) if self._ids is None else self._ids.tolist()
+        bounds = self._bounds.tolist()
+        for id, first, last in zip(ids, bounds, bounds[1:], strict=False):
+            yield self._text[first:last].decode(), id
+
+    def without_key(self, ids: Ids) -> Ids:
+        """Choose the ids that have no key.
 
         Parameters
         ----------
-        key : str
-            Any string.
+        ids : ndarray of uint64
+            Those that an index holds.
 
         Returns
         -------
-        int or None
-            None when the key is not there.
-
-        Raises
-        ------
-        CorruptIndexFile
-            The table came from a file and holds a key twice.
+        ndarray of uint64
+            Some of them; none in a sound file.
         """
-        return self._by_key().get(key)
-
-    def add(self, keys: list[str]) -> NDArray[np.uint64]:
-        """Give the ids of keys, with new ones for new keys.
-
-        Parameters
-        ----------
-        keys : list of str
-            From `as_keys`.
-
-        Returns
-        -------
-        ndarray of uint64, shape (n,)
-            Their ids.
-        """
-        known = self._by_key()
-        ids = np.empty(len(keys), dtype=np.uint64)
-        for row, key in enumerate(keys):
-            id = known.get(key)
-            if id is None:
-                id = len(self)
-                # The list first: whoever sees the id in the dict must find the key.
-                self._added.append(key)
-                known[key] = id
-            ids[row] = id
-        return ids
-
-    def truncate(self, length: int) -> None:
-        """Forget the keys from ``length`` on, which were added and not used.
-
-        Parameters
-        ----------
-        length : int
-            Not below the number of keys that came from the file.
-        """
-        keep = length - (len(self._bounds) - 1)
-        for key in self._added[keep:]:
-            self._by_key().pop(key, None)
-        del self._added[keep:]
-
-    def to_bytes(self) -> bytes:
-        """Give the attachment.
-
-        Returns
-        -------
-        bytes
-            In the layout at the head of this file.
-        """
-        encoded = [key.encode() for key in self._added]
-        lengths = np.fromiter(map(len, encoded), dtype=np.uint64, count=len(encoded))
-        bounds = np.concatenate(
-            [self._bounds, self._bounds[-1] + np.cumsum(lengths, dtype=np.uint64)]
-        )
-        count = np.array([len(self)], dtype="<u8")
-        return b"".join([count.tobytes(), bounds.astype("<u8").tobytes(), self._text, *encoded])
-
-    def _by_key(self) -> dict[str, int]:
         if self._ids is None:
-            with self._lock:
-                if self._ids is None:
-                    self._ids = self._make_ids()
-        return self._ids
-
-    def _make_ids(self) -> dict[str, int]:
-        ids = {self.key(id): id for id in range(len(self._bounds) - 1)}
-        if len(ids) != len(self._bounds) - 1:
-            message = 'the attachment "keys" holds a key twice; the file is damaged'
-            raise CorruptIndexFile(message, 16 + 8 * (len(self._bounds) - 1), "keys.text")
-        return ids
+            return ids[ids >= np.uint64(len(self))]
+        return ids[~np.isin(ids, np.asarray(self._ids))]
 
 
-def _parse(data: bytes) -> tuple[NDArray[np.uint64], bytes]:
+def keys_to_bytes(keys: Sequence[str], ids: Ids, next_id: int) -> bytes:
+    """Give the attachment.
+
+    Parameters
+    ----------
+    keys : sequence of n str
+        From `as_keys`.
+    ids : ndarray of uint64, shape (n,)
+        Theirs, ascending.
+    next_id : int
+        The id of the next new key.
+
+    Returns
+    -------
+    bytes
+        In the first layout at the head of this file where that can say it, else in the second.
+    """
+    encoded = [key.encode() for key in keys]
+    lengths = np.fromiter(map(len, encoded), dtype=np.uint64, count=len(encoded))
+    bounds = np.concatenate([[np.uint64(0)], np.cumsum(lengths, dtype=np.uint64)])
+    # Ascending and below next_id: as many as that are all.
+    numbers = [len(keys)] if len(keys) == next_id else [_MARK, _LAYOUT, next_id, len(keys)]
+    written = [] if len(keys) == next_id else [ids.astype("<u8").tobytes()]
+    header = np.array(numbers, dtype="<u8").tobytes()
+    return b"".join([header, *written, bounds.astype("<u8").tobytes(), *encoded])
+
+
+def parse_keys(data: bytes) -> StoredKeys:
+    """Read the attachment.
+
+    Parameters
+    ----------
+    data : bytes
+        In either layout at the head of this file.
+
+    Returns
+    -------
+    StoredKeys
+        The keys.
+
+    Raises
+    ------
+    CorruptIndexFile
+        The bytes follow neither.
+    UnsupportedVersion
+        A later layout.
+    """
+    count, layout = _number(data, 0), _number(data, 8)
+    if count != _MARK or not _LAYOUT <= layout <= _LAST_LAYOUT:
+        bounds, text = _bounds_and_text(data, 0, 8, count)
+        return StoredKeys(bounds, text)
+    if layout != _LAYOUT:
+        message = (
+            f'the attachment "keys" has layout {layout}; this version of nearfield reads up to '
+            f"{_LAYOUT}: upgrade it"
+        )
+        raise UnsupportedVersion(message)
+    next_id, count = _number(data, 16), _number(data, 24)
+    if len(data) < 40 or count > (len(data) - 40) // 16:
+        what = f"{len(data)} bytes are too few for {count} keys"
+        raise _corrupt(what, 24, "keys.n")
+    if next_id > _MOST_IDS:
+        what = f"the next id is {next_id}, above 2^63"
+        raise _corrupt(what, 16, "keys.next")
+    ids = np.frombuffer(data, dtype="<u8", count=count, offset=32).astype(np.uint64)
+    if (ids[1:] <= ids[:-1]).any() or (count and int(ids[-1]) >= next_id):
+        what = f"the ids do not ascend below {next_id}"
+        raise _corrupt(what, 32, "keys.ids")
+    bounds, text = _bounds_and_text(data, 24, 32 + 8 * count, count)
+    return StoredKeys(bounds, text, ids, next_id)
+
+
+def _number(data: bytes, offset: int) -> int:
+    return int.from_bytes(data[offset : offset + 8], "little")
+
+
+def _bounds_and_text(data: bytes, of_count: int, offset: int, count: int) -> tuple[Ids, bytes]:
+    """Read what both layouts end with; `of_count` is where the number of keys stands."""
     size = len(data)
-    count = int.from_bytes(data[:8], "little")
-    if size < 16 or count > (size - 16) // 8:
+    if size < offset + 8 or count > (size - offset - 8) // 8:
         what = f"{size} bytes are too few for {count} keys"
-        raise _corrupt(what, 0, "keys.n")
-    start = 16 + 8 * count
-    bounds = np.frombuffer(data, dtype="<u8", count=count + 1, offset=8).astype(np.uint64)
+        raise _corrupt(what, of_count, "keys.n")
+    start = offset + 8 + 8 * count
+    bounds = np.frombuffer(data, dtype="<u8", count=count + 1, offset=offset).astype(np.uint64)
     text = data[start:]
     if bounds[0] != 0 or bounds[-1] != len(text) or (bounds[1:] < bounds[:-1]).any():
         what = "the bounds do not run from 0 to the end of the text"
-        raise _corrupt(what, 8, "keys.bounds")
+        raise _corrupt(what, offset, "keys.bounds")
     try:
         text.decode()
     except UnicodeDecodeError as error:
@@ -191,7 +233,7 @@ def _parse(data: bytes) -> tuple[NDArray[np.uint64], bytes]:
     inner = bounds[bounds < len(text)].astype(np.int64)
     if text and (np.frombuffer(text, dtype=np.uint8)[inner] & 0xC0 == 0x80).any():
         what = "a bound cuts a character"
-        raise _corrupt(what, 8, "keys.bounds")
+        raise _corrupt(what, offset, "keys.bounds")
     return bounds, text
 
 

@@ -6,7 +6,7 @@
     ├─ InvalidInput(ValueError, RuntimeError)       an argument that cannot be used
     │   ├─ DimensionMismatch                        a vector of the wrong width
     │   ├─ NotFinite                                NaN or infinity; `row` is the first bad one
-    │   ├─ DuplicateId                              an id that may stand only once stands twice
+    │   ├─ DuplicateId                              an `id` that may stand only once stands twice
     │   └─ IndexFull                                more rows than an index can hold
     ├─ UnknownId(KeyError, RuntimeError)            no live vector under this `id`
     ├─ TooFewNeighbors(RuntimeError) = RecallError  fewer results than asked for; `partial` has them
@@ -94,7 +94,17 @@ class NotFinite(InvalidInput):
 
 
 class DuplicateId(InvalidInput):
-    """An id that may stand only once stands twice."""
+    """An id (or key) that may stand only once stands twice.
+
+    Attributes
+    ----------
+    id : int, str or None
+        The id, or the key of a `nearfield.StringIndex`.
+    """
+
+    def __init__(self, message: str = "", id: int | str | None = None) -> None:
+        super().__init__(message)
+        self.id = id
 
 
 class IndexFull(InvalidInput):
@@ -286,6 +296,8 @@ def from_core(kind: str, message: str, details: Mapping[str, Any]) -> NearfieldE
         return _not_accessible(int(details.get("errno", 0)), message, details.get("path"))
     if kind == "NotFinite":
         return NotFinite(message, details.get("row"))
+    if kind == "DuplicateId":
+        return DuplicateId(message, details.get("id"))
     if kind == "UnknownId":
         return UnknownId(message, details.get("id"))
     if kind == "CorruptIndexFile":

@@ -6,13 +6,16 @@ Computed with numpy in float64, independent of the compiled kernels.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nearfield._adding import conflict_of
 from nearfield._arrays import as_ids, as_outputs, as_vectors
 from nearfield._numbers import as_count, as_ef, as_id, as_threads, as_whole
-from nearfield.errors import InvalidInput, NotFinite, UnknownId
+from nearfield._progress import reporting
+from nearfield.errors import DuplicateId, InvalidInput, NotFinite, UnknownId
 from nearfield.ids import LabelSetView
 from nearfield.neighbors import (
     LARGE_K,
@@ -23,7 +26,18 @@ from nearfield.neighbors import (
     too_few,
 )
 from nearfield.spaces import Space, StorageDataType, as_space, as_storage
-from nearfield.typing import Distances, Ids, IdsLike, IfShort, VectorLike, Vectors, VectorsLike
+from nearfield.typing import (
+    Distances,
+    Ids,
+    IdsLike,
+    IfMissing,
+    IfShort,
+    OnConflict,
+    Progress,
+    VectorLike,
+    Vectors,
+    VectorsLike,
+)
 
 __all__ = ["ExactIndex"]
 
@@ -54,7 +68,7 @@ class ExactIndex:
     Notes
     -----
     Distances are computed in float64 and returned as float32; of equal distances the vector that
-    was added first comes first. Not for several threads at once while vectors are added.
+    was added first comes first. Not for several threads at once while vectors are added or removed.
 
     Examples
     --------
@@ -143,13 +157,19 @@ class ExactIndex:
         return self.add_items(row[np.newaxis], None if id is None else [as_id(id)])[0]
 
     def add_items(
-        self, vectors: VectorsLike, ids: IdsLike | None = None, num_threads: int | None = -1
+        self,
+        vectors: VectorsLike,
+        ids: IdsLike | None = None,
+        num_threads: int | None = -1,
+        *,
+        on_conflict: OnConflict = "update",
+        progress: Progress = None,
     ) -> list[int]:
         """Add or overwrite vectors; an overwritten one counts as added last.
 
         Parameters
         ----------
-        vectors, ids, num_threads
+        vectors, ids, num_threads, on_conflict, progress
             As for `nearfield.Index.add_items`, but no iterators.
 
         Returns
@@ -159,26 +179,149 @@ class ExactIndex:
 
         Raises
         ------
-        InvalidInput
+        DuplicateId, InvalidInput
             As for `nearfield.Index.add_items`.
         """
         as_threads(num_threads)
+        conflict_of(on_conflict)
         rows = as_vectors(vectors, self.num_dimensions, "vectors", axes=2)
         refuse_not_finite(rows, "vectors")
         given = as_ids(ids) if ids is not None else np.empty(0, dtype=np.uint64)
         if len(given) not in (0, len(rows)):
             message = f"ids has {len(given)} ids for {len(rows)} vectors; expected one for each"
             raise InvalidInput(message)
-        chosen = given.tolist() if len(given) else [self._automatic() for _ in range(len(rows))]
+        with reporting(progress, "adding") as report:
+            if len(given):
+                chosen: list[int] = given.tolist()
+                kept = self._kept(chosen, on_conflict)
+                self._append(rows[kept], [chosen[row] for row in kept])
+            else:
+                chosen = [self._automatic() for _ in range(len(rows))]
+                self._append(rows, chosen)
+            if report is not None:
+                report(len(rows), len(rows))
+        return chosen
+
+    def _kept(self, ids: list[int], on_conflict: OnConflict) -> list[int]:
+        """Choose the rows that are stored."""
+        last = {id: row for row, id in enumerate(ids)}
+        if on_conflict == "update":
+            return sorted(last.values())
+        first = {id: row for row, id in reversed(list(enumerate(ids)))}
+        if on_conflict == "error":
+            for row, id in enumerate(ids):
+                if first[id] < row:
+                    raise _duplicate(id, row, "there in a row before it as well")
+            for row, id in enumerate(ids):
+                if id in self._row_of:
+                    raise _duplicate(id, row, "in the index already")
+        return sorted(row for id, row in first.items() if id not in self._row_of)
+
+    def _append(self, rows: Vectors, ids: list[int]) -> None:
+        if len(self._ids) > 2 * len(self._row_of):
+            self.compact()  # so that vectors which come and go take no more and more memory
         first = len(self._vectors)
         self._vectors = np.concatenate([self._vectors, self._stored(rows)])
-        self._ids = np.concatenate([self._ids, np.array(chosen, dtype=np.uint64)])
+        self._ids = np.concatenate([self._ids, np.array(ids, dtype=np.uint64)])
         self._live = np.concatenate([self._live, np.ones(len(rows), dtype=np.bool_)])
-        for row, id in enumerate(chosen, first):
+        for row, id in enumerate(ids, first):
             if id in self._row_of:
                 self._live[self._row_of[id]] = False
             self._row_of[id] = row
-        return chosen
+
+    def upsert(
+        self,
+        vectors: VectorsLike,
+        ids: IdsLike | None = None,
+        num_threads: int | None = -1,
+        *,
+        progress: Progress = None,
+    ) -> list[int]:
+        """Add vectors, or replace those whose ids are in the index.
+
+        Parameters
+        ----------
+        vectors, ids, num_threads, progress
+            As for `nearfield.Index.upsert`, but no iterators.
+
+        Returns
+        -------
+        list of int
+            The id of each row.
+
+        Raises
+        ------
+        InvalidInput
+            As for `nearfield.Index.upsert`.
+        """
+        if ids is None:
+            message = "ids is None; expected an id for each vector (add_items chooses ids itself)"
+            raise InvalidInput(message)
+        return self.add_items(vectors, ids, num_threads, progress=progress)
+
+    def remove(self, ids: IdsLike | int, *, if_missing: IfMissing = "raise") -> int:
+        """Remove vectors for good, live ones and those that are marked as deleted.
+
+        Parameters
+        ----------
+        ids, if_missing
+            As for `nearfield.Index.remove`.
+
+        Returns
+        -------
+        int
+            How many were removed.
+
+        Raises
+        ------
+        UnknownId, InvalidInput, TypeError
+            As for `nearfield.Index.remove`.
+
+        Notes
+        -----
+        `compact` gives their memory back, and so does adding, when more than half of it is theirs.
+        """
+        if if_missing not in ("raise", "ignore"):
+            message = f"if_missing is {if_missing!r}; expected 'raise' or 'ignore'"
+            raise InvalidInput(message)
+        one = isinstance(ids, (int, np.integer))
+        given = as_ids([as_id(ids)] if one else cast(IdsLike, ids)).tolist()
+        gone = dict.fromkeys(id for id in given if id in self._row_of)
+        if if_missing == "raise" and len(gone) < len(set(given)):
+            unknown = next(id for id in given if id not in gone)
+            message = f"id {unknown} is not in the index"
+            raise UnknownId(message, unknown)
+        for id in gone:
+            self._live[self._row_of.pop(id)] = False
+        return len(gone)
+
+    def repair(self, num_threads: int | None = -1, *, progress: Progress = None) -> None:
+        """Do nothing: there are no links. So that it can stand where an `Index` stands.
+
+        Parameters
+        ----------
+        num_threads, progress
+            As for `nearfield.Index.repair`.
+        """
+        as_threads(num_threads)
+        with reporting(progress, "repairing"):
+            pass
+
+    def compact(self, num_threads: int | None = -1, *, progress: Progress = None) -> None:
+        """Give back the memory of vectors that were removed or overwritten.
+
+        Parameters
+        ----------
+        num_threads, progress
+            As for `nearfield.Index.compact`.
+        """
+        as_threads(num_threads)
+        with reporting(progress, "compacting"):
+            held = np.sort(np.fromiter(self._row_of.values(), np.intp, len(self._row_of)))
+            self._vectors, self._ids, self._live = (
+                self._vectors[held], self._ids[held], self._live[held],
+            )  # fmt: skip
+            self._row_of = {id: row for row, id in enumerate(self._ids.tolist())}
 
     def _automatic(self) -> int:
         while self._next_id in self._row_of:
@@ -461,6 +604,14 @@ class ExactIndex:
 
 def _unknown(id: int) -> UnknownId:
     return UnknownId(f"id {id} is not stored, or is marked as deleted", id)
+
+
+def _duplicate(id: int, row: int, where: str) -> DuplicateId:
+    message = (
+        f'ids holds {id} in row {row}, which is {where}; ask for on_conflict="update" to replace '
+        'rows, or "keep" to leave new ones out (argument `ids`)'
+    )
+    return DuplicateId(message, id)
 
 
 def unit_rows(rows: Vectors) -> NDArray[np.float64]:

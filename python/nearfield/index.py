@@ -294,8 +294,8 @@ class Index:
         A query sees the old vector of an id or the new one, never both and never neither. The place
         of the old one is used again, as after `remove`.
         """
-        if ids is None and not is_chunked(vectors):
-            message = "ids is None; expected an id for each vector (add_items chooses ids itself)"
+        if not is_chunked(vectors) and (ids is None or len(as_ids(ids)) == 0):
+            message = "ids is None or empty; expected one for each vector (add_items chooses ids)"
             raise InvalidInput(message)
         return self.add_items(vectors, ids, num_threads, progress=progress)
 

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from nearfield._arrays import as_ids
 from nearfield._source import CHUNK_ROWS, Chunk, KeyKind, Keys, Source, checked_rows
 from nearfield.errors import InvalidInput
-from nearfield.typing import Vectors
+from nearfield.typing import Ids, Vectors
 
-__all__ = ["ParquetWriter", "open_parquet"]
+__all__ = ["ParquetWriter", "open_parquet", "read_key_column"]
 
 
 def _pyarrow() -> tuple[Any, Any]:
@@ -61,40 +61,84 @@ def open_parquet(path: Path, *, vectors: str | None, key: str | None, where: str
     InvalidInput
         Not a Parquet file, or a column is missing or unfit.
     """
-    _, parquet = _pyarrow()
     name = path.name
-    with _reading(name):
-        file = parquet.ParquetFile(path)
+    file = _file(path)
     schema = file.schema_arrow
     column = _vector_column(schema, vectors, name)
     key_kind = _key_kind(schema, key, name)
     rows_filter = None if where is None else _Filter(schema, where, name)
-    field = None if rows_filter is None else rows_filter.field
-    columns = list(dict.fromkeys(each for each in (column, key, field) if each is not None))
+    columns = [column] if key is None else [column, key]
     dimensions = _dimensions(file, schema.field(column).type, column, name)
 
-    def batches(wanted: list[str]) -> Iterator[tuple[Any, NDArray[np.int64]]]:
-        first = 0
-        with _reading(name):
-            for batch in file.iter_batches(CHUNK_ROWS, columns=wanted):
-                numbers = np.arange(first, first + len(batch))
-                first += len(batch)
-                if rows_filter is not None:
-                    mask = rows_filter.mask(batch)
-                    batch, numbers = batch.filter(mask), numbers[np.asarray(mask)]
-                if len(batch):
-                    yield batch, numbers
-
     def chunks() -> Iterator[Chunk]:
-        for batch, numbers in batches(columns):
+        for batch, numbers in _batches(file, columns, rows_filter, name):
             keys = None if key is None else _keys(batch.column(key), key_kind, numbers, name)
             yield keys, _vectors(batch.column(column), dimensions, numbers, name)
 
     def count() -> int:
-        return sum(len(numbers) for _, numbers in batches([field or column]))
+        wanted = [column] if rows_filter is None else []
+        return sum(len(numbers) for _, numbers in _batches(file, wanted, rows_filter, name))
 
     rows = file.metadata.num_rows if where is None else None
     return Source(name, rows, dimensions, key_kind, chunks, count)
+
+
+def read_key_column(path: Path, *, key: str, where: str | None) -> list[str] | Ids:
+    """Read a column of ids or keys; see `nearfield.sources.read_keys`.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    key : str
+        The column.
+    where : str or None
+        Filter.
+
+    Returns
+    -------
+    list of str, or ndarray of uint64
+        By the column's type.
+
+    Raises
+    ------
+    InvalidInput
+        Not a Parquet file, or a column is missing or unfit.
+    """
+    name = path.name
+    file = _file(path)
+    kind = _key_kind(file.schema_arrow, key, name)
+    rows_filter = None if where is None else _Filter(file.schema_arrow, where, name)
+    parts = [
+        _keys(batch.column(key), kind, numbers, name)
+        for batch, numbers in _batches(file, [key], rows_filter, name)
+    ]
+    if kind == "text":
+        return [str(each) for part in parts for each in part or ()]
+    return np.concatenate([np.empty(0, dtype=np.uint64), *(np.asarray(part) for part in parts)])
+
+
+def _file(path: Path) -> Any:
+    _, parquet = _pyarrow()
+    with _reading(path.name):
+        return parquet.ParquetFile(path)
+
+
+def _batches(
+    file: Any, columns: list[str], rows_filter: _Filter | None, name: str
+) -> Iterator[tuple[Any, NDArray[np.int64]]]:
+    """Give these columns and the filter's, with the number in the file of each row that passes."""
+    field = [] if rows_filter is None else [rows_filter.field]
+    first = 0
+    with _reading(name):
+        for batch in file.iter_batches(CHUNK_ROWS, columns=list(dict.fromkeys(columns + field))):
+            numbers = np.arange(first, first + len(batch))
+            first += len(batch)
+            if rows_filter is not None:
+                mask = rows_filter.mask(batch)
+                batch, numbers = batch.filter(mask), numbers[np.asarray(mask)]
+            if len(batch):
+                yield batch, numbers
 
 
 def _is_list(kind: Any) -> bool:

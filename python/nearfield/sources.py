@@ -13,6 +13,7 @@ suffix                  layout, little endian
 ``.fvecs .bvecs``       per row i32 d, then d float32 or uint8; mapped
 ``.fbin .u8bin``        u32 n, u32 d, then n rows of float32 or uint8; mapped
 ``.ivecs .ibin .npy``   ids: the same layouts with int32, one or more a row (`read_ids`)
+``.txt``                ids or keys alone, one a line, UTF-8 (`read_keys`)
 ======================  ============================================================================
 """
 
@@ -30,8 +31,9 @@ from nearfield._archives import open_npz
 from nearfield._arrays import as_ids
 from nearfield._source import CHUNK_ROWS, Chunk, KeyKind, Keys, Source, checked_rows
 from nearfield.errors import InvalidInput, from_core
+from nearfield.typing import Ids
 
-__all__ = ["Chunk", "KeyKind", "Keys", "Source", "open_source", "read_ids"]
+__all__ = ["Chunk", "KeyKind", "Keys", "Source", "open_source", "read_ids", "read_keys"]
 
 
 def open_source(
@@ -79,10 +81,7 @@ def open_source(
             message = f"{path.name} has columns; name the one of the ids (`key`) instead of a file"
             raise InvalidInput(message)
         return open_parquet(path, vectors=vectors, key=key, where=where)
-    for what, given in (("a key column", key), ("a row filter", where)):
-        if given is not None:
-            message = f"{path.name} has no columns, so {what} ({given!r}) means nothing for it"
-            raise InvalidInput(message)
+    _refuse_columns(path, key, where)
     if vectors is not None and suffix != ".npz":
         message = f"{path.name} has no columns, so {vectors!r} names nothing in it"
         raise InvalidInput(message)
@@ -152,6 +151,65 @@ def read_ids(spec: str | Path, *, columns: int | None = 1) -> NDArray[Any]:
         except TypeError as error:
             raise InvalidInput(str(error)) from None
     return rows[:, 0] if columns == 1 else rows
+
+
+def read_keys(
+    spec: str | Path, *, key: str | None = None, where: str | None = None
+) -> list[str] | Ids:
+    """Read ids or keys from a file that need hold nothing else.
+
+    Parameters
+    ----------
+    spec : str or Path
+        ``.parquet`` with a column of them; ``.txt`` with one a line, of which empty ones are left
+        out; else as for `read_ids`.
+    key : str, optional
+        The Parquet column.
+    where : str, optional
+        ``column=value``: only rows of a Parquet file whose column equals it.
+
+    Returns
+    -------
+    list of str, or ndarray of uint64
+        Text, which the lines of a ``.txt`` always are; or ids.
+
+    Raises
+    ------
+    InvalidInput
+        An unknown suffix, a missing or unfit column, text that is not UTF-8, negative ids; options
+        that the format has no use for.
+    IndexFileNotAccessible
+        The file is missing or cannot be read.
+    """
+    path = Path(spec)
+    suffix = _existing(path).suffix.lower()
+    if suffix in (".parquet", ".pq"):
+        from nearfield.parquet import read_key_column
+
+        if key is None:
+            message = f"{path.name} has columns; name the one of the ids or keys (`key`)"
+            raise InvalidInput(message)
+        return read_key_column(path, key=key, where=where)
+    _refuse_columns(path, key, where)
+    if suffix == ".txt":
+        try:
+            return [line for line in path.read_text(encoding="utf-8-sig").split("\n") if line]
+        except UnicodeDecodeError as error:
+            message = f"{path.name} is not UTF-8 text: {error}"
+            raise InvalidInput(message) from None
+    if suffix not in (".npy", ".ivecs", ".ibin"):
+        kinds = ".txt, .parquet, .npy, .ivecs or .ibin"
+        message = f"{path.name} is of no known kind; expected ids or keys in {kinds}"
+        raise InvalidInput(message)
+    ids = read_ids(path)
+    return [str(each) for each in ids] if ids.dtype.kind == "U" else ids
+
+
+def _refuse_columns(path: Path, key: str | None, where: str | None) -> None:
+    for what, given in (("a key column", key), ("a row filter", where)):
+        if given is not None:
+            message = f"{path.name} has no columns, so {what} ({given!r}) means nothing for it"
+            raise InvalidInput(message)
 
 
 def _split(spec: str) -> tuple[Path, str | None]:

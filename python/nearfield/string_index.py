@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -10,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearfield import _files
-from nearfield._adding import add_rows
 from nearfield._arrays import as_key_outputs, as_vectors
 from nearfield._chunks import is_chunked
 from nearfield._core import Index as Core
-from nearfield._keys import ATTACHMENT, KeyTable, as_key, as_keys
+from nearfield._key_table import KeyTable, Names
+from nearfield._keyed import KeyedCore, unknown_key
+from nearfield._keys import ATTACHMENT, as_key, as_keys, parse_keys
 from nearfield._numbers import as_count, as_threads
 from nearfield.errors import CorruptIndexFile, FileMismatch, InvalidInput, UnknownId
 from nearfield.ids import KeyView
@@ -33,7 +33,9 @@ from nearfield.typing import (
     CodesName,
     Distances,
     FileFormat,
+    IfMissing,
     IfShort,
+    OnConflict,
     Progress,
     VectorLike,
     Vectors,
@@ -47,14 +49,15 @@ __all__ = ["KeysLike", "StringIndex"]
 
 KeysLike = Sequence[str] | NDArray[np.str_] | NDArray[np.object_]
 
-_OWN = frozenset(("_index", "_keys", "_lock", "_attached"))
+_OWN = frozenset(("_index", "_keyed"))
 
 
 class StringIndex:
     """An index of vectors that are named by strings.
 
     The same methods as `nearfield.Index`, with keys in place of ids; queries return keys. The keys
-    are kept in the file. A key that is added again overwrites its vector.
+    are kept in the file. A key that is added again overwrites its vector; one that is removed
+    leaves nothing behind, and may be added again.
 
     Parameters
     ----------
@@ -68,8 +71,10 @@ class StringIndex:
 
     Notes
     -----
-    Threads: as for `nearfield.Index`; adds and saves wait for each other. Inside, key number i in
-    order of first appearance has the id i.
+    Threads: as for `nearfield.Index`, without a lock of your own; adds, saves, `repair` and
+    `compact` wait for each other, removals for saves alone. What a query returns has the key that
+    it had when the query began. What is saved are keys and vectors of one instant. Inside, key
+    number i in order of first appearance has the id i.
 
     Examples
     --------
@@ -104,13 +109,11 @@ class StringIndex:
             storage_data_type,
             codes=codes,
         )
-        self._adopt(index, KeyTable())
+        self._adopt(index, KeyTable(), attached=False)
 
-    def _adopt(self, index: Index, keys: KeyTable) -> None:
+    def _adopt(self, index: Index, table: KeyTable, *, attached: bool) -> None:
         self._index = index
-        self._keys = keys
-        self._lock = threading.RLock()
-        self._attached = -1  # how many keys the attachment of the core holds
+        self._keyed = KeyedCore(index._core, table, attached)
 
     # --- grow ---
 
@@ -145,6 +148,7 @@ class StringIndex:
         keys: KeysLike | None = None,
         num_threads: int | None = -1,
         *,
+        on_conflict: OnConflict = "update",
         progress: Progress = None,
     ) -> list[str]:
         """Add or overwrite many vectors.
@@ -154,9 +158,56 @@ class StringIndex:
         vectors : array-like of shape (n, num_dimensions), or iterator of (keys, vectors)
             As for `nearfield.Index.add_items`.
         keys : sequence of n str
-            Their names; left out when an iterator gives them. Of equal keys the last row wins.
-        num_threads, progress
+            Their names; left out when an iterator gives them.
+        num_threads, on_conflict, progress
+            As for `nearfield.Index.add_items`, with keys for ids.
+
+        Returns
+        -------
+        list of str
+            The key of each row.
+
+        Raises
+        ------
+        DuplicateId
+            A key is in the index, or twice in the call, and ``on_conflict="error"``; ``id`` is the
+            key.
+        InvalidInput
             As for `nearfield.Index.add_items`.
+        TypeError
+            The keys are missing or are not str.
+
+        Notes
+        -----
+        As for `nearfield.Index.add_items`.
+
+        Examples
+        --------
+        >>> import nearfield as nf
+        >>> index = nf.StringIndex(nf.Space.Euclidean, num_dimensions=1)
+        >>> index.add_items([[1], [2]], ["a", "b"])
+        ['a', 'b']
+        >>> index.add_items([[5], [3]], ["a", "c"], on_conflict="keep")
+        ['a', 'c']
+        >>> index["a"].tolist(), index["c"].tolist()
+        ([1.0], [3.0])
+        """
+        return self._keyed.add(vectors, keys, as_threads(num_threads), progress, on_conflict)
+
+    def upsert(
+        self,
+        vectors: VectorsLike | Iterable[tuple[KeysLike, VectorsLike]],
+        keys: KeysLike | None = None,
+        num_threads: int | None = -1,
+        *,
+        progress: Progress = None,
+    ) -> list[str]:
+        """Add vectors, or replace those whose keys are in the index.
+
+        Parameters
+        ----------
+        vectors, keys, num_threads, progress
+            As for `add_items`, whose default ``on_conflict="update"`` does the same.
 
         Returns
         -------
@@ -166,56 +217,91 @@ class StringIndex:
         Raises
         ------
         InvalidInput
-            As for `nearfield.Index.add_items`.
+            As for `add_items`; no keys.
         TypeError
-            The keys are missing or are not str.
+            The keys are not str.
 
         Notes
         -----
-        As for `nearfield.Index.add_items`.
+        A query sees the old vector of a key or the new one, never both and never neither.
         """
-        threads = as_threads(num_threads)
-        core = self._index._core
-        with self._lock:
-            known = len(self._keys)
-            try:
-                if is_chunked(vectors):
-                    if keys is not None:
-                        message = (
-                            "keys is given beside an iterator; put them into its tuples "
-                            "(keys, vectors)"
-                        )
-                        raise InvalidInput(message)
-                    stream = self._with_ids(cast(Iterable[Any], vectors))
-                    ids = add_rows(core, stream, None, threads, progress)
-                    return [self._keys.key(id) for id in ids]
-                rows = as_vectors(cast(VectorsLike, vectors), core.dimensions, "vectors", axes=2)
-                names = as_keys(keys)
-                if len(names) != len(rows):
-                    message = (
-                        f"keys has {len(names)} keys for {len(rows)} vectors; expected one for each"
-                    )
-                    raise InvalidInput(message)
-                add_rows(core, rows, self._keys.add(names), threads, progress)
-                return names
-            except BaseException:
-                self._forget_unused(known)
-                raise
+        if keys is None and not is_chunked(vectors):
+            message = "keys is None; expected a key for each vector"
+            raise InvalidInput(message)
+        return self.add_items(vectors, keys, num_threads, progress=progress)
 
-    def _with_ids(self, chunks: Iterable[Any]) -> Iterator[Any]:
-        for chunk in chunks:
-            if isinstance(chunk, (tuple, list)) and len(chunk) == 2:
-                yield self._keys.add(as_keys(chunk[0])), chunk[1]
-            else:
-                yield chunk  # for the sentence of whoever reads it
+    # --- shrink ---
 
-    def _forget_unused(self, known: int) -> None:
-        """After an add that failed or was stopped, drop the keys behind the last that is stored."""
-        used = len(self._keys)
-        while used > known and not self._index._core.holds(used - 1):
-            used -= 1
-        self._keys.truncate(used)
-        self._attached = -1  # as many keys again need not be the same
+    def remove(self, keys: str | KeysLike | KeyView, *, if_missing: IfMissing = "raise") -> int:
+        """Remove vectors for good, live ones and those that are marked as deleted.
+
+        Parameters
+        ----------
+        keys : str or sequence of str
+            One key or many; one that stands twice counts once.
+        if_missing : {"raise", "ignore"}, default "raise"
+            What to do where a key is not in the index: raise, and remove none, or pass over it.
+
+        Returns
+        -------
+        int
+            How many were removed.
+
+        Raises
+        ------
+        UnknownId
+            A key is not in the index, and ``if_missing="raise"``; ``id`` is the key.
+        InvalidInput, TypeError
+            Not keys.
+
+        Notes
+        -----
+        As for `nearfield.Index.remove`. The keys go with their vectors, from the next file too. A
+        query that began before may return one; after the call none does that begins.
+
+        Examples
+        --------
+        >>> import nearfield as nf
+        >>> index = nf.StringIndex(nf.Space.Euclidean, num_dimensions=1)
+        >>> _ = index.add_items([[1], [2], [3]], ["a", "b", "c"])
+        >>> index.remove(["a", "c"]), index.remove("c", if_missing="ignore")
+        (2, 0)
+        >>> list(index), "a" in index
+        (['b'], False)
+        """
+        if if_missing not in ("raise", "ignore"):
+            message = f"if_missing is {if_missing!r}; expected 'raise' or 'ignore'"
+            raise InvalidInput(message)
+        given = [as_key(keys)] if isinstance(keys, str) else as_keys(keys)
+        return self._keyed.remove(given, if_missing == "raise")
+
+    def repair(self, num_threads: int | None = -1, *, progress: Progress = None) -> None:
+        """Repair now what adding and removing repair in slices: links to removed vectors.
+
+        Parameters
+        ----------
+        num_threads, progress
+            As for `nearfield.Index.repair`.
+        """
+        with self._keyed.writing():
+            self._index.repair(num_threads, progress=progress)
+
+    def compact(self, num_threads: int | None = -1, *, progress: Progress = None) -> None:
+        """Give back the memory of removed vectors and their keys, and bring the others together.
+
+        Parameters
+        ----------
+        num_threads, progress
+            As for `nearfield.Index.compact`.
+
+        Notes
+        -----
+        As for `nearfield.Index.compact`. Removals need no call of this lest keys pile up: what it
+        gives back of them is what a file has brought.
+        """
+        with self._keyed.writing():
+            self._index.compact(num_threads, progress=progress)
+            self._keyed.compact_keys()
 
     def mark_deleted(self, key: str) -> None:
         """Hide a vector; see `nearfield.Index.mark_deleted`.
@@ -304,6 +390,7 @@ class StringIndex:
         if raising and as_count(k, "k") > LARGE_K:
             refuse_large_k(k, if_short, self._index._core.counts)
         keys = ids = None
+        names = self._keyed.names  # before the core is asked: see _key_table.py
         if out is not None:
             vectors = as_vectors(vectors, self.num_dimensions, "vectors")
             keys, distances = as_key_outputs(out, vectors, as_count(k, "k"))
@@ -311,17 +398,19 @@ class StringIndex:
         found = self._index.query(
             vectors, k, num_threads, query_ef, if_short="pad" if raising else if_short, out=ids
         )
-        result = self._named(found, keys)
+        result = self._named(found, names, keys)
         if raising and found._cost[0] is not None:
             raise too_few(result, k, self._index._core.counts)
         return result
 
-    def _named(self, found: Neighbors, keys: NDArray[np.object_] | None) -> KeyNeighbors:
-        key = self._keys.key
-        names = [None if id == NO_ID else key(id) for id in found.ids.ravel().tolist()]
+    def _named(
+        self, found: Neighbors, names: Names, keys: NDArray[np.object_] | None
+    ) -> KeyNeighbors:
+        key = names.key
+        named = [None if id == NO_ID else key(id) for id in found.ids.ravel().tolist()]
         if keys is None:
             keys = np.empty(found.ids.shape, dtype=object)
-        keys.reshape(-1)[:] = names
+        keys.reshape(-1)[:] = named
         result = KeyNeighbors((keys, found.distances))
         result._cost = found._cost
         return result
@@ -417,12 +506,12 @@ class StringIndex:
         UnknownId
             One is not stored, or marked as deleted.
         """
-        names = as_keys(keys)
-        ids = np.array([self._id(name) for name in names], dtype=np.uint64)
+        given = as_keys(keys)
+        ids = [self._id(key) for key in given]
         try:
-            return self._index._core.get_vectors(ids)
+            return self._index._core.get_vectors(np.array(ids, dtype=np.uint64))
         except UnknownId as error:
-            raise _unknown(self._keys.key(cast(int, error.id))) from None
+            raise unknown_key(given[ids.index(cast(int, error.id))]) from None
 
     def get_distance(self, a: VectorLike, b: VectorLike) -> float:
         """Measure the distance of two vectors as the index would.
@@ -469,9 +558,9 @@ class StringIndex:
         """
         target = _files.one_of("save", "output_path", output_path, file_like)
         chosen = _files.format_of(target, format)
-        with self._lock:
-            self._attach(chosen)
-            _files.write(self._index._core, target, chosen)
+        _refuse_voyager(chosen)
+        with self._keyed.saving() as taken:
+            _files.write(self._index._core, target, chosen, taken)
 
     def as_bytes(self, *, format: FileFormat = "nearfield") -> bytes:
         """Give the bytes that `save` would write; ``bytes(index)`` is the same.
@@ -491,20 +580,9 @@ class StringIndex:
         InvalidInput
             As for `save`.
         """
-        with self._lock:
-            self._attach(format)
-            return _files.as_bytes(self._index._core, format)
-
-    def _attach(self, file_format: FileFormat) -> None:
-        if file_format == "voyager":
-            message = (
-                "Voyager's format has no place for keys; save under a name that ends in .nf, or "
-                "with format='nearfield'"
-            )
-            raise InvalidInput(message)
-        if self._attached != len(self._keys):
-            self._index._core.attach(ATTACHMENT, self._keys.to_bytes())
-            self._attached = len(self._keys)
+        _refuse_voyager(format)
+        with self._keyed.saving() as taken:
+            return _files.as_bytes(self._index._core, format, taken)
 
     @classmethod
     def load(
@@ -549,16 +627,16 @@ class StringIndex:
         if not data:
             message = "the file holds an index with integer ids; open it with nearfield.Index.load"
             raise FileMismatch(message)
-        keys = KeyTable(data)
-        ids = core.ids(True)
-        if ids.size and int(ids.max()) >= len(keys):
+        keys = parse_keys(data)
+        nameless = keys.without_key(core.ids(True))
+        if nameless.size:
             message = (
-                f'the attachment "keys" has {len(keys)} keys, but the id {ids.max()} is stored'
+                f'the attachment "keys" has {len(keys)} keys, but none for the id {nameless[0]}, '
+                "which is stored"
             )
             raise CorruptIndexFile(message, 0, "keys.n")
         self = cls.__new__(cls)
-        self._adopt(Index._from_core(core), keys)
-        self._attached = len(keys)
+        self._adopt(Index._from_core(core), KeyTable(keys), attached=True)
         return self
 
     @classmethod
@@ -687,9 +765,10 @@ class StringIndex:
         return self.keys
 
     def _live_keys(self) -> NDArray[np.object_]:
-        names = [self._keys.key(id) for id in self._index]
-        keys = np.empty(len(names), dtype=object)
-        keys[:] = names
+        names = self._keyed.names
+        named = [names.key(id) for id in self._index]
+        keys = np.empty(len(named), dtype=object)
+        keys[:] = named
         return keys
 
     def stats(self) -> IndexStats:
@@ -716,9 +795,9 @@ class StringIndex:
 
     def _id(self, key: object) -> int:
         name = as_key(key)
-        id = self._keys.find(name)
+        id = self._keyed.find(name)
         if id is None:
-            raise _unknown(name)
+            raise unknown_key(name)
         return id
 
     def __len__(self) -> int:
@@ -733,7 +812,7 @@ class StringIndex:
         """Tell whether a key is live; False for anything that is not a str."""
         if not isinstance(key, str):
             return False
-        id = self._keys.find(key)
+        id = self._keyed.find(key)
         return id is not None and self._index._core.contains(id)
 
     def __getitem__(self, key: str) -> Vectors:
@@ -770,8 +849,13 @@ def _restore(cls: type[StringIndex], data: bytes, ef: int, reserved: int) -> Str
     return index
 
 
-def _unknown(key: str) -> UnknownId:
-    return UnknownId(f"key {key!r} is not stored, or is marked as deleted", key)
+def _refuse_voyager(file_format: FileFormat) -> None:
+    if file_format == "voyager":
+        message = (
+            "Voyager's format has no place for keys; save under a name that ends in .nf, or with "
+            "format='nearfield'"
+        )
+        raise InvalidInput(message)
 
 
 class _named:
@@ -787,4 +871,4 @@ class _named:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, UnknownId):
-            raise _unknown(self._key) from None
+            raise unknown_key(self._key) from None

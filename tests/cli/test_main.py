@@ -16,7 +16,8 @@ from nearfield.cli.main import exit_code_of
 from tests.cli.conftest import Run
 
 COMMANDS = (
-    "build", "query", "info", "validate", "evaluate", "tune", "export", "convert", "demo",
+    "build", "query", "info", "validate", "evaluate", "tune", "export", "convert", "demo", "add",
+    "upsert", "remove", "compact",
 )  # fmt: skip
 
 

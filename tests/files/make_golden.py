@@ -10,6 +10,7 @@ environment that holds the library, once each::
     python tests/files/make_golden.py nf1            # nearfield, format version 1, before codes
     python tests/files/make_golden.py nf1_codes      # the same with codes, and later storages
     python tests/files/make_golden.py nf1_removed    # after removals, in the middle of a repair
+    python tests/files/make_golden.py nf1_keys       # keys after removals, in their second layout
 """
 
 from __future__ import annotations
@@ -239,22 +240,42 @@ def make_nf1_removed() -> None:
         removed_file(name, space, storage, codes)
 
 
-def strings_file(name: str) -> None:
-    """A StringIndex: its keys travel as an attachment."""
+def strings_file(name: str, removed: bool = False, compacted: bool = False) -> None:
+    """A StringIndex: its keys travel as an attachment; removals leave holes in the ids there."""
     import nearfield as nf
 
     index = nf.StringIndex(nf.Space.Cosine, DIMENSIONS, storage_data_type=nf.StorageDataType.Float8)
     keys = [f"key {i} {chr(0x61 + i % 26)}{chr(0x3B1 + i % 24)}" for i in range(ROWS)]
     index.add_items(vectors_for(name), keys)
+    deleted: list[str] = []
+    if removed:
+        deleted = [keys[2], keys[9]]
+        gone = [*keys[:10:5], *keys[20:30], keys[-1]]
+        index.remove(gone)
+        index.add_items(vectors_for(f"{name} again", 3), [gone[3], "new", ""])
+        index.remove("new")
+        for key in deleted:
+            index.mark_deleted(key)
+        keys = [*index, *deleted]
+    if compacted:
+        index.compact()
     queries = vectors_for(name + " queries", 6)
     found = index.query(queries, k=K, query_ef=ROWS)
     record = record_of("nearfield 0.1.0", "Cosine", "Float8", M=12, keys=keys)
+    if removed:
+        record |= {"deleted": deleted}
     record |= {
         "queries": lines_of(queries),
         "found_keys": [list(map(str, row)) for row in found[0]],
         "found_distances": lines_of(found[1]),
     }
     write(name, ".nf", index.save, record)
+
+
+def make_nf1_keys() -> None:
+    name = f"nf1_cosine_{DIMENSIONS}d_float8_M12"
+    strings_file(f"{name}_removed_strings", removed=True)
+    strings_file(f"{name}_compacted_strings", removed=True, compacted=True)
 
 
 if __name__ == "__main__":
@@ -266,4 +287,5 @@ if __name__ == "__main__":
         "nf1": make_nf1,
         "nf1_codes": make_nf1_codes,
         "nf1_removed": make_nf1_removed,
+        "nf1_keys": make_nf1_keys,
     }[sys.argv[1]]()

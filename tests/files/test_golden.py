@@ -149,15 +149,45 @@ def test_rows_can_be_added_to_a_file_of_another_library(path: Path) -> None:
     assert len(index) == len(record["ids"]) - len(record["deleted"]) + 50
 
 
-def test_string_index_file() -> None:
-    path = DATA / "nf1_cosine_16d_float8_M12_strings.nf"
+STRINGS = [path for path in FILES if path.stem.endswith("strings")]
+
+
+@pytest.mark.parametrize("path", STRINGS, ids=lambda path: path.stem)
+def test_string_index_file(path: Path) -> None:
     record = record_of(path)
+    deleted = record.get("deleted", [])
+    live = [key for key in record["keys"] if key not in deleted]
     for index in (nf.load(path), nf.load(path.read_bytes()), nf.load(path, mmap=True)):
         assert isinstance(index, nf.StringIndex)
         keys, distances = index.query(np.array(record["queries"], np.float32), k=5, query_ef=40)
         assert [list(row) for row in keys] == record["found_keys"]
         np.testing.assert_array_equal(distances, np.array(record["found_distances"], np.float32))
         assert bytes(index) == path.read_bytes()
+        assert list(index) == live
+        assert index.num_elements == len(record["keys"])
+        for key in deleted:
+            index.unmark_deleted(key)
+        assert index.get_vectors(record["keys"]).shape == (len(record["keys"]), 16)
+        # It lives on: what has gone may come again, and what is there may go.
+        index.add_items(np.eye(2, 16), ["new", live[0]])
+        index.remove(live[1:4])
+        index.compact()
+        assert index.query(np.eye(1, 16), query_ef=40).keys.tolist() == [["new"]]
+        assert set(nf.load(bytes(index))) == {"new", *record["keys"]} - set(live[1:4])
+
+
+def test_both_layouts_of_keys_have_their_files() -> None:
+    """The first eight bytes of the attachment are a count, or the mark of the second layout."""
+    marked = {
+        path.stem: path.read_bytes().count(b"\xff" * 8 + (2).to_bytes(8, "little"))
+        for path in STRINGS
+    }
+    name = "nf1_cosine_16d_float8_M12"
+    assert marked == {
+        f"{name}_strings": 0,
+        f"{name}_removed_strings": 1,
+        f"{name}_compacted_strings": 1,
+    }
 
 
 def test_every_pair_of_space_and_storage_has_its_files() -> None:

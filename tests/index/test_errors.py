@@ -59,6 +59,7 @@ def test_the_tree_is_complete_and_drawn():
         ("InvalidInput", {}, {}),
         ("DimensionMismatch", {}, {}),
         ("NotFinite", {"row": 7}, {"row": 7}),
+        ("DuplicateId", {"id": 2**63}, {"id": 2**63}),
         ("IndexFull", {}, {}),
         ("UnknownId", {"id": 2**63}, {"id": 2**63}),
         ("IndexFileError", {}, {}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import pickle
 import tracemalloc
 from fractions import Fraction
@@ -159,3 +160,108 @@ def test_a_beam_width_is_checked_though_it_has_no_effect() -> None:
             index.query(np.eye(3), 2, query_ef=width)  # type: ignore[arg-type]
     with pytest.raises(nf.errors.InvalidInput, match="smaller than k"):
         index.query(np.eye(3), 2, query_ef=1)
+
+
+@pytest.mark.parametrize("kind", [nf.Index, nf.ExactIndex])
+def test_vectors_come_and_go_as_in_index(kind, rng):
+    vectors = rng.normal(size=(40, 3)).astype(np.float32)
+    index = kind(nf.Space.Euclidean, 3)
+    assert index.add_items(vectors[:20], range(0, 40, 2), on_conflict="error") == [*range(0, 40, 2)]
+    index.mark_deleted(4)
+    assert index.remove(2) == 1
+    assert index.remove(np.int64(6)) == 1
+    assert index.remove([4, 8, 8, 10]) == 3
+    assert index.remove([]) == 0
+    assert (len(index), index.num_elements) == (15, 15)
+    for missing in (4, 6, 999):
+        with pytest.raises(errors.UnknownId, match=f"id {missing} is not in the index") as caught:
+            index.remove([0, missing, 12])
+        assert caught.value.id == missing
+        assert index.remove([missing], if_missing="ignore") == 0
+    assert index.remove([999, 0, 6], if_missing="ignore") == 1
+    assert list(index) == [*range(12, 40, 2)]
+    for bad in (2**64 - 1, -1, "4", [1.5]):
+        with pytest.raises((errors.InvalidInput, TypeError)):
+            index.remove(bad)
+    with pytest.raises(errors.InvalidInput, match="if_missing is 'no'"):
+        index.remove(12, if_missing="no")
+    for call in (index.repair, index.compact):
+        calls = []
+        call()
+        call(2, progress=lambda *rows: calls.append(rows))  # noqa: B023
+        with pytest.raises(TypeError):
+            call("2")
+        with pytest.raises(TypeError):
+            call(progress=3)
+    assert list(index) == [*range(12, 40, 2)]
+    assert np.array_equal(index.get_vectors(index.ids), vectors[6:20])
+    with pytest.raises(errors.UnknownId):
+        index.get_vector(0)
+    # A removed id comes again; ids that the index chooses are not in use.
+    assert index.add_items(vectors[20:22], [0, 2]) == [0, 2]
+    chosen = index.add_items(vectors[22:32])
+    assert len({*chosen, *index.ids}) == len(index) == 26
+    found = index.query(vectors[20:32], k=1)
+    assert found.ids[:, 0].tolist() == [0, 2, *chosen]
+    assert (found.distances == 0).all()
+
+
+@pytest.mark.parametrize("kind", [nf.Index, nf.ExactIndex])
+def test_conflicts_are_those_of_index(kind, rng):
+    vectors = rng.normal(size=(12, 3)).astype(np.float32)
+    index = kind(nf.Space.Euclidean, 3)
+    index.add_items(vectors[:3], [1, 2, 3])
+    index.mark_deleted(3)
+    for ids, known in (([7, 2, 8], 2), ([7, 3, 8], 3), ([7, 8, 7], 7), ([2, 8, 8], 8)):
+        with pytest.raises(errors.DuplicateId, match=f"ids holds {known} in row") as caught:
+            index.add_items(vectors[:3], ids, on_conflict="error")
+        assert caught.value.id == known
+    assert list(index) == [1, 2]
+    assert index.add_items(vectors[4:8], [3, 5, 1, 5], on_conflict="keep") == [3, 5, 1, 5]
+    assert 3 not in index
+    assert np.array_equal(index.get_vectors([1, 2, 5]), vectors[[0, 1, 5]])
+    assert index.upsert(vectors[8:12], [3, 1, 6, 3]) == [3, 1, 6, 3]
+    assert np.array_equal(index.get_vectors([1, 2, 3, 5, 6]), vectors[[9, 1, 11, 5, 10]])
+    assert list(index) == [2, 5, 1, 6, 3]
+    for wrong in (dict(ids=None), dict(ids=[1, 2])):
+        with pytest.raises(errors.InvalidInput):
+            index.upsert(vectors[:1], **wrong)
+    with pytest.raises(errors.InvalidInput, match="on_conflict is 'no'"):
+        index.add_items(vectors[:1], [9], on_conflict="no")
+    calls = []
+    index.add_items(vectors[:2], [8, 9], progress=lambda *rows: calls.append(rows))
+    assert calls[-1] == (2, 2)
+    assert len(index) == 7
+
+
+def test_what_changes_an_index_takes_the_same_arguments():
+    for name in ("add_item", "add_items", "upsert", "remove", "repair", "compact", "mark_deleted"):
+        ours, theirs = (inspect.signature(getattr(k, name)) for k in (nf.ExactIndex, nf.Index))
+        assert [(p.name, p.kind, p.default) for p in ours.parameters.values()] == [
+            (p.name, p.kind, p.default) for p in theirs.parameters.values()
+        ]
+
+
+def test_marks_outlast_compaction(rng):
+    index = nf.ExactIndex(nf.Space.Euclidean, 3)
+    vectors = rng.normal(size=(9, 3)).astype(np.float32)
+    index.add_items(vectors)
+    index.mark_deleted(5)
+    index.remove([0, 1, 4])
+    index.compact()
+    assert list(index) == [2, 3, 6, 7, 8]
+    index.unmark_deleted(5)
+    assert list(index) == [2, 3, 5, 6, 7, 8]
+    assert np.array_equal(index.get_vectors(index.ids), vectors[[2, 3, 5, 6, 7, 8]])
+    assert len(index._vectors) == 6
+
+
+def test_vectors_that_come_and_go_take_no_more_and_more_memory(rng):
+    index = nf.ExactIndex(nf.Space.Euclidean, 3)
+    index.add_items(rng.normal(size=(100, 3)))
+    for first in range(0, 5000, 10):
+        index.remove(range(first, first + 10))
+        index.add_items(rng.normal(size=(10, 3)))
+        index.upsert(rng.normal(size=(10, 3)), range(first + 50, first + 60))
+    assert len(index) == 100
+    assert len(index._vectors) <= 2 * 100 + 20

@@ -87,8 +87,9 @@ def test_an_unknown_way_is_refused() -> None:
 
 def test_upsert_needs_ids() -> None:
     index, vectors = filled()
-    with pytest.raises(errors.InvalidInput, match="ids is None"):
-        index.upsert(vectors[:1])
+    for none in (None, []):
+        with pytest.raises(errors.InvalidInput, match="ids is None"):
+            index.upsert(vectors[:1], none)
     assert index.upsert(iter([([5, 500], vectors[:2])])) == [5, 500]
     assert index.upsert(vectors[:1], [6]) == [6]
     assert len(index) == 401

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import io
 import pickle
 import threading
@@ -250,6 +251,19 @@ def test_keys_travel_in_the_file(tmp_path, mmap):
         again = nf.load(bytes(loaded))
         assert list(again) == list(loaded)
         assert np.array_equal(again["日本"], rows(2, 5)[1])
+
+
+def test_the_surface_is_that_of_index_with_keys_for_ids():
+    names = {name for name in dir(nf.Index) if not name.startswith("_")}
+    assert {name for name in dir(nf.StringIndex) if not name.startswith("_")} == {*names, "keys"}
+    for name in names:
+        ours, theirs = (getattr(kind, name) for kind in (nf.StringIndex, nf.Index))
+        if callable(ours):
+            expected = [
+                each.replace("id", "key") if each in ("id", "ids") else each
+                for each in inspect.signature(theirs).parameters
+            ]
+            assert list(inspect.signature(ours).parameters) == expected, name
 
 
 def test_pickle_copy_and_file_objects():

@@ -100,9 +100,11 @@ class Index {
   void attach(const std::string& name, std::span<const std::byte> bytes);
   std::vector<std::byte> attachment(const std::string& name) const;  // empty when absent
 
-  // save: to a temporary name in the same folder, synced, renamed. write: the same bytes to a sink.
-  void save(const std::string& path) const;
-  void write(const ByteSink& sink) const;
+  // save: to a temporary name in the same folder, synced, renamed. write: the same bytes to a sink. The file holds the
+  // index at one instant between two calls; `taken` (may be empty) is called when that has passed, on this thread, and
+  // from then on others may change it. At most a tenth of the index is kept besides: beyond that, writers wait.
+  void save(const std::string& path, const std::function<void()>& taken = {}) const;
+  void write(const ByteSink& sink, const std::function<void()>& taken = {}) const;
   // As a Voyager v1 file. Throws InvalidInput for an empty index, which Voyager cannot load.
   void save_voyager(const std::string& path) const;
   void write_voyager(const ByteSink& sink) const;

@@ -178,18 +178,23 @@ void begin(State& state, const UnderIdLock& under_id_lock) {
   if (repair.num_leaving == 0) repair.next = repair.end;
 }
 
-// The slot of the highest level that stays, a row where there is one; of several the first.
+// The slot of the highest level that stays, also where its row has died since: no slot may be above the entry point. Of
+// several a live one, and of these the first.
 Entry find_entry(const State& state) {
   const std::size_t count = state.count.load(std::memory_order_relaxed);
-  Entry best, dead;
+  Entry best;
+  bool best_is_dead = true;
   for (std::size_t i = 0; i < count; ++i) {
     const auto slot = static_cast<Slot>(i);
     const std::uint8_t flags = flags_of(state, slot);
     if ((flags & (kLeaving | kUnlinked | kFree)) != 0) continue;
-    Entry& highest = (flags & kDead) != 0 ? dead : best;
-    if (state.graph.level_of(slot) > highest.level) highest = {slot, state.graph.level_of(slot)};
+    const bool dead = (flags & kDead) != 0;
+    const int level = state.graph.level_of(slot);
+    if (level < best.level || (level == best.level && (dead || !best_is_dead))) continue;
+    best = {slot, level};
+    best_is_dead = dead;
   }
-  return best.slot != kNoSlot ? best : dead;
+  return best;
 }
 
 void end(State& state, const Metric& metric, ScratchPool& pool, bool may_sweep, const UnderIdLock& under_id_lock) {

@@ -7,10 +7,7 @@ from typing import Any
 
 import nearfield as nf
 from nearfield.cli import options, output
-from nearfield.cli.opening import open_index
-
-_FORMATS = {b"\x89NF\r": "nearfield", b"VOYA": "voyager 1"}
-"""By the first four bytes."""
+from nearfield.cli.opening import format_of_file, open_index
 
 
 def command(index: options.IndexFile, json: options.Json = False) -> None:
@@ -33,7 +30,7 @@ def command(index: options.IndexFile, json: options.Json = False) -> None:
 def _describe(path: Path) -> dict[str, Any]:
     index = open_index(path)
     stats = index.stats()
-    kind = _format(path)
+    kind = format_of_file(path)
     ours = kind == "nearfield"
     return {
         "file": str(path),
@@ -67,11 +64,6 @@ def _describe(path: Path) -> dict[str, Any]:
         "simd_level": stats.simd_level,
         "levels": [{"rows": rows, "mean_degree": round(mean, 2)} for rows, mean in stats.levels],
     }
-
-
-def _format(path: Path) -> str:
-    with path.open("rb") as file:
-        return _FORMATS.get(file.read(4), "voyager 0 or hnswlib")
 
 
 def _text(value: Any) -> str:

@@ -21,7 +21,9 @@ from typing import Annotated
 import typer
 
 from nearfield.cli import (
+    add,
     build,
+    compact,
     convert,
     demo,
     evaluate,
@@ -29,8 +31,10 @@ from nearfield.cli import (
     info,
     output,
     query,
+    remove,
     settings,
     tune,
+    upsert,
     validate,
 )
 from nearfield.errors import (
@@ -51,7 +55,7 @@ EXIT_CODES = (
 INTERRUPTED = 130
 
 app = typer.Typer(
-    help="Vector search for recommendation: build, query and check index files.",
+    help="Vector search for recommendation: build, query, change and check index files.",
     epilog=EXIT_CODES,
     no_args_is_help=True,
     add_completion=False,
@@ -84,7 +88,7 @@ for _command in (build, query, evaluate, tune):
     app.command(_name, epilog=EXIT_CODES, context_settings=settings.from_environment(_name))(
         _command.command
     )
-for _other in (info, validate, export, convert, demo):
+for _other in (add, upsert, remove, compact, info, validate, export, convert, demo):
     app.command(_other.__name__.rpartition(".")[2], epilog=EXIT_CODES)(_other.command)
 
 

@@ -11,10 +11,13 @@ import nearfield as nf
 from nearfield.cli import output
 from nearfield.errors import FileMismatch, InvalidInput
 from nearfield.sources import Source
+from nearfield.typing import FileFormat
 
-__all__ = ["check_index_name", "open_index", "require_dimensions", "save_index"]
+__all__ = ["check_index_name", "format_of_file", "open_index", "require_dimensions", "save_index"]
 
 _ENDS = (".nf", ".voy", ".voyager")
+_FORMATS = {b"\x89NF\r": "nearfield", b"VOYA": "voyager 1"}
+"""By the first four bytes."""
 
 
 def check_index_name(path: Path, option: str) -> None:
@@ -69,7 +72,30 @@ def open_index(path: Path, *, mmap: bool = False) -> nf.Index | nf.StringIndex:
         raise FileMismatch(message) from error
 
 
-def save_index(index: nf.Index | nf.StringIndex, path: Path, *, quiet: bool) -> None:
+def format_of_file(path: Path) -> str:
+    """Tell the format of an index file by its content.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    str
+        ``"nearfield"``, ``"voyager 1"`` or ``"voyager 0 or hnswlib"``.
+    """
+    with path.open("rb") as file:
+        return _FORMATS.get(file.read(4), "voyager 0 or hnswlib")
+
+
+def save_index(
+    index: nf.Index | nf.StringIndex,
+    path: Path,
+    *,
+    quiet: bool,
+    file_format: FileFormat | None = None,
+) -> None:
     """Write an index file; what the library warns of becomes a note.
 
     Parameters
@@ -80,6 +106,8 @@ def save_index(index: nf.Index | nf.StringIndex, path: Path, *, quiet: bool) -> 
         Its file.
     quiet : bool
         No notes.
+    file_format : "nearfield" or "voyager", optional
+        As for `nearfield.Index.save`; by default the end of the name decides.
 
     Raises
     ------
@@ -88,7 +116,7 @@ def save_index(index: nf.Index | nf.StringIndex, path: Path, *, quiet: bool) -> 
     """
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
-        index.save(path)
+        index.save(path, format=file_format)
     for each in warned:
         output.note(str(each.message), quiet=quiet)
 

@@ -1,0 +1,388 @@
+"""``nearfield add``, ``upsert``, ``remove``, ``compact``: a file changes wholly or not at all."""
+
+from __future__ import annotations
+
+import io
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import nearfield as nf
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from nearfield.cli import changing
+
+from tests.cli.conftest import WIDTH, Run, write_parquet
+
+
+@pytest.fixture
+def numbers(tmp_path: Path, vectors: Any) -> Path:
+    """An index with the ids 0 to 299."""
+    path = tmp_path / "numbers.nf"
+    nf.Index.from_vectors(vectors[:300]).save(path)
+    return path
+
+
+def saved(path: Path, array: Any) -> Path:
+    np.save(path, array)
+    return path
+
+
+def said(done: Any) -> dict[str, Any]:
+    assert done.code == 0, done.err
+    return dict(json.loads(done.out))
+
+
+def refused(run: Run, path: Path, *arguments: object, code: int = 3) -> str:
+    """The file is as it was, and nothing lies beside it."""
+    before, beside = path.read_bytes(), sorted(path.parent.iterdir())
+    done = run(*arguments)
+    assert (done.code, done.out) == (code, ""), done.err
+    assert path.read_bytes() == before
+    assert sorted(path.parent.iterdir()) == beside
+    return " ".join(done.err.replace("│", " ").split())
+
+
+# --- add and upsert ---
+
+
+def test_add_gives_the_bytes_that_the_library_gives(
+    tmp_path: Path, numbers: Path, vectors: Any, run: Run
+) -> None:
+    expected = nf.load(numbers)
+    expected.add_items(vectors[300:500])
+    before = numbers.stat().st_size
+    new = saved(tmp_path / "new.npy", vectors[300:500])
+    assert said(run("add", numbers, new, "--json")) == {
+        "index": str(numbers), "added": 200, "replaced": 0, "left_out": 0, "rows": 500,
+        "bytes_before": before, "bytes": numbers.stat().st_size,
+    }  # fmt: skip
+    assert numbers.read_bytes() == expected.as_bytes()
+    assert numbers.stat().st_size > before
+
+
+def test_add_with_ids_refuses_those_that_are_there(
+    tmp_path: Path, numbers: Path, vectors: Any, run: Run
+) -> None:
+    new = saved(tmp_path / "new.npy", vectors[:5] + 9)
+    ids = saved(tmp_path / "ids.npy", np.array([300, 301, 7, 302, 302]))
+    how = ("add", numbers, new, "--ids", ids)
+    assert "before it as well" in refused(run, numbers, *how)
+    ids = saved(ids, np.array([300, 301, 7, 302, 303]))
+    words = refused(run, numbers, *how, "--on-conflict", "error")
+    assert "ids holds 7 in row 2, which is in the index already" in words
+    told = said(run(*how, "--on-conflict", "keep", "--json"))
+    assert (told["added"], told["replaced"], told["left_out"], told["rows"]) == (4, 0, 1, 304)
+    assert np.array_equal(nf.load(numbers)[7], nf.Index.from_vectors(vectors[7:8])[0])
+    told = said(run(*how, "--on-conflict", "update", "--json"))
+    assert (told["added"], told["replaced"], told["left_out"], told["rows"]) == (0, 5, 0, 304)
+    assert np.array_equal(nf.load(numbers)[7], nf.Index.from_vectors(vectors[2:3] + 9)[0])
+    wrong = run(*how, "--on-conflict", "x")
+    assert wrong.code == 2
+    assert "expected one of error, keep, update" in wrong.err
+
+
+def test_what_changes_nothing_writes_nothing(
+    tmp_path: Path, numbers: Path, vectors: Any, run: Run
+) -> None:
+    inode = numbers.stat().st_ino
+    ids = saved(tmp_path / "ids.npy", np.arange(5))
+    new = saved(tmp_path / "new.npy", vectors[:5])
+    none = saved(tmp_path / "none.npy", vectors[:0])
+    for how in (
+        ("add", numbers, new, "--ids", ids, "--on-conflict", "keep"),
+        ("add", numbers, none),
+        ("remove", numbers, 999, "--if-missing", "ignore"),
+    ):
+        done = run(*how)
+        assert done.code == 0
+        assert "the file stays as it is; 300 rows" in done.err
+        assert numbers.stat().st_ino == inode
+
+
+def test_keys_of_parquet(tmp_path: Path, built: Path, vectors: Any, run: Run) -> None:
+    """`built` holds the rows that are not queries."""
+    more = write_parquet(tmp_path / "more.parquet", vectors * np.float32(-1), 300)
+    words = refused(run, built, "add", built, more, "--key", "name")
+    assert "keys holds 'item 1' in row 1, which is in the index already" in words
+    told = said(run("add", built, more, "--key", "name", "--rows", "split=query", "--json"))
+    assert (told["added"], told["rows"]) == (120, 1200)
+    told = said(run("upsert", built, more, "--key", "name", "--column", "embedding", "--json"))
+    assert (told["added"], told["replaced"], told["rows"]) == (0, 1200, 1200)
+    index = nf.load(built)
+    assert isinstance(index, nf.StringIndex)
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    names = [f"item {i}" for i in range(1200)]
+    np.testing.assert_allclose(index.get_vectors(names), -unit, atol=1e-6)
+
+
+def test_upsert_replaces_and_adds_and_brings_back(
+    tmp_path: Path, numbers: Path, vectors: Any, run: Run
+) -> None:
+    index = nf.load(numbers)
+    index.mark_deleted(5)
+    index.save(numbers)
+    new = saved(tmp_path / "new.npy", vectors[500:504])
+    ids = saved(tmp_path / "ids.npy", np.array([5, 1000, 6, 1000]))
+    done = run("upsert", numbers, new, "--ids", ids)
+    assert (done.code, done.out) == (0, "")
+    assert "numbers.nf: 1 added, 3 replaced, 0 left out; 301 rows, " in done.err
+    index = nf.load(numbers)
+    expected = nf.Index.from_vectors(vectors[[500, 503, 502]])
+    assert np.array_equal(index.get_vectors([5, 1000, 6]), expected.get_vectors([0, 1, 2]))
+
+
+def test_names_that_do_not_fit_the_index_are_refused(
+    tmp_path: Path, numbers: Path, built: Path, vectors: Any, run: Run
+) -> None:
+    new = saved(tmp_path / "new.npy", vectors[:2])
+    ids = saved(tmp_path / "ids.npy", np.array([1, 2]))
+    keys = saved(tmp_path / "keys.npy", np.array(["a", "b"]))
+    wide = saved(tmp_path / "wide.npy", np.ones((2, WIDTH + 1)))
+    for command in ("add", "upsert"):
+        assert "no keys, but items.nf has text" in refused(run, built, command, built, new)
+        assert "integer ids, but items.nf has text keys; name them with --key or --ids" in refused(
+            run, built, command, built, new, "--ids", ids
+        )
+        assert "text keys, but numbers.nf has integer ids" in refused(
+            run, numbers, command, numbers, new, "--ids", keys
+        )
+        assert "17 dimensions; numbers.nf holds 16" in refused(
+            run, numbers, command, numbers, wide, "--ids", ids
+        )
+    assert "nothing says what it replaces" in refused(run, numbers, "upsert", numbers, new)
+
+
+def test_a_bad_row_far_behind_changes_nothing(
+    tmp_path: Path, numbers: Path, rng: np.random.Generator, run: Run
+) -> None:
+    many = rng.normal(size=(20_000, WIDTH)).astype(np.float32)
+    many[19_999, 3] = np.nan
+    bad = saved(tmp_path / "bad.npy", many)
+    assert "bad.npy, row 19999" in refused(run, numbers, "add", numbers, bad, "--quiet")
+
+
+# --- remove ---
+
+
+def test_remove_by_ids_and_by_keys(numbers: Path, built: Path, run: Run) -> None:
+    before = built.stat().st_size
+    assert said(run("remove", built, "item 1", "item 3", "item 1", "--json")) == {
+        "index": str(built), "removed": 2, "missing": 0, "rows": 1078,
+        "bytes_before": before, "bytes": built.stat().st_size,
+    }  # fmt: skip
+    index = nf.load(built)
+    assert "item 1" not in index
+    assert "item 2" in index
+    done = run("remove", numbers, "7", "8")
+    assert (done.code, done.out) == (0, "")
+    assert "numbers.nf: 2 removed, 0 missing; 298 rows, " in done.err
+    assert run("remove", numbers, "9", "--quiet") == (0, "", "")
+    assert set(range(300)) - set(nf.load(numbers)) == {7, 8, 9}
+
+
+def test_missing_ones_raise_or_are_passed_over(numbers: Path, built: Path, run: Run) -> None:
+    for path, there, missing in ((numbers, "5", "999"), (built, "item 5", "never")):
+        words = refused(run, path, "remove", path, there, missing)
+        assert f"{missing} is not in the index" in words.replace("'", "")
+        how = ("--if-missing", "ignore", "--json")
+        told = said(run("remove", path, there, missing, missing, *how))
+        assert (told["removed"], told["missing"]) == (1, 1)
+    wrong = run("remove", numbers, "7", "--if-missing", "x")
+    assert wrong.code == 2
+    assert "expected one of raise, ignore" in wrong.err
+
+
+@pytest.mark.parametrize("kind", ["txt", "npy", "parquet", "-"])
+@pytest.mark.parametrize("which", ["numbers", "built"])
+def test_ids_from_a_file(
+    request: pytest.FixtureRequest, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch,
+    kind: str, which: str,
+) -> None:  # fmt: skip
+    path: Path = request.getfixturevalue(which)
+    names: list[Any] = [11, 12, 13] if which == "numbers" else ["item 11", "item 12", "item 13"]
+    file: Any = tmp_path / f"gone.{kind}"
+    more: tuple[object, ...] = ()
+    lines = "\r\n".join(map(str, names)) + "\n\n"
+    if kind == "txt":
+        file.write_bytes(b"\xef\xbb\xbf" + lines.encode())
+    elif kind == "npy":
+        saved(file, np.array(names))
+    elif kind == "parquet":
+        split = ["yes", "yes", "yes", "no"]
+        other = 14 if which == "numbers" else "item 14"
+        pq.write_table(pa.table({"who": [*names, other], "split": split}), file)
+        more = ("--key", "who", "--rows", "split=yes")
+    else:
+        file = "-"
+        monkeypatch.setattr("sys.stdin", io.StringIO(lines.replace("\r", "")))
+    assert said(run("remove", path, "--ids-from", file, *more, "--json"))["removed"] == 3
+    index: Any = nf.load(path)
+    assert not [name for name in names if name in index]
+    assert (14 if which == "numbers" else "item 14") in index
+
+
+def test_ids_that_cannot_be_are_refused(
+    tmp_path: Path, numbers: Path, built: Path, run: Run
+) -> None:
+    for name in ("x", "-0", "1.5", str(2**64 - 1), "٣"):
+        words = refused(run, numbers, "remove", numbers, "--", "5", name)
+        assert f"names '{name}', but numbers.nf has integer ids" in words
+    ids = saved(tmp_path / "ids.npy", np.array([1, 2]))
+    words = refused(run, built, "remove", built, "--ids-from", ids)
+    assert "ids.npy holds integers, but items.nf has text keys" in words
+    other = tmp_path / "ids.csv"
+    other.write_text("1\n")
+    assert ".txt, .parquet, .npy" in refused(run, built, "remove", built, "--ids-from", other)
+    bad = tmp_path / "bad.txt"
+    bad.write_bytes(b"item 1\n\xff\n")
+    assert "not UTF-8" in refused(run, built, "remove", built, "--ids-from", bad)
+    for wrong in ((), ("5", "--ids-from", ids), ("5", "--key", "x"), ("5", "--rows", "x=y")):
+        assert run("remove", numbers, *wrong).code == 2
+    for wrong in (("--key", "x"), ("--rows", "x=y")):
+        assert "means nothing" in refused(
+            run, numbers, "remove", numbers, "--ids-from", ids, *wrong
+        )
+
+
+# --- compact ---
+
+
+def test_compact_makes_the_file_smaller_and_keeps_the_answers(
+    tmp_path: Path, built: Path, vectors: Any, run: Run
+) -> None:
+    index = nf.load(built)
+    index.mark_deleted("item 1199")
+    index.save(built)
+    gone = tmp_path / "gone.txt"
+    gone.write_text("".join(f"item {i}\n" for i in range(600) if i % 10))
+    assert said(run("remove", built, "--ids-from", gone, "--json"))["removed"] == 540
+    before = built.stat().st_size
+    answers = nf.load(built).query(vectors[::7], k=5, query_ef=600)
+    told = said(run("compact", built, "--json", "--threads", 1))
+    assert told == {
+        "index": str(built), "places_given_back": 540, "rows": 539,
+        "bytes_before": before, "bytes": built.stat().st_size,
+    }  # fmt: skip
+    assert told["bytes"] < 0.6 * before
+    index = nf.load(built)
+    again = index.query(vectors[::7], k=5, query_ef=600)
+    assert np.array_equal(answers.distances, again.distances)
+    assert np.array_equal(answers.keys, again.keys)
+    index.unmark_deleted("item 1199")
+    assert "places given back; 539 rows" in run("compact", built).err
+    assert json.loads(run("info", built, "--json").out)["removed"] == 0
+
+
+# --- the file ---
+
+
+def test_the_format_of_a_file_stays(tmp_path: Path, numbers: Path, vectors: Any, run: Run) -> None:
+    """Whatever its name says."""
+    index = nf.load(numbers)
+    ours, theirs = tmp_path / "ours.voy", tmp_path / "theirs.nf"
+    index.save(ours, format="nearfield")
+    index.save(theirs, format="voyager")
+    new = saved(tmp_path / "new.npy", vectors[300:310])
+    for path, kind in ((ours, "nearfield"), (theirs, "voyager 1")):
+        for how in (("add", path, new), ("remove", path, 5), ("compact", path)):
+            assert run(*how).code == 0
+        told = json.loads(run("info", path, "--json").out)
+        assert (told["format"], told["live"]) == (kind, 309)
+    everything = [str(id) for id in nf.load(theirs)]
+    assert "empty" in refused(run, theirs, "remove", theirs, *everything)
+
+
+def test_files_that_are_not_written_are_refused(tmp_path: Path, numbers: Path, run: Run) -> None:
+    golden = Path(__file__).resolve().parents[1] / "files" / "data"
+    for name in ("voyager_v0_cosine_16d_float32_M12.voy", "hnswlib_l2_16d_float32_M8.bin"):
+        copied = tmp_path / name
+        copied.write_bytes((golden / name).read_bytes())
+        for how in (("remove", copied, 5), ("compact", copied)):
+            assert "nearfield convert" in refused(run, copied, *how, code=4)
+    missing = tmp_path / "missing.nf"
+    done = run("compact", missing)
+    assert done.code == 1
+    assert "missing.nf" in done.err
+    assert "is a folder; name a file in it" in run("compact", tmp_path).err
+    damaged = bytearray(numbers.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    numbers.write_bytes(damaged)
+    refused(run, numbers, "remove", numbers, 5, code=4)
+
+
+def test_readers_keep_what_they_have_open(tmp_path: Path, built: Path, run: Run) -> None:
+    mapped = nf.load(built, mmap=True)
+    keys = list(mapped)
+    assert run("remove", built, *keys[:100], "--quiet").code == 0
+    assert run("compact", built, "--quiet").code == 0
+    assert mapped.get_vectors(keys).shape == (1080, WIDTH)
+    assert len(nf.load(built)) == 980
+
+
+def test_a_file_that_somebody_else_replaces_meanwhile_is_left_alone(
+    numbers: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = nf.Index.from_vectors(np.eye(3))
+    opened = changing.open_index
+
+    def then_replace(path: Path) -> Any:
+        index = opened(path)
+        other.save(path)
+        return index
+
+    monkeypatch.setattr(changing, "open_index", then_replace)
+    done = run("remove", numbers, 5)
+    assert done.code == 1
+    assert "replaced by somebody else" in done.err
+    assert numbers.read_bytes() == other.as_bytes()
+
+
+def test_a_save_that_fails_leaves_the_file(
+    numbers: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def save(*arguments: Any, **options: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(changing, "save_index", save)
+    assert "No space left" in refused(run, numbers, "remove", numbers, 5, code=1)
+
+
+SLOW = """
+import contextlib, sys
+from nearfield.cli import output
+from nearfield.cli.main import main
+said = []
+@contextlib.contextmanager
+def progress(*arguments):
+    def report(done, total):
+        if done and not said:
+            said.append(done)
+            sys.stdout.write("ready\\n")
+            sys.stdout.flush()
+    yield report
+output.progress = progress
+main(sys.argv[1:])
+"""
+
+
+def test_ctrl_c_leaves_the_file(numbers: Path, tmp_path: Path, rng: np.random.Generator) -> None:
+    big = saved(tmp_path / "big.npy", rng.normal(size=(60_000, WIDTH)).astype(np.float32))
+    before = numbers.read_bytes()
+    command = [sys.executable, "-c", SLOW, "add", str(numbers), str(big)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+        child.send_signal(signal.SIGINT)
+        _, err = child.communicate(timeout=60)
+    assert child.returncode == 130, err
+    assert "interrupted; no file was changed" in err
+    assert numbers.read_bytes() == before
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["big.npy", "numbers.nf"]
