@@ -36,8 +36,8 @@ struct RepairWork {
 void repair_some(State& state, const Metric& metric, ScratchPool& pool, const RepairWork& work,
                  const UnderIdLock& under_id_lock);
 
-// All of it: no link leads to a row that was dead when this was called, and every row can be reached. When poll throws, what was done stays done, and
-// the next slice goes on.
+// All of it: no link leads to a row that was dead when this was called, and every row can be reached. When poll throws,
+// what was done stays done, and the next slice goes on.
 void repair_all(State& state, const Metric& metric, ScratchPool& pool, std::size_t num_threads, const Poll& poll,
                 const UnderIdLock& under_id_lock);
 
