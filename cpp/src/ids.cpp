@@ -37,7 +37,7 @@ Slot IdTable::put(Id id, Slot slot) {
 }
 
 void IdTable::reserve_to_erase() {
-  if (cells_.empty()) rebuild(std::bit_ceil(2 * (size_ + 8)));
+  if (cells_.empty()) rebuild(std::bit_ceil(2 * (std::max(size_, promised_) + 8)));
 }
 
 // What follows in the same run of cells moves up where its way from its own cell leads past the empty one (Knuth, The
@@ -62,6 +62,7 @@ Slot IdTable::erase(Id id) {
 void IdTable::reserve(const Id* ids, std::size_t rows, std::size_t first) {
   bool are_slots = cells_.empty() && first == size_;
   for (std::size_t row = 0; row < rows && are_slots; ++row) are_slots = ids[row] == first + row;
+  if (are_slots) promised_ = first + rows;
   if (are_slots) return;
   const auto fresh = std::count_if(ids, ids + rows, [this](Id id) { return find(id) == kNoSlot; });
   const std::size_t cells = std::bit_ceil(2 * (size_ + static_cast<std::size_t>(fresh) + 8));

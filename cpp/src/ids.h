@@ -34,8 +34,9 @@ class IdTable {
   void rebuild(std::size_t cells);
 
   const Plane* ids_;
-  std::size_t size_ = 0;     // ids in the table, or slots 0 ... size_-1 while the table is empty
-  std::vector<Slot> cells_;  // a power of two, or empty while ids are slots
+  std::size_t promised_ = 0;  // ids for which reserve() has made room that no memory was needed for
+  std::size_t size_ = 0;      // ids in the table, or slots 0 ... size_-1 while the table is empty
+  std::vector<Slot> cells_;   // a power of two, or empty while ids are slots
 };
 
 }  // namespace nearfield

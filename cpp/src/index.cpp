@@ -201,10 +201,11 @@ struct Index::Impl {
   void with_snapshot(const std::function<void()>& taken, const std::function<void(const Snapshot&)>& write) {
     const std::scoped_lock saving(save_mutex);
     check_before_writing();
-    const ScratchPool::Lease lease = pool.lend();  // rows and codes stay
+    ScratchPool::Lease lease;
     std::optional<Snapshot> snapshot;
     {
       const std::scoped_lock writing(write_mutex);
+      lease = pool.lend();  // rows and codes stay
       const std::shared_lock lock(id_mutex);
       snapshot.emplace(*state);
     }

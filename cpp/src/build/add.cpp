@@ -71,8 +71,10 @@ void write_numbers(State& state, const TakenSlots& taken) {
   const std::size_t count = state.count.load(std::memory_order_relaxed);
   if (!state.has_numbers()) {
     if (!taken.were_free()) return;
-    state.numbers.grow(count);
-    for (std::size_t slot = 0; slot < count; ++slot) *state.numbers.at<std::uint64_t>(slot) = slot;
+    Plane numbers(sizeof(std::uint64_t));  // all of them or none, should memory end
+    numbers.grow(std::max<std::size_t>(count, std::size_t{taken.slots().back()} + 1));
+    for (std::size_t slot = 0; slot < count; ++slot) *numbers.at<std::uint64_t>(slot) = slot;
+    state.numbers.swap(numbers);
   }
   state.numbers.grow(std::max<std::size_t>(count, std::size_t{taken.slots().back()} + 1));
   std::uint64_t number = state.published.load(std::memory_order_relaxed);

@@ -263,7 +263,8 @@ void link_round(State& state, const Metric& metric, ScratchPool& pool, std::span
       by_rule.insert(by_rule.end(), links.by_rule.begin(), links.by_rule.end());
       by_vectors.insert(by_vectors.end(), links.by_vectors.begin(), links.by_vectors.end());
     }
-    const std::uint8_t gone = round.rule.before.view.hide;
+    // Links to other dead rows stay until a repair takes them away: what is behind those may be reached by them alone.
+    const std::uint8_t gone = round.rule.before.view.hide & (kLeaving | kUnlinked);
     std::vector<Slot> lost = link_back(state, metric, pool, round.rule.with, gone, std::move(by_rule), num_threads);
     const std::vector<Slot> more =
         link_back(state, metric, pool, round.vectors.with, gone, std::move(by_vectors), num_threads);

@@ -70,7 +70,8 @@ void check_flags(const State& state, std::size_t count, const Places& places) {
 // Behind the repair that is under way no link leads to the slots that it is for.
 void check_repaired(const State& state, const Places& places) {
   const Graph& graph = state.graph;
-  for (std::size_t i = 0; i < state.repair.next; ++i) {
+  for (std::size_t i = 0; i < state.count.load(); ++i) {
+    if (i >= state.repair.next && i < state.repair.end) continue;
     const auto slot = static_cast<Slot>(i);
     if ((*state.flags.at<std::uint8_t>(slot) & (kLeaving | kFree)) != 0) continue;
     for (int level = 0; level <= graph.level_of(slot); ++level) {

@@ -236,6 +236,12 @@ std::unique_ptr<State> read_nf(const ByteSource& source, const LoadOptions& opti
       state->guard->throw_corrupt();
     }
   }
+  for (std::size_t slot = 0; slot < table.header.count;
+       ++slot) {  // of other flags walks would look at what is not there
+    const std::uint8_t flags = *state->flags.at<std::uint8_t>(slot);
+    require((flags & ~(kMarked | kDead | kLeaving | kFree)) == 0, source.name(), places.flags.offset + slot, "flags",
+            flags, "0, 1, 2, 18 or 64");
+  }
   if (options.verify) state->guard->verify_all();
   return state;
 }

@@ -68,8 +68,8 @@ IndexConfig check_header(const std::string& file, const Header& h) {
           "at most 40 a slot");
   require(h.num_free <= (h.reuses_slots() ? h.count - h.num_marked - h.num_superseded : 0), file, 136, "num_free",
           h.num_free, "at most count - num_marked - num_superseded; 0 without feature bit 2");
-  require(h.reuses_slots() ? h.published >= h.count : h.published == 0, file, 144, "published", h.published,
-          "at least count; 0 without feature bit 2");
+  require(h.reuses_slots() ? h.published >= h.count && h.published < std::uint64_t{1} << 63 : h.published == 0, file,
+          144, "published", h.published, "at least count; 0 without feature bit 2");
   require(h.repair_end <= (h.reuses_slots() ? h.count : 0), file, 160, "repair_end", h.repair_end,
           "at most count; 0 without feature bit 2");
   require(h.repair_next <= h.repair_end, file, 152, "repair_next", h.repair_next, "at most repair_end");

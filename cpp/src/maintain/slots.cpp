@@ -8,18 +8,19 @@
 namespace nearfield {
 namespace {
 
-// The slots for which nobody has to wait any more, taken out of the list.
-std::vector<Slot> take_settled(std::vector<Waiting>& waiting, const ScratchPool& pool) {
+void reserve_for(const std::vector<Waiting>& waiting, std::vector<Slot>& slots) {
   std::size_t most = 0;
   for (const Waiting& group : waiting) most += group.slots.size();
-  std::vector<Slot> settled;
-  settled.reserve(most);  // nothing is taken when memory ends
+  slots.reserve(most);
+}
+
+// The slots for which nobody has to wait any more, out of the list.
+void take_settled(std::vector<Waiting>& waiting, const ScratchPool& pool, std::vector<Slot>& settled) {
   std::erase_if(waiting, [&](const Waiting& group) {
     if (!pool.has_left(group.epoch)) return false;
     settled.insert(settled.end(), group.slots.begin(), group.slots.end());
     return true;
   });
-  return settled;
 }
 
 // Nobody reads the links of a free slot; they are cleared so that a file holds none.
@@ -46,24 +47,30 @@ void drop_long_rows(State& state) {
 void settle_slots(State& state, ScratchPool& pool, const UnderIdLock& under_id_lock) {
   Repair& repair = state.repair;
   repair.freed.reserve(repair.freed.size() + 1);
-  std::vector<Slot> grown = take_settled(repair.newborns, pool);
-  std::vector<Slot> unlinked = take_settled(repair.unlinked, pool);
+  std::vector<Slot> grown, unlinked;
+  const std::function<void()> change = [&] {
+    for (const Slot slot : grown) {
+      set_flags(state, slot, static_cast<std::uint8_t>(flags_of(state, slot) & ~kNewborn));
+    }
+    for (const Slot slot : unlinked) set_flags(state, slot, kFree);
+  };
+  reserve_for(repair.newborns, grown);  // all memory, before anything is taken
+  reserve_for(repair.unlinked, unlinked);
+  take_settled(repair.unlinked, pool, unlinked);  // these first: whoever is a newborn's contemporary has left then, too
+  take_settled(repair.newborns, pool, grown);
   if (!grown.empty() || !unlinked.empty()) {
     drop_long_rows(state);
     for (const Slot slot : unlinked) clear_links(state.graph, slot);
-    under_id_lock([&] {
-      for (const Slot slot : grown) {
-        set_flags(state, slot, static_cast<std::uint8_t>(flags_of(state, slot) & ~kNewborn));
-      }
-      for (const Slot slot : unlinked) set_flags(state, slot, kFree);
-    });
+    under_id_lock(change);
     // A query that read flags before that may still take a slot's row for one that it is to look at.
     if (!unlinked.empty()) repair.freed.push_back({pool.advance(), std::move(unlinked)});
   }
   std::size_t waiting = 0;
   for (const Waiting& group : repair.freed) waiting += group.slots.size();
   repair.free.reserve(repair.free.size() + waiting);
-  const std::vector<Slot> ready = take_settled(repair.freed, pool);
+  std::vector<Slot> ready;
+  reserve_for(repair.freed, ready);
+  take_settled(repair.freed, pool, ready);
   if (ready.empty()) return;
   repair.free.insert(repair.free.end(), ready.begin(), ready.end());
   std::sort(repair.free.begin(), repair.free.end(), std::greater<>());

@@ -108,7 +108,7 @@ void Plane::append_segment(Block block, std::size_t first_row, std::size_t end_r
 void Plane::swap(Plane& other) noexcept {
   bases_.swap(other.bases_);
   blocks_.swap(other.blocks_);
-  std::swap(capacity_, other.capacity_);
+  capacity_ = other.capacity_.exchange(capacity_);
 }
 
 void Plane::grow(std::size_t rows) {

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -56,8 +57,10 @@ class Plane {
   Plane& operator=(const Plane&) = delete;
 
   std::size_t row_bytes() const { return row_bytes_; }
-  std::size_t capacity() const { return capacity_; }  // rows that can be written without growing
-  std::size_t reserved_bytes() const;                 // address space taken; resident is at most this
+  std::size_t capacity() const {
+    return capacity_.load(std::memory_order_acquire);
+  }                                    // rows that can be written without growing
+  std::size_t reserved_bytes() const;  // address space taken; resident is at most this
 
   // Take the rows of another plane of the same row size, which gets these: only where nobody reads either.
   void swap(Plane& other) noexcept;
@@ -96,7 +99,7 @@ class Plane {
   std::array<std::uintptr_t, kNumSegments + 1> bases_{};  // biased, see RowsView
   std::vector<Block> blocks_;
   std::size_t row_bytes_;
-  std::size_t capacity_ = 0;
+  std::atomic<std::size_t> capacity_{0};
 };
 
 }  // namespace nearfield
