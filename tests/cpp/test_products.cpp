@@ -97,7 +97,7 @@ void rounds_list_their_long_rows() {
   std::vector<float> unit(metric.padded);
   const auto write = [&](const std::vector<float>& vectors, bool keep) {
     const std::size_t first = state.count.load(), last = first + vectors.size() / kDimensions;
-    state.vectors.grow(last);
+    state.grow(last);
     for (std::size_t slot = first; slot < last; ++slot) {
       metric.encode(vectors.data() + (slot - first) * kDimensions, unit.data(), state.vector_row(slot));
     }

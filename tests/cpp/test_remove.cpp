@@ -273,47 +273,18 @@ void a_churned_index_is_as_good_as_a_fresh_one() {
   }
 }
 
-// Of a fresh index with as few links every row is found.
-void rows_stay_in_reach_of_walks() {
-  constexpr Id kIds = 800;
-  Index index({Space::Euclidean, Storage::Float32, kDimensions, 4, 16, 1, Codes::None});
-  std::map<Id, std::uint64_t> streams;  // which a row was drawn from
-  const auto vector_of = [&](Id id) { return scattered(1, kDimensions, streams[id]); };
-  for (std::uint64_t turn = 0; turn < 400; ++turn) {
-    std::set<Id> ids;
-    for (std::uint64_t i = 0; i < 20; ++i) ids.insert(mix64(100 * turn + i) % kIds);
-    const std::vector<Id> list(ids.begin(), ids.end());
-    if (mix64(turn) % 8 < 5) {
-      std::vector<float> vectors;
-      for (const Id id : list) {
-        streams[id] = mix64(id) + turn;
-        const std::vector<float> vector = vector_of(id);
-        vectors.insert(vectors.end(), vector.begin(), vector.end());
-      }
-      index.add(vectors.data(), list.size(), list.data(), nullptr, {1, {}});
-    } else {
-      index.remove(list.data(), list.size(), false);
-    }
-  }
-  index.repair(1, {});
-  const std::vector<Id> live = index.ids(false);
-  const std::size_t ef = index.counts().slots / 4 - 1;
-  std::size_t missed = 0;
-  for (const Id id : live) missed += ask(index, vector_of(id), {1, ef, 1, {}}).ids[0] != id;
-  check(missed * 500 <= live.size(),
-        std::to_string(missed) + " rows of " + std::to_string(live.size()) + " are missed");
-}
-
-const Group group{"remove",
-                  {{"a removed row is gone", a_removed_row_is_gone},
-                   {"one missing id removes nothing", one_missing_id_removes_nothing},
-                   {"marked rows can be removed and not brought back", marked_rows_can_be_removed_and_not_brought_back},
-                   {"ties come in the order of insertion whatever slots rows have",
-                    ties_come_in_the_order_of_insertion_whatever_slots_rows_have},
-                   {"repaired slots are taken again", repaired_slots_are_taken_again},
-                   {"everything can be removed and added again", everything_can_be_removed_and_added_again},
-                   {"a churned index is as good as a fresh one", a_churned_index_is_as_good_as_a_fresh_one},
-                   {"rows stay in reach of walks", rows_stay_in_reach_of_walks}}};
+const Group group{
+    "remove",
+    {
+        {"a removed row is gone", a_removed_row_is_gone},
+        {"one missing id removes nothing", one_missing_id_removes_nothing},
+        {"marked rows can be removed and not brought back", marked_rows_can_be_removed_and_not_brought_back},
+        {"ties come in the order of insertion whatever slots rows have",
+         ties_come_in_the_order_of_insertion_whatever_slots_rows_have},
+        {"repaired slots are taken again", repaired_slots_are_taken_again},
+        {"everything can be removed and added again", everything_can_be_removed_and_added_again},
+        {"a churned index is as good as a fresh one", a_churned_index_is_as_good_as_a_fresh_one},
+    }};
 
 }  // namespace
 }  // namespace nearfield::test

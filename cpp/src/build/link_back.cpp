@@ -38,6 +38,7 @@ struct Workspace {
   std::vector<std::uint32_t> keys;
   std::vector<Slot> slots;
   std::vector<Slot> dropped;  // links of a row that were there or offered
+  std::vector<Slot> bridges;  // its links to dead rows
   std::vector<Slot> lost;     // slots that lost the last link to them
 };
 
@@ -143,19 +144,24 @@ void link_back_to(State& state, const Metric& metric, ScratchPool& pool, const R
           space.links, space.more, space.spare, space.keys, space.slots, space.dropped};
   row.links.clear();
   row.dropped.clear();
+  space.bridges.clear();
   void* buffer = with.codes != nullptr ? static_cast<void*>(scratch->codes()) : scratch->query();
   row.keys.resize(old_links);
   with.walks->keys(with.view, with.query_of(target, buffer), stored, old_links, row.keys.data());
   for (std::size_t i = 0; i < old_links; ++i) {
     const std::uint8_t flags = __atomic_load_n(state.flags.at<std::uint8_t>(stored[i]), __ATOMIC_ACQUIRE);
-    if ((flags & gone) == 0) {
-      row.links.push_back(make_entry(row.keys[i], stored[i]));
-    } else {
+    // Dead rows lead to others that may be reached by them alone, until a repair comes; but they prune nobody, since
+    // none of them links to a new row.
+    if ((flags & gone) != 0) {
       row.dropped.push_back(stored[i]);
+    } else if ((flags & (kDead | kDoomed)) != 0) {
+      space.bridges.push_back(stored[i]);
+    } else {
+      row.links.push_back(make_entry(row.keys[i], stored[i]));
     }
   }
   row.num_kept = end_of_kept(row.links);
-  if (row.links.size() == places && row.num_kept <= places) {
+  if (row.links.size() == row.places && row.num_kept <= row.places) {
     for (const LinkBack* link = begin; link != end; ++link) {
       if (is_tied(row.links, link->entry)) {
         choose_anew(row, link, link + 1);
@@ -167,8 +173,16 @@ void link_back_to(State& state, const Metric& metric, ScratchPool& pool, const R
   } else {
     choose_anew(row, begin, end);
   }
-  row.slots.resize(row.links.size());
-  for (std::size_t i = 0; i < row.links.size(); ++i) row.slots[i] = entry_slot(row.links[i]);
+  // Those in place of links that only fill.
+  const std::size_t num_kept = std::min(end_of_kept(row.links), row.links.size());
+  row.slots.clear();
+  for (std::size_t i = 0; i < num_kept; ++i) row.slots.push_back(entry_slot(row.links[i]));
+  row.slots.insert(row.slots.end(), space.bridges.begin(), space.bridges.end());
+  for (std::size_t i = num_kept; i < row.links.size(); ++i) row.slots.push_back(entry_slot(row.links[i]));
+  while (row.slots.size() > places) {
+    row.dropped.push_back(row.slots.back());
+    row.slots.pop_back();
+  }
   store_row(stored, places, row.slots.data(), row.slots.size());
   if (begin->level > 0) return;
   for (const Slot slot : row.dropped) {

@@ -59,7 +59,7 @@ class Plane {
   std::size_t row_bytes() const { return row_bytes_; }
   std::size_t capacity() const {
     return capacity_.load(std::memory_order_acquire);
-  }                                    // rows that can be written without growing
+  }  // rows that can be written without growing
   std::size_t reserved_bytes() const;  // address space taken; resident is at most this
 
   // Take the rows of another plane of the same row size, which gets these: only where nobody reads either.

@@ -76,6 +76,20 @@ void sort_ties_at_zero(std::uint64_t* entries, std::size_t n) {
             [](std::uint64_t a, std::uint64_t b) { return entry_slot(a) < entry_slot(b); });
 }
 
+// Rows at equal distance come in order of insertion: of slots, until free ones were taken.
+void sort_ties_by_age(const State& state, std::uint64_t* entries, std::size_t n) {
+  for (std::size_t i = 0; i < n;) {
+    std::size_t end = i + 1;
+    while (end < n && entry_key(entries[end]) == entry_key(entries[i])) ++end;
+    if (end - i > 1) {
+      std::sort(entries + i, entries + end, [&state](std::uint64_t a, std::uint64_t b) {
+        return state.number_of(entry_slot(a)) < state.number_of(entry_slot(b));
+      });
+    }
+    i = end;
+  }
+}
+
 void write_row(const Batch& batch, const Reading& reading, WalkResult result, std::size_t row) {
   const std::size_t k = batch.options.k;
   Id* ids = batch.ids + row * k;
@@ -83,6 +97,7 @@ void write_row(const Batch& batch, const Reading& reading, WalkResult result, st
   const std::size_t found = std::min(k, result.size);
   const bool clamp = batch.metric.space == Space::Cosine;
   if (clamp && found > 1 && distance_of(entry_key(result.entries[0])) < 0) sort_ties_at_zero(result.entries, found);
+  if (reading.state->has_numbers()) sort_ties_by_age(*reading.state, result.entries, found);
   for (std::size_t i = 0; i < found; ++i) {
     const float distance = distance_of(entry_key(result.entries[i]));
     ids[i] = id_of(reading, entry_slot(result.entries[i]));
