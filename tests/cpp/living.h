@@ -245,9 +245,9 @@ inline void check_nothing_missed(World& world, const std::vector<float>& query, 
 
 inline void query_one(World& world, Dice& dice) {
   const Owner& other = *world.owners[dice.below(world.owners.size())];
-  const std::vector<float> query = dice.below(3) == 0
-                                       ? vector_of(dice.next(), 0)
-                                       : vector_of(other.ids[dice.below(other.ids.size())], 1 + dice.below(20));
+  const std::vector<float> query = dice.below(3) == 0 ? vector_of(dice.next(), 0)
+                                                      : vector_of(other.ids[dice.below(other.ids.size())],
+                                                                  1 + static_cast<std::int64_t>(dice.below(20)));
   const bool scans = dice.below(4) == 0;
   const QueryOptions options{1 + dice.below(20), scans ? std::size_t{1} << 20 : 20 + dice.below(60), 1, {}};
   const std::uint64_t called = world.clock.now();
