@@ -216,27 +216,32 @@ void a_removed_row_stays_gone_whatever_its_slot_was_before() {
 }
 
 // A query reads the count, and then how many rows were ever added. In the worst case two overwritings fall between:
-// one that takes a new slot, since the free ones have to wait for a query, and one that takes a free slot.
+// one that takes a new slot, since the free ones have to wait for a query, and one that takes a free slot. Or the row
+// is removed between them.
 void a_query_that_is_held_up_sees_one_version() {
   const std::vector<float> vectors = unit_rows(200, kDimensions, 3);
-  MortalIndex index(kConfig);
-  index.add(vectors);
-  index.remove(0, 50);
-  std::optional<ScratchPool::Lease> elder(index.pool.lend());
-  index.repair();
-  std::optional<ScratchPool::Lease> other(index.pool.lend());
-  elder.reset();
-  index.settle();
-  const ScratchPool::Lease own = index.pool.lend();
-  const std::size_t count = read_state(index.state, index.metric).view.count;
-  index.put(100, row_of(vectors, kDimensions, 150));
-  check_equal(index.state.count.load(), std::size_t{201}, "a new slot");
-  other.reset();
-  index.put(100, row_of(vectors, kDimensions, 151));
-  check_equal(index.state.count.load(), std::size_t{201}, "a free one");
-  Reading torn = read_state(index.state, index.metric);
-  torn.view.count = count;
-  check_equal(seen_slots(index, torn, 100).size(), std::size_t{1}, "versions that are seen");
+  for (const bool removed_between : {false, true}) {
+    MortalIndex index(kConfig);
+    index.add(vectors);
+    index.remove(0, 50);
+    std::optional<ScratchPool::Lease> elder(index.pool.lend());
+    index.repair();
+    std::optional<ScratchPool::Lease> other(index.pool.lend());
+    elder.reset();
+    index.settle();
+    const ScratchPool::Lease own = index.pool.lend();
+    const std::size_t count = read_state(index.state, index.metric).view.count;
+    index.put(100, row_of(vectors, kDimensions, 150));
+    check_equal(index.state.count.load(), std::size_t{201}, "a new slot");
+    if (removed_between) index.remove(100, 101);
+    other.reset();
+    index.put(100, row_of(vectors, kDimensions, 151));
+    check_equal(index.state.count.load(), std::size_t{201}, "a free one");
+    Reading torn = read_state(index.state, index.metric);
+    torn.view.count = count;
+    check_equal(seen_slots(index, torn, 100).size(), std::size_t{1},
+                removed_between ? "versions that are seen, one of them removed" : "versions that are seen");
+  }
 }
 
 // --- long rows (codes/long_rows.h) ---------------------------------------------------------------

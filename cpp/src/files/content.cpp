@@ -69,6 +69,7 @@ void check_flags(const State& state, std::size_t count, const Places& places) {
 
 // Behind the repair that is under way no link leads to the slots that it is for.
 void check_repaired(const State& state, const Places& places) {
+  if (state.repair.end == 0) return;
   const Graph& graph = state.graph;
   for (std::size_t i = 0; i < state.count.load(); ++i) {
     if (i >= state.repair.next && i < state.repair.end) continue;

@@ -145,13 +145,12 @@ inline bool is_hidden(const WalkView& view, std::uint32_t slot) {
   if ((flags & kDead) == 0) return false;
   const auto* replaced_by = reinterpret_cast<const std::uint32_t*>(view.replaced_by.row(slot));
   std::uint32_t by = __atomic_load_n(replaced_by, __ATOMIC_RELAXED);
-  if (by == 0) return true;
-  while (by != 0) {  // by one that came too late for this walk, and that by one that did not
+  while (by != 0) {  // by one that came too late for this walk, and that by one that did not, or it was removed
     if (exists(view, by - 1)) return true;
     if ((__atomic_load_n(view.flags.row(by - 1), __ATOMIC_ACQUIRE) & kDead) == 0) return false;
     by = __atomic_load_n(reinterpret_cast<const std::uint32_t*>(view.replaced_by.row(by - 1)), __ATOMIC_RELAXED);
   }
-  return false;
+  return true;
 }
 
 }  // namespace

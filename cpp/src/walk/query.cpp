@@ -80,7 +80,11 @@ void sort_ties_at_zero(std::uint64_t* entries, std::size_t n) {
 void sort_ties_by_age(const State& state, std::uint64_t* entries, std::size_t n) {
   for (std::size_t i = 0; i < n;) {
     std::size_t end = i + 1;
-    while (end < n && entry_key(entries[end]) == entry_key(entries[i])) ++end;
+    const auto distance_at = [&](std::size_t at) {
+      const float distance = distance_of(entry_key(entries[at]));
+      return state.config.space == Space::Cosine && distance < 0 ? 0.0f : distance;
+    };
+    while (end < n && distance_at(end) == distance_at(i)) ++end;
     if (end - i > 1) {
       std::sort(entries + i, entries + end, [&state](std::uint64_t a, std::uint64_t b) {
         return state.number_of(entry_slot(a)) < state.number_of(entry_slot(b));
@@ -230,8 +234,9 @@ WalkResult merge_long_rows(const Batch& batch, const Reading& reading, Scratch& 
   std::uint64_t entries[LongRows::kMost];
   std::size_t n = 0;
   // A writer may append meanwhile, of rows that this view does not have yet.
-  for (std::size_t i = 0; i < std::min(LongRows::kMost, long_rows.size()); ++i) {
-    const Slot slot = long_rows[i];
+  // From the end: a writer who lets one go moves the last one to an earlier place.
+  for (std::size_t i = std::min(LongRows::kMost, long_rows.size()); i > 0; --i) {
+    const Slot slot = long_rows[i - 1];
     if (slot >= vectors.count || (vectors.hide != 0 && is_hidden(vectors, slot))) continue;
     if (!touch(vectors, vectors.rows.row(slot), vectors.rows.stride, scratch.walk())) return met;
     slots[n++] = slot;
