@@ -284,6 +284,39 @@ void a_churned_index_is_as_good_as_a_fresh_one() {
   }
 }
 
+// Of a fresh index with as few links every row is found.
+void rows_stay_in_reach_of_walks() {
+  constexpr Id kIds = 800;
+  std::size_t missed = 0, asked = 0;
+  for (std::uint64_t seed = 0; seed < 4; ++seed) {
+    Index index({Space::Euclidean, Storage::Float32, kDimensions, 4, 16, 1, Codes::None});
+    std::map<Id, std::uint64_t> streams;  // which a row was drawn from
+    const auto vector_of = [&](Id id) { return scattered(1, kDimensions, streams[id]); };
+    for (std::uint64_t turn = 0; turn < 400; ++turn) {
+      std::set<Id> ids;
+      for (std::uint64_t i = 0; i < 20; ++i) ids.insert(mix64(100 * turn + i + 1'000'003 * seed) % kIds);
+      const std::vector<Id> list(ids.begin(), ids.end());
+      if (mix64(turn + 977 * seed) % 8 < 5) {
+        std::vector<float> vectors;
+        for (const Id id : list) {
+          streams[id] = mix64(id) + turn;
+          const std::vector<float> vector = vector_of(id);
+          vectors.insert(vectors.end(), vector.begin(), vector.end());
+        }
+        index.add(vectors.data(), list.size(), list.data(), nullptr, {1, {}});
+      } else {
+        index.remove(list.data(), list.size(), false);
+      }
+    }
+    index.repair(1, {});
+    const std::vector<Id> live = index.ids(false);
+    const std::size_t ef = index.counts().slots / 4 - 1;
+    asked += live.size();
+    for (const Id id : live) missed += ask(index, vector_of(id), {1, ef, 1, {}}).ids[0] != id;
+  }
+  check(missed * 500 <= asked, std::to_string(missed) + " rows of " + std::to_string(asked) + " are missed");
+}
+
 const Group group{
     "remove",
     {
@@ -295,6 +328,7 @@ const Group group{
         {"repaired slots are taken again", repaired_slots_are_taken_again},
         {"everything can be removed and added again", everything_can_be_removed_and_added_again},
         {"a churned index is as good as a fresh one", a_churned_index_is_as_good_as_a_fresh_one},
+        {"rows stay in reach of walks", rows_stay_in_reach_of_walks},
     }};
 
 }  // namespace

@@ -73,10 +73,10 @@ std::string check_counted_links(const State& state) {
   return {};
 }
 
-void hang_on(State& state, Slot slot, std::span<const Slot> hosts, std::vector<Slot>& lost) {
+void hang_on(State& state, Slot slot, std::span<const Slot> hosts, std::vector<Slot>& few) {
   Graph& graph = state.graph;
   const std::size_t places = graph.places(0);
-  lost.reserve(lost.size() + 2);  // before the first change: counts stay right when memory ends
+  few.reserve(few.size() + 2);  // before the first change: counts stay right when memory ends
   for (const Slot host : hosts) {
     const std::size_t links = degree(graph.row(host, 0), places);
     if (links < places) return set_link(graph, graph.row_to_change(host, 0), links, slot);
@@ -89,28 +89,35 @@ void hang_on(State& state, Slot slot, std::span<const Slot> hosts, std::vector<S
   const std::size_t links = degree(own, places);
   if (!is_dead(state, moved) && moved != slot && std::find(own, own + links, moved) == own + links) {
     const std::size_t place = links == places ? most_linked(graph, {own, links}) : links;
-    if (links == places && graph.discount_link(own[place])) lost.push_back(own[place]);
+    if (links == places && graph.discount_link(own[place])) few.push_back(own[place]);
     set_link(graph, own, place, moved);
   }
-  if (graph.discount_link(moved)) lost.push_back(moved);
+  if (graph.discount_link(moved)) few.push_back(moved);
   set_link(graph, row, places - 1, slot);
 }
 
-void adopt(State& state, std::vector<Slot> lost) {
+void adopt(State& state, std::vector<Slot> few) {
   Graph& graph = state.graph;
+  const std::size_t places = graph.places(0);
+  // Of inner products most rows are nobody's nearest: a second link would take its place from those that lead
+  // somewhere.
+  const std::uint32_t least = state.config.space == Space::InnerProduct ? 1 : kFewLinks;
   std::vector<Slot> next, hosts;
-  for (int turn = 0; turn < kMostTurns && !lost.empty(); ++turn) {
-    std::sort(lost.begin(), lost.end());
-    lost.erase(std::unique(lost.begin(), lost.end()), lost.end());
+  for (int turn = 0; turn < kMostTurns && !few.empty(); ++turn) {
+    std::sort(few.begin(), few.end());
+    few.erase(std::unique(few.begin(), few.end()), few.end());
     next.clear();
-    for (const Slot slot : lost) {
-      if (links_to(graph, slot) > 0 || is_dead(state, slot)) continue;
+    for (const Slot slot : few) {
+      if (links_to(graph, slot) >= least || is_dead(state, slot)) continue;
       const Slot* own = graph.row(slot, 0);
-      hosts.assign(own, own + degree(own, graph.places(0)));
-      std::erase_if(hosts, [&state](Slot host) { return is_dead(state, host); });
+      hosts.assign(own, own + degree(own, places));
+      std::erase_if(hosts, [&](Slot host) {
+        const Slot* row = graph.row(host, 0);
+        return is_dead(state, host) || std::find(row, row + places, slot) != row + places;
+      });
       hang_on(state, slot, hosts, next);
     }
-    lost.swap(next);
+    few.swap(next);
   }
 }
 

@@ -28,7 +28,7 @@ std::size_t sweep(State& state, const Metric& metric, ScratchPool& pool, const P
   scratch->fit(count, beam_for(ef, dead), ef, state.graph.places(0), metric.padded);
   Reading reading = read_state(state, metric);
   reading.view.hide = dead > 0 ? kDead | kLeaving | kUnlinked : 0;
-  std::vector<Slot> hosts, lost;
+  std::vector<Slot> hosts, few;
   for (std::size_t i = 0; i < count; ++i) {
     const auto slot = static_cast<Slot>(i);
     if (reach.has(slot) || (flags_of(state, slot) & (kDead | kFree)) != 0) continue;
@@ -49,12 +49,12 @@ std::size_t sweep(State& state, const Metric& metric, ScratchPool& pool, const P
     if (job.result.size == 0) continue;
     hosts.clear();
     for (std::size_t near = 0; near < job.result.size; ++near) hosts.push_back(entry_slot(job.result.entries[near]));
-    hang_on(state, slot, hosts, lost);
+    hang_on(state, slot, hosts, few);
     reach.add(slot);
     ++num_hung_on;
     if (poll) poll(count, count);
   }
-  adopt(state, std::move(lost));
+  adopt(state, std::move(few));
   return num_hung_on;
 }
 

@@ -39,7 +39,7 @@ struct Workspace {
   std::vector<Slot> slots;
   std::vector<Slot> dropped;  // links of a row that were there or offered
   std::vector<Slot> bridges;  // its links to dead rows
-  std::vector<Slot> lost;     // slots that lost the last link to them
+  std::vector<Slot> few;      // slots to which few links lead now
 };
 
 // Choose anew among all that the row has and is offered.
@@ -186,7 +186,7 @@ void link_back_to(State& state, const Metric& metric, ScratchPool& pool, const R
   store_row(stored, places, row.slots.data(), row.slots.size());
   if (begin->level > 0) return;
   for (const Slot slot : row.dropped) {
-    if (graph.discount_link(slot)) space.lost.push_back(slot);
+    if (graph.discount_link(slot)) space.few.push_back(slot);
   }
 }
 
@@ -206,9 +206,9 @@ std::vector<Slot> link_back(State& state, const Metric& metric, ScratchPool& poo
     link_back_to(state, metric, pool, with, gone, all.data() + groups[group], all.data() + groups[group + 1],
                  spaces[worker]);
   });
-  std::vector<Slot> lost;
-  for (const Workspace& space : spaces) lost.insert(lost.end(), space.lost.begin(), space.lost.end());
-  return lost;
+  std::vector<Slot> few;
+  for (const Workspace& space : spaces) few.insert(few.end(), space.few.begin(), space.few.end());
+  return few;
 }
 
 void store_row(std::uint32_t* row, std::size_t places, const Slot* slots, std::size_t n) {

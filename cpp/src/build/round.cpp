@@ -265,12 +265,12 @@ void link_round(State& state, const Metric& metric, ScratchPool& pool, std::span
     }
     // Links to other dead rows stay until a repair takes them away: what is behind those may be reached by them alone.
     const std::uint8_t gone = round.rule.before.view.hide & (kLeaving | kUnlinked);
-    std::vector<Slot> lost = link_back(state, metric, pool, round.rule.with, gone, std::move(by_rule), num_threads);
+    std::vector<Slot> few = link_back(state, metric, pool, round.rule.with, gone, std::move(by_rule), num_threads);
     const std::vector<Slot> more =
         link_back(state, metric, pool, round.vectors.with, gone, std::move(by_vectors), num_threads);
-    lost.insert(lost.end(), more.begin(), more.end());
-    lost.insert(lost.end(), slots.begin(), slots.end());
-    adopt(state, std::move(lost));
+    few.insert(few.end(), more.begin(), more.end());
+    few.insert(few.end(), slots.begin(), slots.end());
+    adopt(state, std::move(few));
   } catch (...) {
     unlink(state.graph, count, slots);
     count_links(state);

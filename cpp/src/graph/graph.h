@@ -26,6 +26,9 @@ namespace nearfield {
 
 inline constexpr int kMaxLevel = 40;  // M = 2 and 2^31 slots reach level 31; files may hold no more
 
+// A row to which fewer links lead is easily lost: those few may come from rows that are themselves reached by way of it.
+inline constexpr std::uint32_t kFewLinks = 3;
+
 struct Entry {
   Slot slot = kNoSlot;  // kNoSlot in an empty graph
   int level = -1;       // its level, the highest in the graph; -1 in an empty graph
@@ -62,9 +65,9 @@ struct Graph {
   }
 
   void count_link(Slot target) { __atomic_fetch_add(links_to.at<std::uint32_t>(target), 1, __ATOMIC_RELAXED); }
-  // True when it was the last one.
+  // True where fewer than kFewLinks are left.
   bool discount_link(Slot target) {
-    return __atomic_fetch_sub(links_to.at<std::uint32_t>(target), 1, __ATOMIC_RELAXED) == 1;
+    return __atomic_fetch_sub(links_to.at<std::uint32_t>(target), 1, __ATOMIC_RELAXED) <= kFewLinks;
   }
 
   // Make room for slots [0, slots) and give `slot` its level and, where it needs them, upper rows.

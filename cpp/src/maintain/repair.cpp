@@ -37,7 +37,7 @@ Ways ways_of(const State& state, const Metric& metric) {
 struct Workspace {
   std::vector<Slot> kept, gone, candidates;
   std::vector<Slot> before;  // the links that stay of a row, before it chooses anew
-  std::vector<Slot> lost;    // slots that lost the last link to them
+  std::vector<Slot> few;     // slots to which few links lead now
   std::vector<std::uint32_t> keys, chosen;
   std::vector<std::uint64_t> entries;
 };
@@ -96,7 +96,7 @@ void count_changes(Graph& graph, Workspace& space) {
     if (!holds(space.before, slot)) graph.count_link(slot);
   }
   for (const Slot slot : space.before) {
-    if (!holds(space.kept, slot) && graph.discount_link(slot)) space.lost.push_back(slot);
+    if (!holds(space.kept, slot) && graph.discount_link(slot)) space.few.push_back(slot);
   }
 }
 
@@ -104,7 +104,7 @@ void count_changes(Graph& graph, Workspace& space) {
 void discount_links(Graph& graph, Slot slot, Workspace& space) {
   const Slot* row = graph.row(slot, 0);
   for (std::size_t i = 0; i < graph.places(0) && row[i] != kNoSlot; ++i) {
-    if (graph.discount_link(row[i])) space.lost.push_back(row[i]);
+    if (graph.discount_link(row[i])) space.few.push_back(row[i]);
   }
 }
 
@@ -146,9 +146,9 @@ void repair_counting(State& state, const Metric& metric, ScratchPool& pool, std:
       }
     }
   });
-  std::vector<Slot> lost;
-  for (const Workspace& space : spaces) lost.insert(lost.end(), space.lost.begin(), space.lost.end());
-  adopt(state, std::move(lost));
+  std::vector<Slot> few;
+  for (const Workspace& space : spaces) few.insert(few.end(), space.few.begin(), space.few.end());
+  adopt(state, std::move(few));
 }
 
 // The same; when memory ends on the way, what was counted so far would be counted again.

@@ -14,10 +14,10 @@ void reserve_for(const std::vector<Waiting>& waiting, std::vector<Slot>& slots) 
   slots.reserve(most);
 }
 
-// The slots for which nobody has to wait any more, out of the list.
-void take_settled(std::vector<Waiting>& waiting, const ScratchPool& pool, std::vector<Slot>& settled) {
+// The slots that nobody waits for who began in the epoch `oldest` or later, out of the list.
+void take_settled(std::vector<Waiting>& waiting, std::uint64_t oldest, std::vector<Slot>& settled) {
   std::erase_if(waiting, [&](const Waiting& group) {
-    if (!pool.has_left(group.epoch)) return false;
+    if (oldest < group.epoch) return false;
     settled.insert(settled.end(), group.slots.begin(), group.slots.end());
     return true;
   });
@@ -56,8 +56,10 @@ void settle_slots(State& state, ScratchPool& pool, const UnderIdLock& under_id_l
   };
   reserve_for(repair.newborns, grown);  // all memory, before anything is taken
   reserve_for(repair.unlinked, unlinked);
-  take_settled(repair.unlinked, pool, unlinked);  // these first: whoever is a newborn's contemporary has left then, too
-  take_settled(repair.newborns, pool, grown);
+  // By one value: a newborn row that has died since is settled as such before its slot is free.
+  const std::uint64_t oldest = pool.oldest();
+  take_settled(repair.newborns, oldest, grown);
+  take_settled(repair.unlinked, oldest, unlinked);
   if (!grown.empty() || !unlinked.empty()) {
     drop_long_rows(state);
     for (const Slot slot : unlinked) clear_links(state.graph, slot);
@@ -70,7 +72,7 @@ void settle_slots(State& state, ScratchPool& pool, const UnderIdLock& under_id_l
   repair.free.reserve(repair.free.size() + waiting);
   std::vector<Slot> ready;
   reserve_for(repair.freed, ready);
-  take_settled(repair.freed, pool, ready);
+  take_settled(repair.freed, pool.oldest(), ready);
   if (ready.empty()) return;
   repair.free.insert(repair.free.end(), ready.begin(), ready.end());
   std::sort(repair.free.begin(), repair.free.end(), std::greater<>());

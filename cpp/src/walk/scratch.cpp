@@ -103,13 +103,14 @@ ScratchPool::Lease ScratchPool::lend() {
 
 std::uint64_t ScratchPool::advance() { return epoch_.fetch_add(1) + 1; }
 
-bool ScratchPool::has_left(std::uint64_t epoch) const {
+std::uint64_t ScratchPool::oldest() const {
   const std::uint64_t forks = num_forks();
+  std::uint64_t oldest = ~std::uint64_t{0};
   for (const Place* place = first_.load(); place != nullptr; place = place->next) {
     const std::uint64_t since = place->since.load();
-    if (since != 0 && since < epoch && place->forks.load(std::memory_order_relaxed) == forks) return false;
+    if (since != 0 && place->forks.load(std::memory_order_relaxed) == forks) oldest = std::min(oldest, since);
   }
-  return true;
+  return oldest;
 }
 
 void ScratchPool::wait_until_left(std::uint64_t epoch) const {

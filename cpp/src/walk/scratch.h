@@ -94,7 +94,11 @@ class ScratchPool {
 
   Lease lend();
   std::uint64_t advance();  // returns the epoch that begins now
-  bool has_left(std::uint64_t epoch) const;
+  // The epoch in which the first of the present borrowers began; beyond all where there are none. Who borrows may
+  // announce an epoch that has just passed, though he looks at the index after that: so this may fall again, and what
+  // belongs together is judged by one value of it.
+  std::uint64_t oldest() const;
+  bool has_left(std::uint64_t epoch) const { return oldest() >= epoch; }
   void wait_until_left(std::uint64_t epoch) const;  // never from a thread that borrows
 
  private:
