@@ -177,9 +177,9 @@ PYTHON_ROOMS: list[tuple[str, set[str]]] = [
         "below the index",
         {
             "_adding", "_archives", "_arrays", "_arrow", "_check_cpu", "_chunks", "_files",
-            "_key_table", "_keyed", "_keys", "_numbers", "_progress", "_source", "columns", "e4m3",
-            "evaluate", "exact", "filters", "ids", "memory", "neighbors", "parquet", "simd",
-            "sources", "spaces", "stats", "tune",
+            "_key_table", "_keyed", "_keys", "_numbers", "_progress", "_removing", "_source",
+            "columns", "e4m3", "evaluate", "exact", "filters", "ids", "memory", "neighbors",
+            "parquet", "simd", "sources", "spaces", "stats", "tune",
         },
     ),
     ("index", {"index", "string_index", "opening", "watching"}),

@@ -6,7 +6,6 @@ Computed with numpy in float64, independent of the compiled kernels.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +14,7 @@ from nearfield._adding import conflict_of
 from nearfield._arrays import as_ids, as_outputs, as_vectors
 from nearfield._numbers import as_count, as_ef, as_id, as_threads, as_whole
 from nearfield._progress import reporting
+from nearfield._removing import as_one_or_more_ids, missing_raises, refuse_no_ids
 from nearfield.errors import DuplicateId, InvalidInput, NotFinite, UnknownId
 from nearfield.ids import LabelSetView
 from nearfield.neighbors import (
@@ -254,9 +254,7 @@ class ExactIndex:
         InvalidInput
             As for `nearfield.Index.upsert`.
         """
-        if ids is None:
-            message = "ids is None; expected an id for each vector (add_items chooses ids itself)"
-            raise InvalidInput(message)
+        refuse_no_ids(vectors, ids)
         return self.add_items(vectors, ids, num_threads, progress=progress)
 
     def remove(self, ids: IdsLike | int, *, if_missing: IfMissing = "raise") -> int:
@@ -281,13 +279,10 @@ class ExactIndex:
         -----
         `compact` gives their memory back, and so does adding, when more than half of it is theirs.
         """
-        if if_missing not in ("raise", "ignore"):
-            message = f"if_missing is {if_missing!r}; expected 'raise' or 'ignore'"
-            raise InvalidInput(message)
-        one = isinstance(ids, (int, np.integer))
-        given = as_ids([as_id(ids)] if one else cast(IdsLike, ids)).tolist()
+        raises = missing_raises(if_missing)
+        given = as_one_or_more_ids(ids).tolist()
         gone = dict.fromkeys(id for id in given if id in self._row_of)
-        if if_missing == "raise" and len(gone) < len(set(given)):
+        if raises and len(gone) < len(set(given)):
             unknown = next(id for id in given if id not in gone)
             message = f"id {unknown} is not in the index"
             raise UnknownId(message, unknown)

@@ -10,11 +10,11 @@ import numpy as np
 from nearfield import _files
 from nearfield._adding import add_rows
 from nearfield._arrays import as_ids, as_outputs, as_vectors
-from nearfield._chunks import is_chunked
 from nearfield._core import Index as Core
 from nearfield._keys import ATTACHMENT as KEYS
 from nearfield._numbers import as_count, as_ef, as_id, as_threads, as_whole
 from nearfield._progress import reporting
+from nearfield._removing import as_one_or_more_ids, missing_raises, refuse_no_ids
 from nearfield.errors import FileMismatch, InvalidInput
 from nearfield.ids import LabelSetView
 from nearfield.neighbors import LARGE_K, Neighbors, refuse_large_k, too_few
@@ -294,9 +294,7 @@ class Index:
         A query sees the old vector of an id or the new one, never both and never neither. The place
         of the old one is used again, as after `remove`.
         """
-        if not is_chunked(vectors) and (ids is None or len(as_ids(ids)) == 0):
-            message = "ids is None or empty; expected one for each vector (add_items chooses ids)"
-            raise InvalidInput(message)
+        refuse_no_ids(vectors, ids)
         return self.add_items(vectors, ids, num_threads, progress=progress)
 
     # --- shrink ---
@@ -344,12 +342,7 @@ class Index:
         >>> list(index)
         [20]
         """
-        if if_missing not in ("raise", "ignore"):
-            message = f"if_missing is {if_missing!r}; expected 'raise' or 'ignore'"
-            raise InvalidInput(message)
-        one = isinstance(ids, (int, np.integer))
-        gone = as_ids([as_id(ids)] if one else cast(IdsLike, ids))
-        return self._core.remove(gone, if_missing == "raise")
+        return self._core.remove(as_one_or_more_ids(ids), missing_raises(if_missing))
 
     def repair(self, num_threads: int | None = -1, *, progress: Progress = None) -> None:
         """Repair now what adding and removing repair in slices: links to removed vectors.

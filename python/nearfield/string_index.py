@@ -16,6 +16,7 @@ from nearfield._key_table import KeyTable, Names
 from nearfield._keyed import KeyedCore, unknown_key
 from nearfield._keys import ATTACHMENT, as_key, as_keys, parse_keys
 from nearfield._numbers import as_count, as_threads
+from nearfield._removing import missing_raises
 from nearfield.errors import CorruptIndexFile, FileMismatch, InvalidInput, UnknownId
 from nearfield.ids import KeyView
 from nearfield.index import Index
@@ -269,11 +270,9 @@ class StringIndex:
         >>> list(index), "a" in index
         (['b'], False)
         """
-        if if_missing not in ("raise", "ignore"):
-            message = f"if_missing is {if_missing!r}; expected 'raise' or 'ignore'"
-            raise InvalidInput(message)
+        raises = missing_raises(if_missing)
         given = [as_key(keys)] if isinstance(keys, str) else as_keys(keys)
-        return self._keyed.remove(given, if_missing == "raise")
+        return self._keyed.remove(given, raises)
 
     def repair(self, num_threads: int | None = -1, *, progress: Progress = None) -> None:
         """Repair now what adding and removing repair in slices: links to removed vectors.

@@ -130,8 +130,9 @@ void link_back_to(State& state, const Metric& metric, ScratchPool& pool, const R
   std::uint32_t* stored = graph.row_to_change(target, begin->level);
   const std::size_t old_links = degree(stored, places);
   const auto new_links = static_cast<std::size_t>(end - begin);
-  for (const LinkBack* link = begin; link != end && begin->level == 0; ++link)
-    graph.count_link(entry_slot(link->entry));
+  if (begin->level == 0) {
+    for (const LinkBack* link = begin; link != end; ++link) graph.count_link(entry_slot(link->entry));
+  }
   if (old_links + new_links <= places) {
     for (std::size_t i = 0; i < new_links; ++i) {
       __atomic_store_n(stored + old_links + i, entry_slot(begin[i].entry), __ATOMIC_RELEASE);
@@ -149,7 +150,7 @@ void link_back_to(State& state, const Metric& metric, ScratchPool& pool, const R
   row.keys.resize(old_links);
   with.walks->keys(with.view, with.query_of(target, buffer), stored, old_links, row.keys.data());
   for (std::size_t i = 0; i < old_links; ++i) {
-    const std::uint8_t flags = __atomic_load_n(state.flags.at<std::uint8_t>(stored[i]), __ATOMIC_ACQUIRE);
+    const std::uint8_t flags = flags_of(state, stored[i]);
     // Dead rows lead to others that may be reached by them alone, until a repair comes; but they prune nobody, since
     // none of them links to a new row.
     if ((flags & gone) != 0) {

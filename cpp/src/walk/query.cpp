@@ -69,22 +69,20 @@ WalkResult compare_again(const Batch& batch, const Reading& reading, Scratch& sc
   return {sorted.entries, sorted.size};
 }
 
-// Cosines that rounding has made greater than 1 are 1, and rows at equal distance come in order of their slots.
-void sort_ties_at_zero(std::uint64_t* entries, std::size_t n) {
-  const auto is_at_zero = [](std::uint64_t entry) { return distance_of(entry_key(entry)) <= 0; };
-  std::sort(entries, std::find_if_not(entries, entries + n, is_at_zero),
-            [](std::uint64_t a, std::uint64_t b) { return entry_slot(a) < entry_slot(b); });
+// Cosines that rounding has made greater than 1 are 1.
+float distance_of(Space space, std::uint64_t entry) {
+  const float distance = nearfield::distance_of(entry_key(entry));
+  return space == Space::Cosine && distance < 0 ? 0.0f : distance;
 }
 
-// Rows at equal distance come in order of insertion: of slots, until free ones were taken.
-void sort_ties_by_age(const State& state, std::uint64_t* entries, std::size_t n) {
+// Rows at equal distance come in order of insertion. That of their entries is this one already, unless free slots were
+// taken or distances were below 0.
+void sort_ties(const State& state, Space space, std::uint64_t* entries, std::size_t n) {
+  const bool clamped = space == Space::Cosine && n > 0 && nearfield::distance_of(entry_key(entries[0])) < 0;
+  if (!clamped && !state.has_numbers()) return;
   for (std::size_t i = 0; i < n;) {
     std::size_t end = i + 1;
-    const auto distance_at = [&](std::size_t at) {
-      const float distance = distance_of(entry_key(entries[at]));
-      return state.config.space == Space::Cosine && distance < 0 ? 0.0f : distance;
-    };
-    while (end < n && distance_at(end) == distance_at(i)) ++end;
+    while (end < n && distance_of(space, entries[end]) == distance_of(space, entries[i])) ++end;
     if (end - i > 1) {
       std::sort(entries + i, entries + end, [&state](std::uint64_t a, std::uint64_t b) {
         return state.number_of(entry_slot(a)) < state.number_of(entry_slot(b));
@@ -96,16 +94,14 @@ void sort_ties_by_age(const State& state, std::uint64_t* entries, std::size_t n)
 
 void write_row(const Batch& batch, const Reading& reading, WalkResult result, std::size_t row) {
   const std::size_t k = batch.options.k;
+  const Space space = batch.metric.space;
   Id* ids = batch.ids + row * k;
   float* distances = batch.distances + row * k;
   const std::size_t found = std::min(k, result.size);
-  const bool clamp = batch.metric.space == Space::Cosine;
-  if (clamp && found > 1 && distance_of(entry_key(result.entries[0])) < 0) sort_ties_at_zero(result.entries, found);
-  if (reading.state->has_numbers()) sort_ties_by_age(*reading.state, result.entries, found);
+  sort_ties(*reading.state, space, result.entries, found);
   for (std::size_t i = 0; i < found; ++i) {
-    const float distance = distance_of(entry_key(result.entries[i]));
     ids[i] = id_of(reading, entry_slot(result.entries[i]));
-    distances[i] = clamp && distance < 0 ? 0.0f : distance;
+    distances[i] = distance_of(space, result.entries[i]);
   }
   std::fill(ids + found, ids + k, kNoId);
   std::fill(distances + found, distances + k, std::numeric_limits<float>::infinity());
