@@ -26,7 +26,7 @@ namespace nearfield {
 
 inline constexpr int kMaxLevel = 40;  // M = 2 and 2^31 slots reach level 31; files may hold no more
 
-// A row to which fewer links lead is easily lost: those few may come from rows that are themselves reached by way of it.
+// A row to which fewer links lead is easily lost: they may come from rows that are reached only by way of it.
 inline constexpr std::uint32_t kFewLinks = 3;
 
 struct Entry {
