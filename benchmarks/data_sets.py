@@ -210,3 +210,10 @@ def _parts(rows: int, width: int) -> Iterator[slice]:
     step = max(1, _CHUNK // width)
     for start in range(0, rows, step):
         yield slice(start, start + step)
+
+
+def mixed(data: DataSet, limit: int) -> DataSet:
+    """Give at most so many rows, in random order: files are often sorted."""
+    order = np.random.default_rng(SEED).permutation(len(data.base))[:limit]
+    name = data.name if len(order) == len(data.base) else f"{data.name} ({len(order):,} rows)"
+    return replace(data, name=name, base=data.base[order])

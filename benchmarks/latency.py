@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,6 @@ import claims
 import data_sets
 import numpy as np
 from bench import SUBJECT, Bench, Settings
-from data_sets import DataSet
 from gates import Verdict, at_most
 from measure import say
 from numpy.typing import NDArray
@@ -72,7 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def measure(options: argparse.Namespace) -> Json:
     """Give, by engine and kind of writing, how long queries and writes took."""
-    data = _mixed(data_sets.load(options.data, options.data_dir), options.limit)
+    data = data_sets.mixed(data_sets.load(options.data, options.data_dir), options.limit)
     settings = Settings(k=K, build_threads=options.threads, gibibytes=options.memory)
     known = claims.pythons(options.python)
     bench = claims.bench(
@@ -94,13 +92,6 @@ def measure(options: argparse.Namespace) -> Json:
     about = {"name": data.name, "hash": data.digest, "rows": rows, "live": int(_LIVE * rows)}
     about |= {"dimensions": dimensions, "space": data.space, "queries": len(data.queries)}
     return {"data": about, "missing": missing, "runs": runs}
-
-
-def _mixed(data: DataSet, limit: int) -> DataSet:
-    """Give the rows in random order: files are often sorted."""
-    order = np.random.default_rng(data_sets.SEED).permutation(len(data.base))[:limit]
-    name = data.name if len(order) == len(data.base) else f"{data.name} ({len(order):,} rows)"
-    return replace(data, name=name, base=data.base[order])
 
 
 def _measured(bench: Bench, remote: Remote, variant: str, options: argparse.Namespace) -> Json:

@@ -56,7 +56,7 @@ class Worker:
         rows = np.load(base)
         before = resident()
         _, wall, cpu = timed(lambda: self._engine.build(rows, space, threads))
-        peak = _status("VmHWM")
+        peak = peak_resident()
         self._engine.save(index)
         return {"wall_seconds": wall, "cpu_seconds": cpu, "peak_bytes": peak - before}
 
@@ -112,9 +112,10 @@ def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def _status(field: str) -> int:
+def peak_resident() -> int:
+    """Bytes of this process in memory at most, since it began or /proc/self/clear_refs was told."""
     text = Path("/proc/self/status").read_text()
-    return next(int(line.split()[1]) << 10 for line in text.splitlines() if field in line)
+    return next(int(line.split()[1]) << 10 for line in text.splitlines() if "VmHWM" in line)
 
 
 def answer(make_worker: Callable[[str], Any]) -> None:

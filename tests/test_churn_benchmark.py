@@ -23,6 +23,8 @@ import data_sets
 import latency
 import latency_worker
 import living
+import saving
+import saving_worker
 from bench import Bench
 from churn_rows import PATTERNS, Change, Stock
 from data_sets import DataSet
@@ -181,7 +183,8 @@ class InProcess:
 
 @pytest.fixture
 def in_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    workers = {"churn_worker.py": churn_worker.Living, "latency_worker.py": latency_worker.Asked}
+    workers: dict[str, Any] = {"churn_worker.py": churn_worker.Living}
+    workers |= {"latency_worker.py": latency_worker.Asked, "saving_worker.py": saving_worker.Saved}
 
     def start(bench: Bench, variant: str) -> InProcess:
         return InProcess(workers[bench.script](variant))
@@ -426,6 +429,54 @@ def test_latency_is_judged_by_idle_phases_and_the_longest_removal() -> None:
     assert failed(latency.verdicts({"measured": {"runs": {}}})) == ["nearfield was not measured"]
 
 
+# --- saves ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("in_process")
+def test_saves_are_measured_in_turns_and_their_files_loaded(tmp_path: Path) -> None:
+    given = {"data": "gaussian-small", "data_dir": tmp_path, "limit": 500, "cycles": 2}
+    given |= {"seconds": 0.05, "rate": 500.0, "threads": 1, "memory": 1.0, "cache": tmp_path}
+    measured = saving.measure(SimpleNamespace(**given))
+    phases = measured["phases"]
+    assert {name: len(each) for name, each in phases.items()} == dict.fromkeys(saving.PHASES, 2)
+    for name, (saves, writes) in saving.PHASES.items():
+        for phase in phases[name]:
+            assert (phase["writes"] > 0) == writes
+            assert bool(phase["saves"]) == (saves != "no")
+            assert phase.get("rows", 400) == 400
+            assert phase["peak"] > 0
+            assert phase["bytes"] > 0
+    assert all(phase["saves"][0] > 0.04 for phase in phases["a slow save beside writes"])
+    result = {"settings": {"seconds": 0.05, "cycles": 2}, "measured": measured, "machine": MACHINE}
+    assert "| a slow save beside writes |" in saving.table(result)
+    assert "6 of 6 files" in saving.verdicts(result)[-1][0]
+    picture = tmp_path / "saving.png"
+    saving.draw(result, picture)
+    assert picture.stat().st_size > 10_000
+
+
+def test_a_slow_file_has_what_is_written_to_it(tmp_path: Path) -> None:
+    file = saving_worker.SlowFile(str(tmp_path / "file"), 1e9)
+    written = bytes(range(256)) * 10_000
+    assert file.write(memoryview(written)) == len(written)
+    file.close()
+    assert (tmp_path / "file").read_bytes() == written
+
+
+def test_a_save_is_judged_by_its_peak_and_its_files() -> None:
+    phase = {"before": 500, "peak": 600, "bytes": 1000, "rows": 400, "live": 400, "defect": ""}
+
+    def judged(**change: Any) -> list[str]:
+        phases = {name: [phase, phase] for name in saving.PHASES}
+        phases["saves beside writes"] = [phase, phase | change]
+        return failed(saving.verdicts({"measured": {"phases": phases}}))
+
+    assert judged() == []
+    assert judged(peak=601)[0].startswith("memory more, saves beside writes")
+    assert judged(rows=399) == ["5 of 6 files have all rows and no defect"]
+    assert judged(defect="a link leads nowhere") == ["5 of 6 files have all rows and no defect"]
+
+
 # --- results -------------------------------------------------------------------------------------
 
 
@@ -436,6 +487,8 @@ def test_latency_is_judged_by_idle_phases_and_the_longest_removal() -> None:
         (churn, ("--limit", "5000")),
         (latency, ("--limit", "5000")),
         (latency, ("--cycles", "1")),
+        (saving, ("--limit", "5000")),
+        (saving, ("--cycles", "1")),
     ],
 )
 def test_quick_runs_are_not_judged(
@@ -455,7 +508,7 @@ def test_quick_runs_are_not_judged(
 
 
 def test_old_results_can_still_be_read() -> None:
-    for command in (churn, latency):
+    for command in (churn, latency, saving):
         for path in (claims.RESULTS / command.__name__).glob("*.json"):
             result = json.loads(path.read_text())
             assert result["claim"] == command.__name__

@@ -60,3 +60,7 @@ class Engine:
     def compact(self) -> bool:
         self._index.compact()
         return True
+
+    def save(self, target: Any) -> None:
+        """Write to a path or a file object; only nearfield is asked to."""
+        self._index.save(target)

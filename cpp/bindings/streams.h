@@ -3,7 +3,6 @@
 
 #include <pybind11/pybind11.h>
 
-#include <algorithm>
 #include <cstddef>
 #include <span>
 #include <string>
@@ -16,15 +15,11 @@ inline std::span<const std::byte> bytes_of(const pybind11::buffer_info& info) {
   return {static_cast<const std::byte*>(info.ptr), static_cast<std::size_t>(info.size * info.itemsize)};
 }
 
-// Hand the bytes to a Python callable, at most 100 MiB at a time as in Voyager. Takes the GIL for each.
+// Hand the bytes to a Python callable. Takes the GIL for each piece.
 inline ByteSink sink_of(const pybind11::object& write) {
   return [&write](const std::byte* data, std::size_t bytes) {
-    constexpr std::size_t kChunk = std::size_t{100} << 20;
     const pybind11::gil_scoped_acquire gil;
-    for (std::size_t offset = 0; offset < bytes; offset += kChunk) {
-      write(pybind11::memoryview::from_memory(data + offset,
-                                              static_cast<pybind11::ssize_t>(std::min(kChunk, bytes - offset))));
-    }
+    write(pybind11::memoryview::from_memory(data, static_cast<pybind11::ssize_t>(bytes)));
   };
 }
 

@@ -188,7 +188,11 @@ struct Index::Impl {
                   const std::unique_lock lock(id_mutex);
                   publish_rows(*state, table, slots, entry);
                 },
-            .after = [this, num_threads](std::size_t rows) { maintain(rows, num_threads, true); }};
+            .after =
+                [this, num_threads](std::size_t rows) {
+                  bound_growth(*state, pool);
+                  maintain(rows, num_threads, true);
+                }};
   }
 
   // The slice that `rows` rows pay for, which were added or removed. Under the write lock.

@@ -114,4 +114,4 @@ class Index:
         voyager: bool,
         taken: Callable[[], object] | None,
     ) -> None:
-        """Hand the file's bytes to ``write`` in chunks of at most 100 MiB."""
+        """Hand the file's bytes to ``write`` in chunks of at most 1 MiB."""

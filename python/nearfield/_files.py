@@ -218,7 +218,7 @@ def write(
         The compiled index.
     target : str, path or binary file object
         A path is written under a temporary name, synced and renamed. A file object gets `bytes` of
-        at most 100 MiB at a time.
+        at most 1 MiB at a time.
     file_format : "nearfield", "voyager" or None
         Our own format, or Voyager's version 1; None: see `format_of`.
     taken : callable, optional

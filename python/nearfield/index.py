@@ -743,7 +743,7 @@ class Index:
         ----------
         output_path : str, path or binary file object
             A path is written under a temporary name in the same folder, synced, and renamed: a
-            crash leaves the old file whole. A file object gets bytes of at most 100 MiB at a time.
+            crash leaves the old file whole. A file object gets bytes, at most 1 MiB at a time.
         file_like : binary file object, optional
             Voyager's other name for a file object.
         format : "nearfield" or "voyager", optional

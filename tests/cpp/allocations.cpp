@@ -28,12 +28,21 @@ void fail_allocation(std::uint64_t n) { failing = n == 0 ? 0 : count + n; }
 
 }  // namespace nearfield::test
 
-// The standard library's other forms (new[], nothrow) end in these.
+// The standard library's other forms (new[]) end in these. The nothrow form would too, but a sanitizer has its own, whose
+// memory std::free may not take.
 void* operator new(std::size_t bytes) { return nearfield::test::allocate(bytes, 1); }
 void* operator new(std::size_t bytes, std::align_val_t alignment) {
   return nearfield::test::allocate(bytes, static_cast<std::size_t>(alignment));
 }
+void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {
+  try {
+    return nearfield::test::allocate(bytes, 1);
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+}
 void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }

@@ -174,6 +174,57 @@ void removals_in_files_have_an_order() {
   }
 }
 
+// A save that does not go on while `others` is done in another thread: to the end, or until that thread has had its
+// turn many times over and waits. Gives whether it had ended.
+bool ends_beside_a_save(Index& index, const std::function<void()>& others) {
+  std::atomic<bool> has_begun{false}, has_ended{false};
+  std::thread writer([&] {
+    while (!has_begun) std::this_thread::yield();
+    others();
+    has_ended = true;
+  });
+  bool had_ended = false;
+  index.write([&](const std::byte*, std::size_t) {
+    has_begun = true;
+    for (int i = 0; i < 20'000 && !has_ended; ++i) {
+      std::this_thread::yield();
+      index.counts();
+    }
+    had_ended = had_ended || has_ended;
+  });
+  writer.join();
+  return had_ended;
+}
+
+// What a save keeps for itself is bounded, however long it takes: writers wait for its end rather than let the index
+// grow by what they replace.
+void an_index_hardly_grows_beside_a_save_that_lasts() {
+  constexpr std::size_t kRows = 4000;
+  const std::vector<float> vectors = clustered(kRows, 4, 3);
+  Index index({Space::Euclidean, Storage::Float32, 4, 2, 4, 1, Codes::None});
+  index.add(vectors.data(), kRows, nullptr, nullptr, {1, {}});
+  ends_beside_a_save(index, [&] {
+    for (std::size_t i = 0; i < kRows; ++i) {
+      const Id id = i;
+      index.add(&vectors[4 * i], 1, &id, nullptr, {1, {}});
+    }
+  });
+  const std::size_t slots = index.counts().slots;
+  // A sixteenth is dead when a repair begins, a 64th dies meanwhile, and a 32nd waits for the save.
+  check(slots < kRows + kRows / 16 + kRows / 64 + kRows / 32 + kRows / 32, "slots " + std::to_string(slots));
+}
+
+// Nor is there a second plane of codes.
+void codes_are_not_fitted_anew_beside_a_save() {
+  std::vector<float> vectors = clustered(5000, 4, 3);
+  for (std::size_t i = 4 * 2000; i < vectors.size(); ++i) vectors[i] *= 100;
+  Index index({Space::Euclidean, Storage::Float32, 4, 2, 4, 1, Codes::Int8});
+  index.add(vectors.data(), 2000, nullptr, nullptr, {1, {}});
+  check(!ends_beside_a_save(index, [&] { index.add(&vectors[4 * 2000], 3000, nullptr, nullptr, {1, {}}); }),
+        "rows far from all others were added while the codes of the first were written");
+  check_equal(index.counts().live, std::size_t{5000}, "rows");
+}
+
 // --- forks, and what is looked at under no lock ---------------------------------------------------
 
 // A child has the index as it was at one instant, in the midst of whatever was done to it, and can query.
@@ -253,6 +304,8 @@ const Group group{
      {"whatever a thread sees was there", whatever_a_thread_sees_was_there},
      {"files are of one instant", files_are_of_one_instant},
      {"removals in files have an order", removals_in_files_have_an_order},
+     {"an index hardly grows beside a save that lasts", an_index_hardly_grows_beside_a_save_that_lasts},
+     {"codes are not fitted anew beside a save", codes_are_not_fitted_anew_beside_a_save},
      {"children query beside writers", children_query_beside_writers},
      {"ids are in order beside the first row in a free slot", ids_are_in_order_beside_the_first_row_in_a_free_slot},
      {"statistics are collected beside removals", statistics_are_collected_beside_removals}}};

@@ -276,6 +276,7 @@ void RoundCodes::write(const Metric& metric, Slots round, std::size_t num_thread
     if (keeps_grid && sketch == now->sketch) {
       now->num_fitted = published;  // looked at now
     } else {
+      state.graph.kept.wait_for_end();  // a save holds the codes that it began with
       auto plane = std::make_unique<CodePlane>(std::move(grid), std::move(sketch));
       grow(*plane, slots);
       plane->num_fitted = published;

@@ -13,6 +13,7 @@ void KeptLinks::begin(std::size_t count, std::size_t places, std::size_t most_ro
   places_ = places;
   most_rows_ = std::max<std::size_t>(most_rows, 1);
   next_ = 0;
+  rows_.reserve(most_rows_ * places);  // a vector that grows has its rows twice for a moment
   is_saving_.store(true, std::memory_order_release);
 }
 
@@ -44,6 +45,18 @@ void KeptLinks::keep(Slot slot, const std::uint32_t* row) {
   }
   kept_.emplace(slot, place);
   std::copy_n(row, places_, rows_.begin() + static_cast<std::ptrdiff_t>(place * places_));
+}
+
+std::size_t KeptLinks::count_saved() const {
+  if (!is_saving_.load(std::memory_order_acquire) || num_forks() != forks_) return 0;
+  const std::scoped_lock lock(mutex_);
+  return is_saving_.load(std::memory_order_relaxed) ? count_ : 0;
+}
+
+void KeptLinks::wait_for_end() {
+  if (count_saved() == 0) return;
+  std::unique_lock lock(mutex_);
+  has_room_.wait(lock, [&] { return !is_saving_.load(std::memory_order_relaxed); });
 }
 
 void KeptLinks::take(Slot slot, const std::uint32_t* row, std::uint32_t* out) {

@@ -28,6 +28,11 @@ class KeptLinks {
     if (is_saving_.load(std::memory_order_acquire)) keep(slot, row);
   }
 
+  // Slots that the save under way writes; 0 without one.
+  std::size_t count_saved() const;
+  // By a writer that would keep more memory for the save otherwise: waits until there is none.
+  void wait_for_end();
+
   // By the save: the row of `slot` as it was; slots ascending, each once. `row` is where it lies now.
   void take(Slot slot, const std::uint32_t* row, std::uint32_t* out);
 
@@ -35,7 +40,7 @@ class KeptLinks {
   void keep(Slot slot, const std::uint32_t* row);
 
   std::atomic<bool> is_saving_{false};
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable has_room_;
   std::uint64_t forks_ = 0;  // num_forks() of the save: in a forked child there is none
   std::size_t count_ = 0, places_ = 0, most_rows_ = 0;

@@ -8,6 +8,14 @@
 namespace nearfield {
 namespace {
 
+constexpr std::size_t kHeldShare = 32;  // of the slots of a save: that may be held for it at most
+
+std::size_t num_slots(const std::vector<Waiting>& waiting) {
+  std::size_t slots = 0;
+  for (const Waiting& group : waiting) slots += group.slots.size();
+  return slots;
+}
+
 void reserve_for(const std::vector<Waiting>& waiting, std::vector<Slot>& slots) {
   std::size_t most = 0;
   for (const Waiting& group : waiting) most += group.slots.size();
@@ -67,15 +75,23 @@ void settle_slots(State& state, ScratchPool& pool, const UnderIdLock& under_id_l
     // A query that read flags before that may still take a slot's row for one that it is to look at.
     if (!unlinked.empty()) repair.freed.push_back({pool.advance(), std::move(unlinked)});
   }
-  std::size_t waiting = 0;
-  for (const Waiting& group : repair.freed) waiting += group.slots.size();
-  repair.free.reserve(repair.free.size() + waiting);
+  repair.free.reserve(repair.free.size() + num_slots(repair.freed));
   std::vector<Slot> ready;
   reserve_for(repair.freed, ready);
   take_settled(repair.freed, pool.oldest(), ready);
   if (ready.empty()) return;
   repair.free.insert(repair.free.end(), ready.begin(), ready.end());
   std::sort(repair.free.begin(), repair.free.end(), std::greater<>());
+}
+
+void bound_growth(State& state, ScratchPool& pool) {
+  const std::size_t saved = state.graph.kept.count_saved();
+  if (saved == 0) return;
+  const std::size_t grown = state.count.load(std::memory_order_relaxed) - saved;
+  const std::size_t held = num_slots(state.repair.unlinked) + num_slots(state.repair.freed);
+  if (std::min(grown, held) <= saved / kHeldShare) return;
+  state.graph.kept.wait_for_end();
+  pool.wait_until_left(pool.advance());  // the save reads nothing more, but may not have left yet
 }
 
 void find_slots(State& state) {
