@@ -191,14 +191,14 @@ struct Index::Impl {
             .after =
                 [this, num_threads](std::size_t rows) {
                   bound_growth(*state, pool);
-                  maintain(rows, num_threads, true);
+                  maintain(rows * kSlotsPerRow, num_threads, true);
                 }};
   }
 
-  // The slice that `rows` rows pay for, which were added or removed. Under the write lock.
-  void maintain(std::size_t rows, std::size_t num_threads, bool may_sweep) {
+  // The slice that rows pay for which were added or removed. Under the write lock.
+  void maintain(std::size_t slots, std::size_t num_threads, bool may_sweep) {
     settle_slots(*state, pool, under_id_lock());
-    repair_some(*state, metric, pool, {rows * kSlotsPerRow, num_threads, may_sweep}, under_id_lock());
+    repair_some(*state, metric, pool, {slots, num_threads, may_sweep}, under_id_lock());
   }
 
   // One save at a time; writers go on but for the moment in which the snapshot is taken.
@@ -323,7 +323,8 @@ std::size_t Index::remove(const Id* ids, std::size_t rows, bool all) {
   const std::unique_lock writing(impl.write_mutex, std::try_to_lock);  // an add that is under way does it, else
   if (!writing.owns_lock()) return removed;
   impl.begin_writing();
-  impl.maintain(removed, 1, removed * kSlotsPerRow >= impl.state->count.load());
+  const std::size_t slots = std::min(removed * kSlotsPerRow, kMostSlotsAtOnce);
+  impl.maintain(slots, 1, slots >= impl.state->count.load());
   return removed;
 }
 

@@ -1,13 +1,15 @@
 // Repair: a pass over all slots that takes the links to dead rows away.
 //
-// A repair is for the rows that are dead when it begins. It looks at one slot after the other, on every level: a row
-// that links to some of them chooses its links anew, among the others that it has and those of the dead ones (as in
-// FreshDiskANN, arXiv 2105.09613, section 5.2). What it writes depends on that row and on rows of dead slots alone,
-// which nobody changes, so any number of threads write the same. New links never lead to dead rows, so behind the
-// repair there are none to its own, and when it has ended their slots wait for the queries that began before (slots.h).
+// A repair is for rows that are dead when it begins. It looks at one slot after the other, on every level: a row that
+// links to some of them takes others in their place, among the links of the dead ones (the candidates of FreshDiskANN,
+// arXiv 2105.09613, section 5.2, which chooses all links anew). What it writes depends on that row and on rows of dead
+// slots alone, which nobody changes, so any number of threads write the same. New links never lead to dead rows, so
+// behind the repair there are none to its own, and when it has ended their slots wait for the queries that began before
+// (slots.h).
 //
-// A pass costs some 2 to 10 us a row, and is paid for in slices, by every row that is added or removed. What it costs
-// in all follows from how many rows are dead when it begins: a sixteenth of all.
+// A pass costs some 2 to 10 us a row, to 110 us where a third of its links are lost, and is paid for in slices, by
+// every row that is added or removed. What it costs in all follows from how many rows are dead when it begins: a
+// sixteenth of all.
 #pragma once
 
 #include <cstddef>
@@ -20,7 +22,8 @@
 
 namespace nearfield {
 
-inline constexpr std::size_t kSlotsPerRow = 64;  // that are looked at for each row that is added or removed
+inline constexpr std::size_t kSlotsPerRow = 64;           // that are looked at for each row that is added or removed
+inline constexpr std::size_t kMostSlotsAtOnce = 1 << 14;  // for all that one call removes: others wait for it
 
 // Dead rows that no repair is under way for.
 std::size_t num_dead_unrepaired(const State& state);

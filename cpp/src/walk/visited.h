@@ -20,6 +20,10 @@ inline std::uint32_t* room_for_met(WalkScratch& scratch, std::size_t places) {
   return scratch.met + scratch.num_met;
 }
 
+inline bool is_visited(const WalkScratch& scratch, std::uint32_t slot) {
+  return (scratch.visited[slot >> 6] >> (slot & 63) & 1) != 0;
+}
+
 // Mark a slot that was not met.
 inline void mark_visited(WalkScratch& scratch, std::uint32_t slot) {
   *room_for_met(scratch, 1) = slot;
