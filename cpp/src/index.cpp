@@ -6,7 +6,7 @@
 //                format until the file is written
 //   id_mutex     the id table and the flags; shared to look up, exclusive to change. Held for moments, but where
 //                an add makes room for its ids or the table of a mapped file is built
-// Queries take neither (ARCHITECTURE.md, "Publication").
+// Queries take none (ARCHITECTURE.md, "Publication").
 #include "nearfield/index.h"
 
 #include <algorithm>
@@ -68,7 +68,9 @@ class OwnedMutex {
     if (is_mine()) {
       throw InvalidInput(
           "this call comes from a progress callback or a file object of an add or save of the same index, and that "
-          "has not ended; there you may query and look up, but not add, save, validate or ask for statistics");
+          "has not ended; there you may query, look up, remove and mark, but not add, save, repair, compact, validate "
+          "or ask for "
+          "statistics");
     }
     mutex_.lock();
     owner_.store(std::this_thread::get_id(), std::memory_order_relaxed);
@@ -118,10 +120,9 @@ struct Index::Impl {
         table(state->ids) {}
 
   const IndexConfig config;
-  std::unique_ptr<State> state;  // replaced under both locks
-  CurrentState current;          // the same, for those who hold neither: after they have borrowed scratch memory
-  std::vector<std::pair<std::uint64_t, std::unique_ptr<State>>> retired;  // with the epochs in which they were replaced
-  std::size_t bytes_given_back = 0;                                       // by compaction
+  std::unique_ptr<State> state;      // replaced under both locks
+  CurrentState current;              // the same, for those who hold neither: after they have borrowed scratch memory
+  std::size_t bytes_given_back = 0;  // by compaction
   Metric metric;
   IdTable table;
   bool table_is_built = true;   // false after a file was mapped, until an id is first looked up
@@ -233,28 +234,18 @@ struct Index::Impl {
       count_links(*state);
     }
     slots_are_found = true;
-    free_retired();
   }
 
-  // States that nobody reads any more.
-  void free_retired() {
-    std::erase_if(retired, [this](const auto& old) { return pool.has_left(old.first); });
-  }
-
-  void replace(Compacted compacted) {
+  // Returns the state that was replaced: queries may still read it.
+  std::unique_ptr<State> replace(Compacted compacted) {
     IdTable fresh(compacted.state->ids);
     build_id_table(*compacted.state, fresh);
-    retired.reserve(retired.size() + 1);
-    std::unique_ptr<State> old;
-    {
-      const std::unique_lock lock(id_mutex);
-      carry_flags(*state, compacted.slot_of, *compacted.state, fresh);
-      table = std::move(fresh);
-      table_is_built = true;
-      old = std::exchange(state, std::move(compacted.state));
-      current.store(state.get());
-    }
-    retired.emplace_back(pool.advance(), std::move(old));
+    const std::unique_lock lock(id_mutex);
+    carry_flags(*state, compacted.slot_of, *compacted.state, fresh);
+    table = std::move(fresh);
+    table_is_built = true;
+    current.store(compacted.state.get());
+    return std::exchange(state, std::move(compacted.state));
   }
 };
 
@@ -337,15 +328,15 @@ void Index::repair(std::size_t num_threads, const Poll& poll) {
 
 void Index::compact(std::size_t num_threads, const Poll& poll) {
   Impl& impl = *impl_;
+  const std::scoped_lock saving(impl.save_mutex);  // a save would keep the old state for as long as it lasts
   const std::scoped_lock writing(impl.write_mutex);
   impl.begin_writing();
   settle_slots(*impl.state, impl.pool, impl.under_id_lock());
   repair_all(*impl.state, impl.metric, impl.pool, num_threads, poll, impl.under_id_lock());
   const std::size_t before = bytes_of(*impl.state);
-  impl.replace(nearfield::compact(*impl.state, impl.metric, num_threads, poll));
+  const std::unique_ptr<State> old = impl.replace(nearfield::compact(*impl.state, impl.metric, num_threads, poll));
   impl.bytes_given_back += before - std::min(before, bytes_of(*impl.state));
-  impl.pool.wait_until_left(impl.retired.back().first);  // queries on their way: milliseconds
-  impl.free_retired();
+  impl.pool.wait_until_left(impl.pool.advance());  // queries on their way: milliseconds
 }
 
 QueryCounters Index::query(const float* queries, std::size_t rows, const QueryOptions& options, Id* ids,
@@ -398,6 +389,7 @@ IndexStats Index::stats() const {
   impl_->begin_writing();
   IndexStats stats = collect_stats(*impl_->state, impl_->metric);
   const std::shared_lock lock(impl_->id_mutex);
+  stats.rows = count_rows(*impl_->state);  // a removal beside this changes several counts
   stats.other_bytes += impl_->table.bytes();
   stats.bytes_given_back = impl_->bytes_given_back;
   return stats;

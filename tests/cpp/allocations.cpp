@@ -28,8 +28,8 @@ void fail_allocation(std::uint64_t n) { failing = n == 0 ? 0 : count + n; }
 
 }  // namespace nearfield::test
 
-// The standard library's other forms (new[]) end in these. The nothrow form would too, but a sanitizer has its own, whose
-// memory std::free may not take.
+// The standard library's other forms (new[]) end in these. The nothrow form would too, but a sanitizer has its own,
+// whose memory std::free may not take.
 void* operator new(std::size_t bytes) { return nearfield::test::allocate(bytes, 1); }
 void* operator new(std::size_t bytes, std::align_val_t alignment) {
   return nearfield::test::allocate(bytes, static_cast<std::size_t>(alignment));

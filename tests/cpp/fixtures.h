@@ -78,6 +78,12 @@ inline Answers ask(const Index& index, const std::vector<float>& queries, const 
   return answers;
 }
 
+// A beam with which queries just walk: they read all rows from a quarter of those that are there on.
+inline std::size_t most_walked(const Index& index) {
+  const RowCounts counts = index.counts();
+  return (counts.live + counts.marked) / 4 - 1;
+}
+
 inline std::vector<std::byte> bytes_of(const Index& index) {
   std::vector<std::byte> bytes;
   index.write([&bytes](const std::byte* data, std::size_t n) { bytes.insert(bytes.end(), data, data + n); });

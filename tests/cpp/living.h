@@ -312,7 +312,7 @@ inline void check_in_the_end(World& world) {
       const std::vector<float> query = vector_of(id, state);
       const Answers scanned = ask(index, query, {1, slots, 1, {}});
       check(scanned.ids[0] == id && scanned.distances[0] == 0, "id " + std::to_string(id) + " is found by a scan");
-      const Answers walked = ask(index, query, {1, slots / 4 - 1, 1, {}});
+      const Answers walked = ask(index, query, {1, most_walked(index), 1, {}});
       check(walked.counters.hops > 0, "a walk");
       missed += walked.ids[0] != id;
     }

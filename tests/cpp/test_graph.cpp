@@ -1,4 +1,8 @@
-// Links and levels, and what validate() finds.
+// Links and levels, and what validate() finds; the links that a save keeps.
+#include <atomic>
+#include <thread>
+#include <vector>
+
 #include "check.h"
 #include "graph/graph.h"
 #include "graph/reach.h"
@@ -99,12 +103,37 @@ void reach_follows_links_one_way() {
   check(more.has(0), "an added slot is reached");
 }
 
+// What a save has passed is waited for no longer, be it written or not.
+void kept_links_make_room_as_the_save_goes_on() {
+  const std::vector<std::uint32_t> row(kM, 3);
+  std::vector<std::uint32_t> out(kM);
+  KeptLinks kept;
+  kept.begin(10, kM, 1);
+  kept.before_change(2, row.data());  // all that there is room for
+  std::atomic<bool> changed{false};
+  std::thread writer([&] {
+    kept.before_change(1, row.data());
+    changed = true;
+  });
+  kept.take(0, row.data(), out.data());
+  check(!changed, "a row that the save has not written waits for room");
+  kept.take(1, row.data(), out.data());
+  writer.join();
+  kept.pass(2);  // of a slot that was free when the save began
+  kept.before_change(5, row.data());
+  kept.before_change(1, row.data());
+  check_equal(kept.count_saved(), std::size_t{10}, "slots");
+  kept.end();
+  check_equal(kept.count_saved(), std::size_t{0}, "slots without a save");
+}
+
 const Group group{"graph",
                   {{"an empty graph is valid", an_empty_graph_is_valid},
                    {"levels give rows", levels_give_rows},
                    {"the entry point comes back", the_entry_point_comes_back},
                    {"validate names the fault", validate_names_the_fault},
-                   {"reach follows links one way", reach_follows_links_one_way}}};
+                   {"reach follows links one way", reach_follows_links_one_way},
+                   {"kept links make room as the save goes on", kept_links_make_room_as_the_save_goes_on}}};
 
 }  // namespace
 }  // namespace nearfield::test

@@ -70,6 +70,9 @@ void add_query_mark_and_save_run_together() {
     for (std::thread& thread : threads) thread.join();
     check_equal(index.counts().live, kRows - 50, "live rows");
     check_equal(index.counts().marked, std::size_t{50}, "marked rows");
+    // By inner products one link leads to a row at least, and it may come from one that is cut off with it until the
+    // next sweep: whether one comes after the last row depends on when slots became free.
+    if (space == Space::InnerProduct) index.repair(2, {});
     check_equal(index.stats().unreachable, std::size_t{0}, "unreachable rows");
     check(index.validate().empty(), index.validate());
   }

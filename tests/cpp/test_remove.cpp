@@ -163,7 +163,7 @@ void check_all_walked_to(const Index& index, const std::vector<float>& vectors, 
     queries.insert(queries.end(), vectors.begin() + static_cast<std::ptrdiff_t>(id * kDimensions),
                    vectors.begin() + static_cast<std::ptrdiff_t>((id + 1) * kDimensions));
   }
-  const Answers found = ask(index, queries, {1, slots / 4 - 1, 1, {}});
+  const Answers found = ask(index, queries, {1, most_walked(index), 1, {}});
   check(found.counters.hops >= ids.size() && found.counters.distances < slots * ids.size(), what + ": by walks");
   std::size_t missed = 0;
   for (std::size_t i = 0; i < ids.size(); ++i) missed += found.ids[i] != ids[i];
@@ -284,6 +284,49 @@ void a_churned_index_is_as_good_as_a_fresh_one() {
   }
 }
 
+// Most rows go in one call: the links of those that are left led to others that have gone as well.
+void what_many_removals_leave_is_as_good_as_fresh() {
+  constexpr std::size_t kAll = 4000, kQueries = 300;
+  const std::vector<float> vectors = scattered(kAll, kDimensions, 5), queries = scattered(kQueries, kDimensions, 6);
+  for (const Space space : kSpaces) {
+    for (const std::size_t share : {2, 8}) {  // one of so many stays
+      Index index = make_index(config_of(space), vectors);
+      std::vector<Id> gone;
+      std::vector<float> left;
+      for (std::size_t i = 0; i < kAll; ++i) {
+        const auto row = vectors.begin() + static_cast<std::ptrdiff_t>(i * kDimensions);
+        if (i % share == 0) {
+          left.insert(left.end(), row, row + kDimensions);
+        } else {
+          gone.push_back(i);
+        }
+      }
+      index.remove(gone.data(), gone.size(), true);
+      index.repair(1, {});
+      const QueryOptions options{10, 20, 1, {}};
+      const double found = recall(index, kAll, queries, options);
+      const double expected = recall(make_index(config_of(space), left), kAll / share, queries, options);
+      check(found >= expected - .02, std::string(name_of({space, Codes::None})) + ", one of " + std::to_string(share) +
+                                         " left: recall " + std::to_string(found) + " of " + std::to_string(expected));
+    }
+  }
+}
+
+// From a quarter of the rows on all are compared, however many slots there are besides: links hardly lead anywhere
+// here.
+void what_is_exact_does_not_depend_on_rows_that_are_gone() {
+  constexpr std::size_t kAll = 2000, kLeft = 400;
+  const std::vector<float> vectors = scattered(kAll, kDimensions, 7), queries = scattered(100, kDimensions, 8);
+  Index index({Space::Euclidean, Storage::Float32, kDimensions, 2, 2, 1, Codes::None});
+  index.add(vectors.data(), kAll, nullptr, nullptr, {1, {}});
+  std::vector<Id> gone(kAll - kLeft);
+  std::iota(gone.begin(), gone.end(), Id{0});
+  index.remove(gone.data(), gone.size(), true);
+  const Answers exact = ask(index, queries, {10, kAll, 1, {}});
+  check(ask(index, queries, {10, kLeft / 4, 1, {}}).ids == exact.ids, "with a quarter of the rows that are left");
+  check(ask(index, queries, {10, kLeft / 4 - 1, 1, {}}).ids != exact.ids, "a walk misses some");
+}
+
 // Of a fresh index with as few links every row is found.
 void rows_stay_in_reach_of_walks() {
   constexpr Id kIds = 800;
@@ -310,7 +353,7 @@ void rows_stay_in_reach_of_walks() {
     }
     index.repair(1, {});
     const std::vector<Id> live = index.ids(false);
-    const std::size_t ef = index.counts().slots / 4 - 1;
+    const std::size_t ef = most_walked(index);
     asked += live.size();
     for (const Id id : live) missed += ask(index, vector_of(id), {1, ef, 1, {}}).ids[0] != id;
   }
@@ -328,6 +371,8 @@ const Group group{
         {"repaired slots are taken again", repaired_slots_are_taken_again},
         {"everything can be removed and added again", everything_can_be_removed_and_added_again},
         {"a churned index is as good as a fresh one", a_churned_index_is_as_good_as_a_fresh_one},
+        {"what many removals leave is as good as fresh", what_many_removals_leave_is_as_good_as_fresh},
+        {"what is exact does not depend on rows that are gone", what_is_exact_does_not_depend_on_rows_that_are_gone},
         {"rows stay in reach of walks", rows_stay_in_reach_of_walks},
     }};
 

@@ -334,6 +334,15 @@ void numbers_that_lie_do_no_harm() {
   }
 }
 
+// The next row that is added takes the level of the slot.
+void free_slots_have_levels_that_there_are() {
+  Bytes bytes = bytes_of(make_index(Stage::Half));
+  const format::Section levels = section_of(bytes, Kind::Levels);
+  store(bytes, levels.offset + free_slots_of(bytes)[0], static_cast<std::uint8_t>(kMaxLevel + 1));
+  seal(bytes);
+  check(refused_field(bytes) == "level", "refused for " + refused_field(bytes));
+}
+
 // Rows that came after a repair has begun have no links to what it takes away: it does not look at them.
 void rows_behind_a_repair_have_no_links_to_what_it_takes_away() {
   Bytes bytes = bytes_of(make_index(Stage::Half));
@@ -377,6 +386,7 @@ const Group group{"remove",
                    {"slots that wait are free in the file", slots_that_wait_are_free_in_the_file},
                    {"a file holds what was there when it was begun", a_file_holds_what_was_there_when_it_was_begun},
                    {"headers that lie do no harm", headers_that_lie_do_no_harm},
+                   {"free slots have levels that there are", free_slots_have_levels_that_there_are},
                    {"flags that lie do no harm", flags_that_lie_do_no_harm},
                    {"numbers that lie do no harm", numbers_that_lie_do_no_harm},
                    {"rows behind a repair have no links to what it takes away",

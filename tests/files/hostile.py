@@ -113,6 +113,11 @@ def use(index: Any) -> None:
         index.add_items(rows, keys)
         again = nf.load(bytes(index))
         assert len(again) == len(index)
+        again.remove(list(again.ids)[:2])
+        again.add_items(rows, keys and ["d", "e", "f"])
+        again.compact()
+        assert again.validate() == ""
+        assert len(nf.load(bytes(again))) == len(again) == len(index) + 1
 
 
 def open_and_use(case: Any, folder: Path, limit: bool) -> list[str]:

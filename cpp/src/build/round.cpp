@@ -198,8 +198,10 @@ void unlink(Graph& graph, std::size_t count, std::span<const Slot> round) {
     const auto slot = static_cast<Slot>(i);
     if (is_in_round(slot)) continue;
     for (int level = 0; level <= graph.level_of(slot); ++level) {
-      std::uint32_t* row = graph.row_to_change(slot, level);
       const std::size_t places = graph.places(level);
+      const Slot* links = graph.row(slot, level);
+      if (std::none_of(links, links + degree(links, places), is_in_round)) continue;
+      std::uint32_t* row = graph.row_to_change(slot, level);
       std::size_t kept = 0;
       for (std::size_t place = 0; place < places && row[place] != kNoSlot; ++place) {
         const std::uint32_t target = row[place];

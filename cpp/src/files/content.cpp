@@ -25,9 +25,11 @@ void check_levels(const State& state, std::size_t count, const Places& places) {
   for (std::size_t slot = 0; slot < count; ++slot) {
     const int level = graph.level_of(static_cast<Slot>(slot));
     const std::uint64_t first = *graph.upper_of.at<Slot>(slot);
-    if (level > top && *state.flags.at<std::uint8_t>(slot) != kFree) {
+    const int most = *state.flags.at<std::uint8_t>(slot) == kFree ? kMaxLevel : top;
+    if (level > most) {
       throw_row(places, places.levels, "level", slot, std::to_string(level),
-                "at most that of the entry point, " + std::to_string(top));
+                most == top ? "at most that of the entry point, " + std::to_string(top)
+                            : "at most " + std::to_string(kMaxLevel));
     }
     const bool good = level == 0 ? first == kNoSlot : first + static_cast<std::uint64_t>(level) <= graph.upper_rows;
     if (!good) {

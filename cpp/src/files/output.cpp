@@ -7,7 +7,7 @@ namespace nearfield {
 namespace {
 
 constexpr std::size_t kGathered = std::size_t{1} << 18;  // pieces below this wait for others
-constexpr std::size_t kLargest = std::size_t{1} << 20;  // a sink may copy what it gets, beside an index of any size
+constexpr std::size_t kLargest = std::size_t{1} << 20;   // a sink may copy what it gets, beside an index of any size
 
 }  // namespace
 

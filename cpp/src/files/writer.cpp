@@ -237,7 +237,11 @@ void put_links(SectionWriter& out, const Snapshot& snapshot) {
   std::vector<Slot> row(graph.places(0));
   for (std::size_t slot = 0; slot < snapshot.count(); ++slot) {
     const bool is_free = snapshot.flags.is_free(slot);
-    if (!is_free) graph.kept.take(static_cast<Slot>(slot), graph.row(static_cast<Slot>(slot), 0), row.data());
+    if (is_free) {
+      graph.kept.pass(static_cast<Slot>(slot));  // a new row may stand there already
+    } else {
+      graph.kept.take(static_cast<Slot>(slot), graph.row(static_cast<Slot>(slot), 0), row.data());
+    }
     out.put(is_free ? nothing.data() : row.data(), graph.links.row_bytes());
   }
 }

@@ -1,6 +1,7 @@
 #include "graph/kept_links.h"
 
 #include <algorithm>
+#include <new>
 
 #include "threads.h"
 
@@ -13,6 +14,7 @@ void KeptLinks::begin(std::size_t count, std::size_t places, std::size_t most_ro
   places_ = places;
   most_rows_ = std::max<std::size_t>(most_rows, 1);
   next_ = 0;
+  free_.reserve(most_rows_);
   rows_.reserve(most_rows_ * places);  // a vector that grows has its rows twice for a moment
   is_saving_.store(true, std::memory_order_release);
 }
@@ -36,15 +38,19 @@ void KeptLinks::keep(Slot slot, const std::uint32_t* row) {
   };
   has_room_.wait(lock, [&] { return !is_needed() || kept_.size() < most_rows_; });
   if (!is_needed()) return;
-  std::size_t place = rows_.size() / places_;
-  if (!free_.empty()) {
-    place = free_.back();
-    free_.pop_back();
-  } else {
-    rows_.resize(rows_.size() + places_);
+  try {
+    const auto [kept, is_new] = kept_.try_emplace(slot, rows_.size() / places_);
+    if (!free_.empty()) {
+      kept->second = free_.back();
+      free_.pop_back();
+    } else {
+      rows_.resize(rows_.size() + places_);  // reserved
+    }
+    std::copy_n(row, places_, rows_.begin() + static_cast<std::ptrdiff_t>(kept->second * places_));
+  } catch (const std::bad_alloc&) {
+    // Whoever undoes what failed for want of memory must not fail: the row is changed when it has been written.
+    has_room_.wait(lock, [&] { return !is_needed(); });
   }
-  kept_.emplace(slot, place);
-  std::copy_n(row, places_, rows_.begin() + static_cast<std::ptrdiff_t>(place * places_));
 }
 
 std::size_t KeptLinks::count_saved() const {
@@ -65,12 +71,23 @@ void KeptLinks::take(Slot slot, const std::uint32_t* row, std::uint32_t* out) {
   if (kept == kept_.end()) {
     // Nobody has changed it: that is announced here first.
     for (std::size_t i = 0; i < places_; ++i) out[i] = __atomic_load_n(row + i, __ATOMIC_RELAXED);
-    next_ = std::size_t{slot} + 1;
-    return;
+  } else {
+    std::copy_n(rows_.begin() + static_cast<std::ptrdiff_t>(kept->second * places_), places_, out);
   }
-  std::copy_n(rows_.begin() + static_cast<std::ptrdiff_t>(kept->second * places_), places_, out);
-  free_.push_back(kept->second);
-  kept_.erase(kept);
+  go_on(slot);
+}
+
+void KeptLinks::pass(Slot slot) {
+  const std::scoped_lock lock(mutex_);
+  go_on(slot);
+}
+
+void KeptLinks::go_on(Slot slot) {
+  const auto kept = kept_.find(slot);
+  if (kept != kept_.end()) {
+    free_.push_back(kept->second);
+    kept_.erase(kept);
+  }
   next_ = std::size_t{slot} + 1;
   has_room_.notify_all();
 }

@@ -35,8 +35,10 @@ class KeptLinks {
 
   // By the save: the row of `slot` as it was; slots ascending, each once. `row` is where it lies now.
   void take(Slot slot, const std::uint32_t* row, std::uint32_t* out);
+  void pass(Slot slot);  // in its turn, a slot whose row the save does not write
 
  private:
+  void go_on(Slot slot);  // behind a slot; under the mutex
   void keep(Slot slot, const std::uint32_t* row);
 
   std::atomic<bool> is_saving_{false};

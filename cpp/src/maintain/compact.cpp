@@ -152,9 +152,10 @@ Compacted compact(const State& old, const Metric& metric, std::size_t num_thread
   for (std::size_t i = 0; i < order.size(); ++i) compacted.slot_of[order[i]] = static_cast<Slot>(i);
   State& state = *compacted.state;
   const Copy copy{old, state, metric, order, compacted.slot_of, num_threads};
+  constexpr std::size_t kParts = 5;  // which take about as long as each other
   std::size_t done = 0;
   const auto report = [&] {
-    if (poll) poll(++done, 5);
+    if (poll) poll(++done * order.size() / kParts, order.size());
   };
   state.count = order.size();  // nobody reads it yet
   state.published = order.size();

@@ -15,7 +15,7 @@
 namespace nearfield {
 namespace {
 
-// Below this share of the index in the beam a walk pays; above, reading all rows in sequence is cheaper. Not so where
+// Below this share of the rows in the beam a walk pays; above, reading all in sequence is cheaper. Not so where
 // there are codes of 4 bits alone, which take long to decode: a beam of a quarter takes .53 ms by walking, 1.2 by
 // reading all of 8,000 x 128, and .63 and 6.6 of 768 dimensions (8 bits: .51 and .36, .68 and 1.5; Emerald Rapids,
 // 2026-11-27).
@@ -127,6 +127,13 @@ std::size_t num_walked_through(const Census& census) {
   return census.dead.load(std::memory_order_relaxed) + census.marked.load(std::memory_order_relaxed);
 }
 
+// Rows, live or marked: what is exact does not depend on the slots of rows that are gone.
+std::size_t num_present(const State& state, std::size_t count) {
+  const std::size_t gone =
+      state.census.dead.load(std::memory_order_relaxed) + state.census.free.load(std::memory_order_relaxed);
+  return count - std::min(gone, count);
+}
+
 Wanted wanted_of(const Batch& batch, const Reading& reading) {
   const WalkView& view = reading.view;
   const std::size_t k = batch.options.k;
@@ -134,7 +141,7 @@ Wanted wanted_of(const Batch& batch, const Reading& reading) {
   const std::size_t ef = std::max<std::size_t>(1, std::min(std::max(batch.options.ef, k), view.count));
   const bool only_nibbles = batch.metric.storage == Storage::CodesOnly && reading.state->config.codes == Codes::Int4;
   const std::size_t share = only_nibbles ? kNibbleScanShare : kScanShare;
-  return {ef, beam_for(ef, hidden), view.count <= share * ef};
+  return {ef, beam_for(ef, hidden), num_present(*reading.state, view.count) <= share * ef};
 }
 
 // The query in all the ways in which it may be compared. Returns whether codes can lead its walk.
