@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -354,7 +356,7 @@ def test_a_save_that_fails_leaves_the_file(
 
 
 SLOW = """
-import contextlib, sys
+import contextlib, os, sys
 from nearfield.cli import output
 from nearfield.cli.main import main
 said = []
@@ -365,6 +367,8 @@ def progress(*arguments):
             said.append(done)
             sys.stdout.write("ready\\n")
             sys.stdout.flush()
+            if "WAIT" in os.environ:
+                sys.stdin.readline()
     yield report
 output.progress = progress
 main(sys.argv[1:])
@@ -386,3 +390,69 @@ def test_ctrl_c_leaves_the_file(numbers: Path, tmp_path: Path, rng: np.random.Ge
     assert "interrupted; no file was changed" in err
     assert numbers.read_bytes() == before
     assert sorted(each.name for each in tmp_path.iterdir()) == ["big.npy", "numbers.nf"]
+
+
+# --- several at once ---
+
+
+def test_two_that_change_one_file_wait_for_each_other(
+    numbers: Path, tmp_path: Path, vectors: Any
+) -> None:
+    new = saved(tmp_path / "new.npy", vectors[300:400])
+    command = [sys.executable, "-c", SLOW, "add", str(numbers), str(new), "--json"]
+    pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, env={**os.environ, "WAIT": "1"}, text=True, **pipes) as first:
+        assert first.stdout is not None
+        assert first.stdout.readline() == "ready\n"  # it has read the file, and not written it
+        command = [sys.executable, "-m", "nearfield", "remove", str(numbers), "5", "--json"]
+        with subprocess.Popen(command, text=True, **pipes) as second:
+            assert second.stderr is not None
+            waiting = f"{numbers} is being changed by another nearfield command; waiting\n"
+            assert second.stderr.readline() == waiting
+            out, err = first.communicate("go on\n", timeout=60)
+            assert first.returncode == 0, err
+            assert json.loads(out)["rows"] == 400
+            out, err = second.communicate(timeout=60)
+            assert second.returncode == 0, err
+            assert json.loads(out)["rows"] == 399
+            assert "waiting" not in err
+    assert set(nf.load(numbers)) == set(range(400)) - {5}
+
+
+MANY = """
+import sys
+from nearfield.cli.main import main
+path, *ids = sys.argv[1:]
+for id in ids:
+    try:
+        main(["remove", path, id])
+    except SystemExit as end:
+        if end.code:
+            raise
+"""
+
+
+def test_nothing_is_lost_however_many_change_a_file(numbers: Path) -> None:
+    """Who has waited finds another file under the name, and must not change that one unlocked."""
+    shares = [range(first, 60, 3) for first in range(3)]
+    commands = [[sys.executable, "-c", MANY, str(numbers), *map(str, ids)] for ids in shares]
+    running = [subprocess.Popen(each, stderr=subprocess.PIPE, text=True) for each in commands]
+    for each in running:
+        _, err = each.communicate(timeout=120)
+        assert each.returncode == 0, err
+    assert sorted(nf.load(numbers)) == list(range(60, 300))
+
+
+def test_who_waits_for_a_file_can_be_interrupted(numbers: Path) -> None:
+    before = numbers.read_bytes()
+    command = [sys.executable, "-m", "nearfield", "compact", str(numbers)]
+    with numbers.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as child:
+            assert child.stderr is not None
+            assert "waiting" in child.stderr.readline()
+            child.send_signal(signal.SIGINT)
+            _, err = child.communicate(timeout=60)
+    assert child.returncode == 130, err
+    assert "interrupted; no file was changed" in err
+    assert numbers.read_bytes() == before

@@ -47,7 +47,8 @@ def command(
     Vectors, ids and keys as for build; without ids the index chooses new ones. An id or key that is
     in the index already, or stands twice in the file, is refused, unless --on-conflict says
     otherwise. The index file is replaced as a whole when everything is added: an error or Ctrl-C
-    leaves it as it was, and whoever has it open is not disturbed.
+    leaves it as it was, and whoever has it open is not disturbed. Commands that change one file
+    wait for each other.
     """
     found = open_source(source, vectors=column, key=key, where=rows, ids=ids)
     rule = cast(OnConflict, on_conflict)

@@ -15,9 +15,10 @@ def command(
     """Make an index file smaller and quicker after vectors were removed or replaced.
 
     Repairs all links, leaves out the places of vectors that are gone, and lays neighbours near each
-    other. Ids, keys and marks stay, and answers too, but for the order of vectors at equal
-    distance. The file is replaced as a whole: an error or Ctrl-C leaves it as it was, and whoever
-    has it open is not disturbed.
+    other. Ids, keys and marks stay; answers may differ slightly, since walks go other ways. Where
+    few places are given back, the file can get a little larger. It is replaced as a whole: an error
+    or Ctrl-C leaves it as it was, and whoever has it open is not disturbed. Commands that change
+    one file wait for each other.
     """
     with changing(index, quiet=quiet) as change:
         places = change.index.stats().slots

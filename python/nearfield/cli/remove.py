@@ -60,7 +60,7 @@ def command(
 
     The file keeps their places for vectors that are added later, and links are repaired bit by bit;
     compact makes it smaller. It is replaced as a whole: an error or Ctrl-C leaves it as it was, and
-    whoever has it open is not disturbed.
+    whoever has it open is not disturbed. Commands that change one file wait for each other.
     """
     if bool(ids) == (ids_from is not None):
         message = "name ids or keys, or a file of them with --ids-from; one of the two"

@@ -22,7 +22,8 @@ def command(
 
     Vectors as for build, with ids or keys from --key or --ids; of equal ones the last row wins. The
     index file is replaced as a whole when everything is done: an error or Ctrl-C leaves it as it
-    was, and whoever has it open is not disturbed.
+    was, and whoever has it open is not disturbed. Commands that change one file wait for each
+    other.
     """
     found = open_source(source, vectors=column, key=key, where=rows, ids=ids)
     add_source(index, found, "update", needs_ids=True, threads=threads, json=json, quiet=quiet)
