@@ -28,10 +28,11 @@ from nearfield._chunks import is_chunked
 from nearfield._core import Index as Core
 from nearfield._key_table import KeyTable, Names
 from nearfield._keys import ATTACHMENT, as_keys
+from nearfield._removing import not_there
 from nearfield.errors import DuplicateId, InvalidInput, UnknownId
 from nearfield.typing import OnConflict, Progress, VectorsLike
 
-__all__ = ["KeyedCore", "unknown_key"]
+__all__ = ["KeyedCore", "as_of_key"]
 
 
 class KeyedCore:
@@ -184,22 +185,24 @@ class KeyedCore:
             One is not there, and that raises.
         """
         with self._changing:
-            found = []
-            for key in keys:
-                id = self._table.find(key)
-                if id is not None:
-                    found.append((key, id))
-                elif missing_raises:
-                    raise _not_there(key)
+            found = [(key, id) for key in keys if (id := self._table.find(key)) is not None]
+            if missing_raises and len(found) < len(keys):
+                raise self._not_there(keys)
             ids = np.array([id for _, id in found], dtype=np.uint64)
             try:
                 return self._core.remove(ids, missing_raises)
             except UnknownId as error:
-                raise _not_there(self.names.key(cast(int, error.id))) from None
+                raise self._not_there(keys, self.names.key(cast(int, error.id))) from None
             finally:
                 # Also where the repair that follows a removal fails: what is gone is gone.
                 self._removed += found
                 self._drop_removed()
+
+    def _not_there(self, keys: list[str], one: str | None = None) -> UnknownId:
+        given = dict.fromkeys(keys)
+        found = {key: self._table.find(key) for key in given}
+        missing = [key for key, id in found.items() if id is None or not self._core.holds(id)]
+        return not_there(missing or [one], len(given))
 
     def _drop_removed(self) -> None:
         if self._adds == 0 and self._removed:
@@ -244,21 +247,23 @@ class KeyedCore:
                 self._table.compact()
 
 
-def unknown_key(key: str) -> UnknownId:
-    """Say that a key is not live.
+def as_of_key(error: UnknownId | InvalidInput, key: str) -> UnknownId | InvalidInput:
+    """Say of a key what the core says of the id behind it.
 
     Parameters
     ----------
+    error : UnknownId or InvalidInput
+        Its words begin with "id 7 is ", where they are of one id.
     key : str
-        The key.
+        What the id is called.
 
     Returns
     -------
-    UnknownId
-        Not yet raised.
+    UnknownId or InvalidInput
+        Not yet raised; the same, where it is not of an id.
     """
-    return UnknownId(f"key {key!r} is not stored, or is marked as deleted", key)
-
-
-def _not_there(key: str) -> UnknownId:
-    return UnknownId(f"key {key!r} is not in the index", key)
+    who, _, what = str(error).partition(" is ")
+    if not who.startswith("id "):
+        return error
+    words = f"key {key!r} is {what}"
+    return UnknownId(words, key) if isinstance(error, UnknownId) else InvalidInput(words)

@@ -14,7 +14,7 @@ from nearfield._adding import conflict_of
 from nearfield._arrays import as_ids, as_outputs, as_vectors
 from nearfield._numbers import as_count, as_ef, as_id, as_threads, as_whole
 from nearfield._progress import reporting
-from nearfield._removing import as_one_or_more_ids, missing_raises, refuse_no_ids
+from nearfield._removing import as_one_or_more_ids, missing_raises, not_there, with_ids
 from nearfield.errors import DuplicateId, InvalidInput, NotFinite, UnknownId
 from nearfield.ids import LabelSetView
 from nearfield.neighbors import (
@@ -30,6 +30,7 @@ from nearfield.typing import (
     Distances,
     Ids,
     IdsLike,
+    IdsOrOne,
     IfMissing,
     IfShort,
     OnConflict,
@@ -254,10 +255,11 @@ class ExactIndex:
         InvalidInput
             As for `nearfield.Index.upsert`.
         """
-        refuse_no_ids(vectors, ids)
-        return self.add_items(vectors, ids, num_threads, progress=progress)
+        rows = as_vectors(vectors, self.num_dimensions, "vectors", axes=2)
+        with_ids(rows, ids, self.num_dimensions)
+        return self.add_items(rows, ids, num_threads, progress=progress)
 
-    def remove(self, ids: IdsLike | int, *, if_missing: IfMissing = "raise") -> int:
+    def remove(self, ids: IdsOrOne, *, if_missing: IfMissing = "raise") -> int:
         """Remove vectors for good, live ones and those that are marked as deleted.
 
         Parameters
@@ -280,12 +282,11 @@ class ExactIndex:
         `compact` gives their memory back, and so does adding, when more than half of it is theirs.
         """
         raises = missing_raises(if_missing)
-        given = as_one_or_more_ids(ids).tolist()
-        gone = dict.fromkeys(id for id in given if id in self._row_of)
-        if raises and len(gone) < len(set(given)):
-            unknown = next(id for id in given if id not in gone)
-            message = f"id {unknown} is not in the index"
-            raise UnknownId(message, unknown)
+        given = dict.fromkeys(as_one_or_more_ids(ids).tolist())
+        gone = [id for id in given if id in self._row_of]
+        if raises and len(gone) < len(given):
+            missing = [id for id in given if id not in self._row_of]
+            raise not_there(missing, len(given))
         for id in gone:
             self._live[self._row_of.pop(id)] = False
         return len(gone)
@@ -535,7 +536,7 @@ class ExactIndex:
         UnknownId
             Not stored, or marked already.
         """
-        self._live[self._row(as_id(id))] = False
+        self._live[self._row(as_id(id), "deleted already")] = False
 
     def unmark_deleted(self, id: int) -> None:
         """Bring back a hidden vector.
@@ -554,16 +555,19 @@ class ExactIndex:
         """
         row = self._row_of.get(as_id(id))
         if row is None:
-            raise _unknown(id)
+            raise not_there([id])
         if self._live[row]:
-            message = f"id {id} is not marked as deleted"
+            message = f"id {id} is not deleted, so it cannot be brought back"
             raise InvalidInput(message)
         self._live[row] = True
 
-    def _row(self, id: int) -> int:
+    def _row(self, id: int, hidden: str = "deleted") -> int:
         row = self._row_of.get(id)
-        if row is None or not self._live[row]:
-            raise _unknown(id)
+        if row is None:
+            raise not_there([id])
+        if not self._live[row]:
+            message = f"id {id} is {hidden}"
+            raise UnknownId(message, id)
         return row
 
     def __len__(self) -> int:
@@ -595,10 +599,6 @@ class ExactIndex:
         return (
             f"<nearfield.ExactIndex space={self.space.name} num_dimensions={self.num_dimensions}>"
         )
-
-
-def _unknown(id: int) -> UnknownId:
-    return UnknownId(f"id {id} is not stored, or is marked as deleted", id)
 
 
 def _duplicate(id: int, row: int, where: str) -> DuplicateId:

@@ -14,7 +14,7 @@ from nearfield._core import Index as Core
 from nearfield._keys import ATTACHMENT as KEYS
 from nearfield._numbers import as_count, as_ef, as_id, as_threads, as_whole
 from nearfield._progress import reporting
-from nearfield._removing import as_one_or_more_ids, missing_raises, refuse_no_ids
+from nearfield._removing import remove_ids, with_ids
 from nearfield.errors import FileMismatch, InvalidInput
 from nearfield.ids import LabelSetView
 from nearfield.neighbors import LARGE_K, Neighbors, refuse_large_k, too_few
@@ -27,6 +27,7 @@ from nearfield.typing import (
     FileFormat,
     Ids,
     IdsLike,
+    IdsOrOne,
     IfMissing,
     IfShort,
     OnConflict,
@@ -294,18 +295,18 @@ class Index:
         A query sees the old vector of an id or the new one, never both and never neither. The place
         of the old one is used again, as after `remove`.
         """
-        refuse_no_ids(vectors, ids)
-        return self.add_items(vectors, ids, num_threads, progress=progress)
+        rows = with_ids(vectors, ids, self._core.dimensions)
+        return self.add_items(rows, ids, num_threads, progress=progress)
 
     # --- shrink ---
 
-    def remove(self, ids: IdsLike | int, *, if_missing: IfMissing = "raise") -> int:
+    def remove(self, ids: IdsOrOne, *, if_missing: IfMissing = "raise") -> int:
         """Remove vectors for good, live ones and those that are marked as deleted.
 
         Parameters
         ----------
-        ids : int or sequence of int
-            One id or many; one that stands twice counts once.
+        ids : int or iterable of int
+            One id or many, such as an array, a list, a set; one that stands twice counts once.
         if_missing : {"raise", "ignore"}, default "raise"
             What to do where an id is not in the index: raise, and remove none, or pass over it.
 
@@ -342,7 +343,7 @@ class Index:
         >>> list(index)
         [20]
         """
-        return self._core.remove(as_one_or_more_ids(ids), missing_raises(if_missing))
+        return remove_ids(self._core, ids, if_missing)
 
     def repair(self, num_threads: int | None = -1, *, progress: Progress = None) -> None:
         """Repair now what adding and removing repair in slices: links to removed vectors.

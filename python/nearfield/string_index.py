@@ -13,10 +13,10 @@ from nearfield._arrays import as_key_outputs, as_vectors
 from nearfield._chunks import is_chunked
 from nearfield._core import Index as Core
 from nearfield._key_table import KeyTable, Names
-from nearfield._keyed import KeyedCore, unknown_key
+from nearfield._keyed import KeyedCore, as_of_key
 from nearfield._keys import ATTACHMENT, as_key, as_keys, parse_keys
 from nearfield._numbers import as_count, as_threads
-from nearfield._removing import missing_raises
+from nearfield._removing import as_one_or_more_keys, missing_raises, not_there
 from nearfield.errors import CorruptIndexFile, FileMismatch, InvalidInput, UnknownId
 from nearfield.ids import KeyView
 from nearfield.index import Index
@@ -233,13 +233,13 @@ class StringIndex:
 
     # --- shrink ---
 
-    def remove(self, keys: str | KeysLike | KeyView, *, if_missing: IfMissing = "raise") -> int:
+    def remove(self, keys: Iterable[str] | KeysLike, *, if_missing: IfMissing = "raise") -> int:
         """Remove vectors for good, live ones and those that are marked as deleted.
 
         Parameters
         ----------
-        keys : str or sequence of str
-            One key or many; one that stands twice counts once.
+        keys : str or iterable of str
+            One key or many, such as an array, a list, a set; one that stands twice counts once.
         if_missing : {"raise", "ignore"}, default "raise"
             What to do where a key is not in the index: raise, and remove none, or pass over it.
 
@@ -271,8 +271,7 @@ class StringIndex:
         (['b'], False)
         """
         raises = missing_raises(if_missing)
-        given = [as_key(keys)] if isinstance(keys, str) else as_keys(keys)
-        return self._keyed.remove(given, raises)
+        return self._keyed.remove(as_one_or_more_keys(keys), raises)
 
     def repair(self, num_threads: int | None = -1, *, progress: Progress = None) -> None:
         """Repair now what adding and removing repair in slices: links to removed vectors.
@@ -510,7 +509,7 @@ class StringIndex:
         try:
             return self._index._core.get_vectors(np.array(ids, dtype=np.uint64))
         except UnknownId as error:
-            raise unknown_key(given[ids.index(cast(int, error.id))]) from None
+            raise as_of_key(error, given[ids.index(cast(int, error.id))]) from None
 
     def get_distance(self, a: VectorLike, b: VectorLike) -> float:
         """Measure the distance of two vectors as the index would.
@@ -796,7 +795,7 @@ class StringIndex:
         name = as_key(key)
         id = self._keyed.find(name)
         if id is None:
-            raise unknown_key(name)
+            raise not_there([name])
         return id
 
     def __len__(self) -> int:
@@ -858,7 +857,7 @@ def _refuse_voyager(file_format: FileFormat) -> None:
 
 
 class _named:
-    """Say the key, not the id behind it, when the core does not know it."""
+    """Say the key, not the id behind it, when the core refuses it."""
 
     __slots__ = ("_key",)
 
@@ -869,5 +868,5 @@ class _named:
         pass
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, UnknownId):
-            raise unknown_key(self._key) from None
+        if isinstance(error, (UnknownId, InvalidInput)):
+            raise as_of_key(error, self._key) from None

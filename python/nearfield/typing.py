@@ -21,6 +21,7 @@ __all__ = [
     "FileFormat",
     "Ids",
     "IdsLike",
+    "IdsOrOne",
     "IfMissing",
     "IfShort",
     "OnConflict",
@@ -70,6 +71,7 @@ class Exchangeable(Protocol):
 VectorLike: TypeAlias = ArrayLike | Exchangeable | ArrowArray | ArrowStream
 VectorsLike: TypeAlias = ArrayLike | Exchangeable | ArrowArray | ArrowStream
 IdsLike: TypeAlias = Sequence[int] | ArrayLike | ArrowArray | ArrowStream
+IdsOrOne: TypeAlias = IdsLike | Iterable[int] | int
 Chunks: TypeAlias = Iterable[tuple[IdsLike | None, VectorsLike]]
 
 Path: TypeAlias = str | os.PathLike[str] | os.PathLike[bytes]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import nearfield as nf
@@ -19,9 +20,23 @@ def filled(rows: int = 400, **options: object) -> tuple[nf.Index, np.ndarray]:
     return index, vectors
 
 
-@pytest.mark.parametrize("ids", [7, np.uint64(7), [7], np.array([7, 7]), (7,)])
-def test_what_is_removed_is_gone(ids: object) -> None:
+SEVEN = {
+    "int": lambda: 7,
+    "numpy": lambda: np.uint64(7),
+    "no axes": lambda: np.array(7),
+    "list": lambda: [7],
+    "array": lambda: np.array([7, 7]),
+    "tuple": lambda: (7,),
+    "set": lambda: {7},
+    "keys of a dict": lambda: {7: "x"}.keys(),
+    "generator": lambda: (id for id in (7, 7)),
+}
+
+
+@pytest.mark.parametrize("given", SEVEN.values(), ids=SEVEN)
+def test_what_is_removed_is_gone(given: Callable[[], object]) -> None:
     index, vectors = filled()
+    ids = given()
     assert index.remove(ids) == 1  # type: ignore[arg-type]
     assert 7 not in index
     assert len(index) == index.num_elements == 399
@@ -90,9 +105,72 @@ def test_upsert_needs_ids() -> None:
     for none in (None, []):
         with pytest.raises(errors.InvalidInput, match="ids is None"):
             index.upsert(vectors[:1], none)
+    with pytest.raises(errors.InvalidInput, match="chunk 1 has None for ids"):
+        index.upsert(iter([([5], vectors[:1]), (None, vectors[:2])]))
+    assert len(index) == 400
     assert index.upsert(iter([([5, 500], vectors[:2])])) == [5, 500]
     assert index.upsert(vectors[:1], [6]) == [6]
     assert len(index) == 401
+
+
+@pytest.mark.parametrize("kind", [nf.Index, nf.ExactIndex])
+def test_a_batch_of_nothing_replaces_nothing(kind: type) -> None:
+    index = kind(nf.Space.Euclidean, 12)
+    for rows in (np.zeros((0, 12)), []):
+        for ids in ([], np.zeros(0, dtype=np.uint64)):
+            assert index.upsert(rows, ids) == []
+    with pytest.raises(errors.DimensionMismatch):
+        index.upsert(np.zeros((0, 3)), [])
+
+
+@pytest.mark.parametrize("kind", [nf.Index, nf.ExactIndex, nf.StringIndex])
+def test_what_is_missing_or_hidden_is_said_alike(kind: type) -> None:
+    index, names = kind(nf.Space.Euclidean, 1), [1, 2, 3]
+    if kind is nf.StringIndex:
+        names = ["a", "b", "c"]
+    index.add_items([[1], [2], [3]], names)
+    one, two, _ = names
+    word = "key" if kind is nf.StringIndex else "id"
+    more = ["x", "y", "z"] if kind is nf.StringIndex else [77, 78, 79]
+    for given in ([*more, one, *more], {*more, one}, (name for name in [*more, one])):
+        with pytest.raises(errors.UnknownId, match=f"3 of 4 {word}s are not in the index, the fi"):
+            index.remove(given)
+    with pytest.raises(errors.UnknownId, match=f"the first {more[0]!r}$") as caught:
+        index.remove(more)
+    assert caught.value.id == more[0]
+    with pytest.raises(errors.UnknownId, match=f"^{word} {more[0]!r} is not in the index$"):
+        index.remove([one, more[0], more[0]])
+    index.mark_deleted(two)
+    said = {
+        ("get_vector", more[0]): "is not in the index",
+        ("get_vector", two): "is deleted",
+        ("mark_deleted", more[0]): "is not in the index",
+        ("mark_deleted", two): "is deleted already",
+        ("unmark_deleted", more[0]): "is not in the index",
+        ("unmark_deleted", one): "is not deleted, so it cannot be brought back",
+    }
+    for (call, name), words in said.items():
+        error = errors.InvalidInput if name == one else errors.UnknownId
+        with pytest.raises(error) as caught:
+            getattr(index, call)(name)
+        assert str(caught.value) == f"{word} {name!r} {words}"
+        assert name == one or caught.value.id == name
+    with pytest.raises(errors.UnknownId, match=f"^{word} {two!r} is deleted$"):
+        index.get_vectors([one, two])
+    assert len(index) == 2
+
+
+@pytest.mark.parametrize("kind", [nf.Index, nf.ExactIndex, nf.StringIndex])
+def test_what_names_nothing_is_refused(kind: type) -> None:
+    index = kind(nf.Space.Euclidean, 1)
+    expected = "one key or an iterable of keys" if kind is nf.StringIndex else "one id or an iter"
+    for wrong in (None, 1.5 if kind is not nf.StringIndex else 1, b"1", {1: 2}, object()):
+        words = rf"s is of type {type(wrong).__name__}; expected {expected}"
+        with pytest.raises(TypeError, match=words):
+            index.remove(wrong)
+    for wrong in (True, np.array(1.5), [[1]], {1.5}):
+        with pytest.raises((TypeError, errors.InvalidInput)):
+            index.remove(wrong)
 
 
 def test_places_are_used_again() -> None:

@@ -30,15 +30,18 @@ def test_one_key_or_many_are_removed_and_counted():
     assert index.remove(["key 8", "key 9", "key 8"]) == 2
     assert index.remove(np.array(["key 10"])) == 1
     assert index.remove(key for key in ["key 11"]) == 1
+    assert index.remove({"key 12"}) == 1
+    assert index.remove({"key 13": 0}.keys()) == 1
+    assert index.remove(np.array("key 14")) == 1
     assert index.remove([]) == 0
-    left = [*numbered(0, 7), *numbered(12, 300)]
+    left = [*numbered(0, 7), *numbered(15, 300)]
     check_names(index, left)
     assert list(index) == left
-    assert index.num_elements == 295
+    assert index.num_elements == 292
     assert "key 8" not in index
     with pytest.raises(errors.UnknownId, match="key 8"):
         index["key 8"]
-    assert index.remove(index.keys) == 295
+    assert index.remove(index.keys) == 292
     assert list(index) == []
 
 
@@ -74,7 +77,8 @@ def test_a_missing_key_is_named_and_nothing_is_removed():
         ([3], TypeError),
         (None, TypeError),
         (b"key 1", TypeError),
-        ({"a"}, TypeError),
+        ({"a": 1}, TypeError),
+        ({3}, TypeError),
     ],
     ids=repr,
 )
