@@ -33,7 +33,16 @@ from nearfield._source import CHUNK_ROWS, Chunk, KeyKind, Keys, Source, checked_
 from nearfield.errors import InvalidInput, from_core
 from nearfield.typing import Ids
 
-__all__ = ["Chunk", "KeyKind", "Keys", "Source", "open_source", "read_ids", "read_keys"]
+__all__ = [
+    "Chunk",
+    "KeyKind",
+    "Keys",
+    "Source",
+    "lines_of",
+    "open_source",
+    "read_ids",
+    "read_keys",
+]
 
 
 def open_source(
@@ -192,17 +201,46 @@ def read_keys(
         return read_key_column(path, key=key, where=where)
     _refuse_columns(path, key, where)
     if suffix == ".txt":
-        try:
-            return [line for line in path.read_text(encoding="utf-8-sig").split("\n") if line]
-        except UnicodeDecodeError as error:
-            message = f"{path.name} is not UTF-8 text: {error}"
-            raise InvalidInput(message) from None
+        return lines_of(path.read_bytes(), path.name)
     if suffix not in (".npy", ".ivecs", ".ibin"):
         kinds = ".txt, .parquet, .npy, .ivecs or .ibin"
         message = f"{path.name} is of no known kind; expected ids or keys in {kinds}"
         raise InvalidInput(message)
     ids = read_ids(path)
     return [str(each) for each in ids] if ids.dtype.kind == "U" else ids
+
+
+def lines_of(data: bytes, name: str) -> list[str]:
+    r"""Read ids or keys that stand one a line.
+
+    Parameters
+    ----------
+    data : bytes
+        UTF-8, with or without a mark at its start; lines end as on any system.
+    name : str
+        What errors call it.
+
+    Returns
+    -------
+    list of str
+        The lines, but for empty ones.
+
+    Raises
+    ------
+    InvalidInput
+        Not UTF-8.
+
+    Examples
+    --------
+    >>> lines_of(b"one\r\n\r\ntwo\n", "gone.txt")
+    ['one', 'two']
+    """
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        message = f"{name} is not UTF-8 text: {error}"
+        raise InvalidInput(message) from None
+    return [line for line in text.replace("\r", "\n").split("\n") if line]
 
 
 def _refuse_columns(path: Path, key: str | None, where: str | None) -> None:

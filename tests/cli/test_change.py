@@ -222,7 +222,8 @@ def test_ids_from_a_file(
         more = ("--key", "who", "--rows", "split=yes")
     else:
         file = "-"
-        monkeypatch.setattr("sys.stdin", io.StringIO(lines.replace("\r", "")))
+        data = io.BytesIO(b"\xef\xbb\xbf" + lines.encode())
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(data))
     assert said(run("remove", path, "--ids-from", file, *more, "--json"))["removed"] == 3
     index: Any = nf.load(path)
     assert not [name for name in names if name in index]
@@ -230,11 +231,18 @@ def test_ids_from_a_file(
 
 
 def test_ids_that_cannot_be_are_refused(
-    tmp_path: Path, numbers: Path, built: Path, run: Run
+    tmp_path: Path, numbers: Path, built: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("x", "-0", "1.5", str(2**64 - 1), "٣"):
+    for name in ("x", "-0", "1.5", "٣"):
         words = refused(run, numbers, "remove", numbers, "--", "5", name)
         assert f"names '{name}', but numbers.nf has integer ids" in words
+    for name, shown in (
+        (str(2**64 - 1), str(2**64 - 1)),
+        (str(2**64), str(2**64)),
+        ("9" * 5000, "9" * 40 + "... (5000 digits)"),
+    ):
+        words = refused(run, numbers, "remove", numbers, "--", "5", name)
+        assert f"names {shown}, which is out of range; ids are integers from 0 to 2^64-2" in words
     ids = saved(tmp_path / "ids.npy", np.array([1, 2]))
     words = refused(run, built, "remove", built, "--ids-from", ids)
     assert "ids.npy holds integers, but items.nf has text keys" in words
@@ -244,6 +252,8 @@ def test_ids_that_cannot_be_are_refused(
     bad = tmp_path / "bad.txt"
     bad.write_bytes(b"item 1\n\xff\n")
     assert "not UTF-8" in refused(run, built, "remove", built, "--ids-from", bad)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"item 1\n\xff\n")))
+    assert "input is not UTF-8" in refused(run, built, "remove", built, "--ids-from", "-")
     for wrong in ((), ("5", "--ids-from", ids), ("5", "--key", "x"), ("5", "--rows", "x=y")):
         assert run("remove", numbers, *wrong).code == 2
     for wrong in (("--key", "x"), ("--rows", "x=y")):

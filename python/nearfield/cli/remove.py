@@ -12,10 +12,11 @@ from nearfield.cli import options
 from nearfield.cli.changing import Change, changing, report
 from nearfield.errors import InvalidInput
 from nearfield.neighbors import NO_ID
-from nearfield.sources import read_keys
+from nearfield.sources import lines_of, read_keys
 from nearfield.typing import IfMissing
 
 _RULES = ("raise", "ignore")
+_MOST_SHOWN = 40
 
 
 def _rule(text: str) -> str:
@@ -71,7 +72,7 @@ def command(
     given: Any = ids
     name = "the command line"
     if ids_from == "-":
-        given, name = [line for line in sys.stdin.read().split("\n") if line], "standard input"
+        given, name = lines_of(sys.stdin.buffer.read(), "standard input"), "standard input"
     elif ids_from is not None:
         given, name = read_keys(ids_from, key=key, where=rows), Path(ids_from).name
     rule: IfMissing = "ignore" if if_missing == "ignore" else "raise"
@@ -90,9 +91,20 @@ def _named(given: list[Any], change: Change, name: str) -> list[Any]:
             message = f"{name} holds integers, but {change.path.name} has text keys"
             raise InvalidInput(message)
         return given
-    for each in given:
-        text = str(each)
-        if not (text.isascii() and text.isdigit() and int(text) < NO_ID):
-            message = f"{name} names {each!r}, but {change.path.name} has integer ids"
-            raise InvalidInput(message)
-    return [int(each) for each in given]
+    return [_as_id(str(each), change.path.name, name) for each in given]
+
+
+def _as_id(text: str, file: str, name: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        message = f"{name} names {text!r}, but {file} has integer ids"
+        raise InvalidInput(message)
+    digits = text.lstrip("0") or "0"
+    if (
+        len(digits) > len(str(NO_ID)) or int(digits) >= NO_ID
+    ):  # Python refuses to read very long ones
+        shown = (
+            text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}... ({len(text)} digits)"
+        )
+        message = f"{name} names {shown}, which is out of range; ids are integers from 0 to 2^64-2"
+        raise InvalidInput(message)
+    return int(digits)
