@@ -208,25 +208,26 @@ class IndexFileNotAccessible(NearfieldError, OSError, RuntimeError):
         return _not_accessible, (self.errno, str(self), self.filename)
 
 
-# Which builtin each of these also is, is asked with except; a traceback names what is documented.
+# Which builtin each of these also is, is asked with except; tracebacks and logs name what is
+# documented.
 class _Missing(IndexFileNotAccessible, FileNotFoundError):
-    __qualname__ = "IndexFileNotAccessible"
+    pass
 
 
 class _NotPermitted(IndexFileNotAccessible, PermissionError):
-    __qualname__ = "IndexFileNotAccessible"
+    pass
 
 
 class _IsFolder(IndexFileNotAccessible, IsADirectoryError):
-    __qualname__ = "IndexFileNotAccessible"
+    pass
 
 
 class _NotFolder(IndexFileNotAccessible, NotADirectoryError):
-    __qualname__ = "IndexFileNotAccessible"
+    pass
 
 
 class _Exists(IndexFileNotAccessible, FileExistsError):
-    __qualname__ = "IndexFileNotAccessible"
+    pass
 
 
 _CLASS_OF_ERRNO: Mapping[int, type[IndexFileNotAccessible]] = {
@@ -237,6 +238,8 @@ _CLASS_OF_ERRNO: Mapping[int, type[IndexFileNotAccessible]] = {
     errors_of_the_system.ENOTDIR: _NotFolder,
     errors_of_the_system.EEXIST: _Exists,
 }
+for _class in _CLASS_OF_ERRNO.values():
+    _class.__name__ = _class.__qualname__ = IndexFileNotAccessible.__name__
 
 
 def _not_accessible(number: int, message: str, path: str | None) -> IndexFileNotAccessible:

@@ -98,6 +98,7 @@ def test_errors_of_the_system_are_the_builtin_that_fits(number, builtin, path):
         assert isinstance(one, builtin)
         assert isinstance(one, errors.IndexFileNotAccessible)
         assert isinstance(one, RuntimeError)
+        assert type(one).__name__ == type(one).__qualname__ == "IndexFileNotAccessible"
         assert (one.errno, one.filename) == (number, path)
         assert str(one) == "cannot open some.nf: words"
 
