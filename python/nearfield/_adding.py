@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -118,11 +119,19 @@ def _add_chunks(
             message = f"{error} (that is row {row} of the whole input)"
             raise NotFinite(message, row) from error
         except DuplicateId as error:
-            message = f"{error} (rows are counted from row {before} of the whole input)"
-            raise DuplicateId(message, error.id) from error
+            raise DuplicateId(_in_whole_input(str(error), before), error.id) from error
     if report is not None:
         report(len(added), len(added))
     return added
+
+
+def _in_whole_input(words: str, before: int) -> str:
+    """Count the row that a message names from the start of the stream."""
+
+    def counted(row: re.Match[str]) -> str:
+        return f" in row {before + int(row[1])} of the whole input"
+
+    return re.sub(r" in row (\d+)", counted, words, count=1)
 
 
 def _shifted(report: Report, before: int) -> Report:

@@ -74,10 +74,13 @@ def test_add_with_ids_refuses_those_that_are_there(
     new = saved(tmp_path / "new.npy", vectors[:5] + 9)
     ids = saved(tmp_path / "ids.npy", np.array([300, 301, 7, 302, 302]))
     how = ("add", numbers, new, "--ids", ids)
-    assert "before it as well" in refused(run, numbers, *how)
+    words = refused(run, numbers, *how)
+    assert "holds the id 302 in row 4 of the whole input, which is there in a row before" in words
     ids = saved(ids, np.array([300, 301, 7, 302, 303]))
     words = refused(run, numbers, *how, "--on-conflict", "error")
-    assert "ids holds 7 in row 2, which is in the index already" in words
+    assert "new.npy holds the id 7 in row 2 of the whole input, which is in the index al" in words
+    assert "--on-conflict update replaces what is there, --on-conflict keep leaves" in words
+    assert "on_conflict" not in words
     told = said(run(*how, "--on-conflict", "keep", "--json"))
     assert (told["added"], told["replaced"], told["left_out"], told["rows"]) == (4, 0, 1, 304)
     assert np.array_equal(nf.load(numbers)[7], nf.Index.from_vectors(vectors[7:8])[0])
@@ -111,7 +114,7 @@ def test_keys_of_parquet(tmp_path: Path, built: Path, vectors: Any, run: Run) ->
     """`built` holds the rows that are not queries."""
     more = write_parquet(tmp_path / "more.parquet", vectors * np.float32(-1), 300)
     words = refused(run, built, "add", built, more, "--key", "name")
-    assert "keys holds 'item 1' in row 1, which is in the index already" in words
+    assert "more.parquet holds the key 'item 1' in row 1 of the whole input, which is in" in words
     told = said(run("add", built, more, "--key", "name", "--rows", "split=query", "--json"))
     assert (told["added"], told["rows"]) == (120, 1200)
     told = said(run("upsert", built, more, "--key", "name", "--column", "embedding", "--json"))
@@ -140,7 +143,7 @@ def test_upsert_replaces_and_adds_and_brings_back(
 
 
 def test_names_that_do_not_fit_the_index_are_refused(
-    tmp_path: Path, numbers: Path, built: Path, vectors: Any, run: Run
+    tmp_path: Path, numbers: Path, built: Path, parquet: Path, vectors: Any, run: Run
 ) -> None:
     new = saved(tmp_path / "new.npy", vectors[:2])
     ids = saved(tmp_path / "ids.npy", np.array([1, 2]))
@@ -148,11 +151,17 @@ def test_names_that_do_not_fit_the_index_are_refused(
     wide = saved(tmp_path / "wide.npy", np.ones((2, WIDTH + 1)))
     for command in ("add", "upsert"):
         assert "no keys, but items.nf has text" in refused(run, built, command, built, new)
-        assert "integer ids, but items.nf has text keys; name them with --key or --ids" in refused(
+        assert "ids.npy holds integers, but the keys of items.nf are text" in refused(
             run, built, command, built, new, "--ids", ids
         )
-        assert "text keys, but numbers.nf has integer ids" in refused(
+        assert "column 'number' holds integers, but the keys of items.nf are text" in refused(
+            run, built, command, built, parquet, "--key", "number"
+        )
+        assert "keys.npy holds text, but the ids of numbers.nf are integers" in refused(
             run, numbers, command, numbers, new, "--ids", keys
+        )
+        assert "column 'name' holds text, but the ids of numbers.nf are integers" in refused(
+            run, numbers, command, numbers, parquet, "--key", "name"
         )
         assert "17 dimensions; numbers.nf holds 16" in refused(
             run, numbers, command, numbers, wide, "--ids", ids
@@ -249,6 +258,8 @@ def test_ids_that_cannot_be_are_refused(
     other = tmp_path / "ids.csv"
     other.write_text("1\n")
     assert ".txt, .parquet, .npy" in refused(run, built, "remove", built, "--ids-from", other)
+    words = refused(run, built, "remove", built, "--ids-from", tmp_path / "items.parquet")
+    assert "items.parquet has columns; name the one of the ids or keys (--key)" in words
     bad = tmp_path / "bad.txt"
     bad.write_bytes(b"item 1\n\xff\n")
     assert "not UTF-8" in refused(run, built, "remove", built, "--ids-from", bad)

@@ -17,7 +17,8 @@ def test_info_shows_parameters_counts_and_health(tmp_path: Path, built: Path, ru
         "format": "nearfield", "checksum": "good", "kind": "StringIndex", "space": "Cosine",
         "dimensions": WIDTH, "storage": "Float32", "exact": True, "M": 12,
         "ef_construction": 200, "seed": 1,
-        "live": 1080, "marked": 0, "removed": 0, "free": 0, "unrepaired": 0,
+        "slots": 1080, "live": 1080, "marked": 0, "removed": 0, "free": 0, "unrepaired": 0,
+        "slots_to_repair": 0,
         "duplicates": 0, "unreachable": 0,
         "structure": "good", "bytes": built.stat().st_size,
     }  # fmt: skip

@@ -52,4 +52,7 @@ def command(
     """
     found = open_source(source, vectors=column, key=key, where=rows, ids=ids)
     rule = cast(OnConflict, on_conflict)
-    add_source(index, found, rule, needs_ids=False, threads=threads, json=json, quiet=quiet)
+    add_source(
+        index, found, rule, needs_ids=False, named_by=(key, ids), threads=threads, json=json,
+        quiet=quiet,
+    )  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
@@ -10,7 +12,7 @@ import typer
 from nearfield.cli import output
 from nearfield.cli.changing import Change, changing, report
 from nearfield.cli.opening import require_dimensions
-from nearfield.errors import InvalidInput
+from nearfield.errors import DuplicateId, InvalidInput
 from nearfield.sources import Source
 from nearfield.typing import OnConflict
 
@@ -33,6 +35,7 @@ def add_source(
     on_conflict: OnConflict,
     *,
     needs_ids: bool,
+    named_by: tuple[str | None, str | None],
     threads: int,
     json: bool,
     quiet: bool,
@@ -49,6 +52,8 @@ def add_source(
         As for `nearfield.Index.add_items`.
     needs_ids : bool
         Whether ids may not be left to the index.
+    named_by : tuple of str or None
+        What --key and --ids were given.
     threads : int
         -1 for all cores.
     json, quiet : bool
@@ -63,10 +68,13 @@ def add_source(
     """
     with changing(path, quiet=quiet) as change:
         require_dimensions(source, change.index, path)
-        _require_names(source, change, needs_ids)
+        _require_names(source, change, needs_ids, *named_by)
         before = change.index.num_elements
         total = None if quiet else source.count()
-        with output.progress("adding", quiet, total) as counted:
+        with (
+            output.progress("adding", quiet, total) as counted,
+            _in_words_of_options(source, change),
+        ):
             given = len(
                 change.index.add_items(
                     source.chunks(), num_threads=threads, on_conflict=on_conflict, progress=counted
@@ -80,16 +88,34 @@ def add_source(
     report(change, counts, json=json, quiet=quiet)
 
 
-def _require_names(source: Source, change: Change, needs_ids: bool) -> None:
+def _require_names(
+    source: Source, change: Change, needs_ids: bool, column: str | None, ids: str | None
+) -> None:
     """Refuse ids for keys, keys for ids, and none where some are needed."""
     file, how = change.path.name, "name them with --key or --ids"
-    if change.has_keys and source.key_kind != "text":
-        held = "integer ids" if source.key_kind == "id" else "no keys"
-        message = f"{source.name} comes with {held}, but {file} has text keys; {how}"
+    held = f"{source.name}: column {column!r}" if ids is None else Path(ids).name
+    if change.has_keys and source.key_kind == "id":
+        message = f"{held} holds integers, but the keys of {file} are text"
+    elif change.has_keys and source.key_kind == "none":
+        message = f"{source.name} comes with no keys, but {file} has text keys; {how}"
     elif not change.has_keys and source.key_kind == "text":
-        message = f"{source.name} comes with text keys, but {file} has integer ids; {how}"
+        message = f"{held} holds text, but the ids of {file} are integers"
     elif needs_ids and source.key_kind == "none":
         message = f"{source.name} comes with no ids, so nothing says what it replaces; {how}"
     else:
         return
     raise InvalidInput(message)
+
+
+@contextmanager
+def _in_words_of_options(source: Source, change: Change) -> Iterator[None]:
+    """Say of a conflict what the options do, where the library says what arguments do."""
+    try:
+        yield
+    except DuplicateId as error:
+        where = str(error).partition(" holds ")[2].rpartition("; ask for ")[0]
+        message = (
+            f"{source.name} holds the {'key' if change.has_keys else 'id'} {where}; --on-conflict "
+            "update replaces what is there, --on-conflict keep leaves the new row out"
+        )
+        raise DuplicateId(message, error.id) from None

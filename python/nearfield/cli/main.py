@@ -53,6 +53,7 @@ EXIT_CODES = (
     "another kind, 5 recall below --min-recall or --recall, 130 interrupted."
 )
 INTERRUPTED = 130
+_OPTIONS = {"(`key`)": "(--key)", "(`vectors`)": "(--column)"}
 
 app = typer.Typer(
     help="Vector search for recommendation: build, query, change and check index files.",
@@ -112,6 +113,13 @@ def exit_code_of(error: Exception) -> int:
     return 1
 
 
+def _with_options(message: str) -> str:
+    """Name the options of commands where the library names its arguments."""
+    for argument, option in _OPTIONS.items():
+        message = message.replace(argument, option)
+    return message
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line.
 
@@ -128,7 +136,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         app(arguments, prog_name="nearfield")
     except (NearfieldError, OSError) as error:
-        output.error(str(error))
+        output.error(_with_options(str(error)))
         sys.exit(exit_code_of(error))
     except MemoryError:
         output.error("not enough memory; build --dry-run says how much an index takes")

@@ -26,4 +26,7 @@ def command(
     other.
     """
     found = open_source(source, vectors=column, key=key, where=rows, ids=ids)
-    add_source(index, found, "update", needs_ids=True, threads=threads, json=json, quiet=quiet)
+    add_source(
+        index, found, "update", needs_ids=True, named_by=(key, ids), threads=threads, json=json,
+        quiet=quiet,
+    )  # fmt: skip
