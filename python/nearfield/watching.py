@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import TypeAlias
 
-from nearfield.errors import IndexFileError, from_core
+from nearfield.errors import IndexFileError, InvalidInput, from_core
 from nearfield.index import Index
 from nearfield.opening import load
 from nearfield.string_index import StringIndex
@@ -41,7 +41,9 @@ def watch(
         old file.
     prepare : callable, optional
         Called with each index before it is used: set ``ef``, which files do not keep, or ask a few
-        queries. What it raises is raised by `watch` or `Watched.poll`, and the index is not used.
+        queries. What it raises is raised by `watch` or `Watched.poll`, and the index is not used;
+        the next poll opens the same file again and calls it again. So a loop that polls should
+        catch its errors too, and go on with the index that it has.
 
     Returns
     -------
@@ -50,8 +52,12 @@ def watch(
 
     Raises
     ------
-    IndexFileError, IndexFileNotAccessible, InvalidInput, TypeError
+    IndexFileError, IndexFileNotAccessible
         As for `nearfield.load`.
+    InvalidInput
+        A path that no file can have.
+    TypeError
+        Not a path; ``prepare`` cannot be called.
 
     Examples
     --------
@@ -99,6 +105,17 @@ def identity_of(path: Path) -> Identity:
     return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size
 
 
+def _as_path(given: object) -> str:
+    if not isinstance(given, (str, bytes, os.PathLike)):
+        message = f"path is {given!r}; expected a str or a path of an index file"
+        raise TypeError(message)
+    path = os.fsdecode(given)
+    if "\0" in path:
+        message = f"path is {path!r}, which holds a zero byte; no name of a file can"
+        raise InvalidInput(message)
+    return path
+
+
 class Watched:
     """The index of a file that another process replaces from time to time; made by `watch`.
 
@@ -112,7 +129,9 @@ class Watched:
     index : Index or StringIndex
         That of the newest file that `poll` has opened. Reading it is one access to an attribute,
         safe from any thread; take it once for a piece of work, which then stays with one file. An
-        index that has been replaced works on, and its memory goes with the last who uses it.
+        index that has been replaced works on, and its memory goes with the last who uses it. What
+        is changed in it (rows, marks, ``ef``) is lost when `poll` goes over to the next file: the
+        file is changed by its writer, and ``ef`` is set by ``prepare``.
     generation : int
         How many files have been opened: 1 at first, one more after each `poll` that gave True.
     path : str
@@ -126,7 +145,7 @@ class Watched:
             while not stop.wait(1.0):
                 try:
                     watched.poll()
-                except nf.errors.NearfieldError as error:
+                except Exception as error:  # also what prepare raises
                     log.error("stays with the old index: %s", error)
 
     or an event loop, in a thread of its own, since opening and checking a file takes time::
@@ -148,7 +167,10 @@ class Watched:
         verify: bool = True,
         prepare: Callable[[Index | StringIndex], object] | None = None,
     ) -> None:
-        self.path = os.fsdecode(path)
+        if prepare is not None and not callable(prepare):
+            message = f"prepare is {prepare!r}; expected None or a callable that takes an index"
+            raise TypeError(message)
+        self.path = _as_path(path)
         self._mmap = mmap
         self._verify = verify
         self._prepare = prepare
@@ -172,6 +194,8 @@ class Watched:
         IndexFileError
             It is damaged, too new or no index; `index` stays. The same file is not read again:
             until another takes its place, each call raises the same.
+        Exception
+            What ``prepare`` raises; `index` stays, and the next call opens the file again.
 
         Notes
         -----

@@ -343,5 +343,17 @@ def test_who_polls_at_once_waits_and_opens_once(tmp_path: Path) -> None:
         thread.join()
     assert sorted(told) == [False, False, False, True]
     assert watched.generation == 2
-    with pytest.raises(TypeError):
-        nf.watch(5)  # type: ignore[arg-type]
+
+
+def test_what_cannot_be_watched_is_refused_by_the_name_of_the_argument(tmp_path: Path) -> None:
+    path = tmp_path / "items.nf"
+    index_of(0).save(path)
+    for wrong in (5, None, [path]):
+        with pytest.raises(TypeError, match=r"^path is "):
+            nf.watch(wrong)  # type: ignore[arg-type]
+    for wrong in ("a\0b", b"a\0b", Path("a\0b")):
+        with pytest.raises(errors.InvalidInput, match=r"^path is 'a\\x00b', which holds a zero"):
+            nf.watch(wrong)  # type: ignore[arg-type]
+    for wrong in (3, "x"):
+        with pytest.raises(TypeError, match=f"^prepare is {wrong!r}; expected None or a callable"):
+            nf.watch(path, prepare=wrong)  # type: ignore[arg-type]
