@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 __all__ = ["IndexStats", "LevelStats"]
@@ -84,6 +84,21 @@ class IndexStats:
     def total_bytes(self) -> int:
         """Vector, code, link and other bytes together."""
         return self.vector_bytes + self.code_bytes + self.link_bytes + self.other_bytes
+
+    def __str__(self) -> str:
+        """Give one number a line."""
+        shown = {field.name: _text(getattr(self, field.name)) for field in fields(self)}
+        del shown["levels"]
+        for number, level in enumerate(self.levels):
+            shown[f"level {number}"] = f"{level.rows:,} rows, {level.mean_degree:.1f} links each"
+        width = max(map(len, shown))
+        return "\n".join(f"{name:<{width}}  {text}" for name, text in shown.items())
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def stats_of(counted: Mapping[str, Any], simd_level: str) -> IndexStats:

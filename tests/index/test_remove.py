@@ -284,3 +284,13 @@ def test_a_save_lets_writers_go_on(tmp_path: Path) -> None:
     assert old or new
     assert len(ids) == 2000 if old else len(ids) in (1900, 2000)
     assert len(index) == 1900
+
+
+def test_statistics_are_printed_one_a_line() -> None:
+    index, _ = filled()
+    index.remove(range(30))
+    lines = str(index.stats()).splitlines()
+    assert lines[1].split() == ["live", "370"]
+    assert "level 0" in str(index.stats())
+    assert len({len(line) - len(line[16:].lstrip()) for line in lines}) == 1, "numbers are aligned"
+    assert "\n" not in repr(index.stats())
