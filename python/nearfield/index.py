@@ -98,8 +98,18 @@ class Index:
 
     Notes
     -----
-    Threads: queries, reads, adds and saves may run at the same time from any number of threads;
-    queries wait for nobody. Long calls release the GIL. HNSW is described in
+    Threads: every call is safe from any number of threads. Who waits for whom:
+
+    ==================================================================  =========================
+    queries and look-ups                                                nobody
+    ``remove``, ``mark_deleted``, ``unmark_deleted``                    nobody's bulk work
+    adds, ``upsert``, ``repair``, ``compact``, ``stats``, ``validate``  each other
+    ``save``                                                            those, before it begins
+    ==================================================================  =========================
+
+    So a save begins when the add that is running has ended, and then runs beside writers, of which
+    those that change much wait for its end where its file is slow; in Voyager's format it holds
+    them for its whole length. Long calls release the GIL. HNSW is described in
     doi:10.1109/TPAMI.2018.2889473.
 
     Examples
@@ -224,14 +234,16 @@ class Index:
             What becomes of a row whose id is in the index. ``"update"``: it takes the place of the
             vector that is there, also of one that was marked as deleted; of equal ids in one call
             the last row wins. ``"error"``: the call is refused, also where it names an id twice.
-            ``"keep"``: the row is left out; of equal ids in one call the first row wins.
+            ``"keep"``: the row is left out; of equal ids in one call the first row wins. An id
+            that is marked as deleted is in the index, though ``id in index`` is False:
+            ``"error"`` refuses it, ``"keep"`` leaves the row out and the id hidden.
         progress : bool or callable, optional
             True shows a bar or lines on stderr; a callable gets (rows done, rows in all or None).
 
         Returns
         -------
         list of int
-            The id of each row.
+            The id of each row, also of those that ``"keep"`` has left out.
 
         Raises
         ------
@@ -250,8 +262,10 @@ class Index:
         -----
         All rows are checked before the first is stored, so a failed call changes nothing; with an
         iterator that holds for each block of 8,192 rows. Ctrl-C keeps the rows of finished rounds.
-        Releases the GIL; do not change the array meanwhile. ``progress`` may query the index, but
-        not add to it, save it, validate it or ask for its statistics: that is an `InvalidInput`.
+        Releases the GIL; do not change the array meanwhile. An id that is added again moves to the
+        end of `ids`, of ``list(index)`` and of vectors at equal distance. ``progress`` may query
+        the index, `remove` and `mark_deleted`; adding, `save`, `repair`, `compact`, `validate` and
+        `stats` are an `InvalidInput` there.
 
         Examples
         --------
@@ -293,7 +307,8 @@ class Index:
         Notes
         -----
         A query sees the old vector of an id or the new one, never both and never neither. The place
-        of the old one is used again, as after `remove`.
+        of the old one is used again, as after `remove`. The id moves to the end of `ids`, of
+        ``list(index)`` and of vectors at equal distance. No vectors with no ids change nothing.
         """
         rows = with_ids(vectors, ids, self._core.dimensions)
         return self.add_items(rows, ids, num_threads, progress=progress)
@@ -326,9 +341,12 @@ class Index:
         -----
         No query that begins afterwards returns one of them. Their places are used again by later
         vectors, once links to them have been repaired and every query that was on its way has
-        ended; memory goes back to the system with `compact` alone. Repairing is done in slices, of
-        about 0.1 ms for each vector that is removed or added, and all of it at once by `repair`.
-        The first change of a mapped index reads the whole file, and copies the pages it changes.
+        ended; memory goes back to the system with `compact` alone. A repair begins when a sixteenth
+        of the rows is removed; from then on each vector that is removed or added pays for a slice
+        of it, some 0.1 to 0.3 ms, and one call for at most some 32,000 rows looked at. After
+        removing a large part of the index call `repair`, which uses threads, shows progress and can
+        be interrupted. The first change of a mapped index reads the whole file, and copies the
+        pages it changes.
 
         Examples
         --------
@@ -376,10 +394,13 @@ class Index:
 
         Notes
         -----
-        Vectors that `mark_deleted` has hidden stay. Ids, their order and answers stay the same, but
-        for the order of vectors at equal distance. Does what `repair` does, then copies what is
-        left, so that neighbours lie near each other; until that is done, it needs memory for both.
-        Queries go on meanwhile, other writers wait. Interrupted, it changes nothing.
+        Vectors that `mark_deleted` has hidden stay, and so do ids and their order. Answers that
+        compare all vectors stay the same; those of a walk may differ slightly. Does what `repair`
+        does, then copies what is left, so that neighbours lie near each other; until that is done,
+        it needs memory for both. To keep the order of ids costs 8 bytes a row, so where few places
+        are given back, the index and its file can get a little larger. Queries go on meanwhile,
+        other writers wait; it waits for a save that is on its way. Interrupted, it may have taken
+        the links to removed vectors away, but nothing is lost and all answers stay right.
 
         Examples
         --------
@@ -488,7 +509,7 @@ class Index:
             A tuple (ids, distances): uint64 and float32, nearest first, ties in order of insertion;
             (k,) for one query, (n, k) for a batch. Distances are those of the query as given to
             the vectors as the storage keeps them (`get_vector`). One that float32 cannot hold is
-            infinite, and comes last.
+            infinite, and comes last. ``num_distances`` and ``num_hops`` are totals of the batch.
 
         Raises
         ------
@@ -997,7 +1018,8 @@ class Index:
 
         Notes
         -----
-        Reads all links and vectors once.
+        Waits for an add that is running, then reads all links and vectors once. Printed, it is one
+        number a line.
         """
         return stats_of(self._core.stats(), self._core.simd_level)
 

@@ -224,7 +224,8 @@ class StringIndex:
 
         Notes
         -----
-        A query sees the old vector of a key or the new one, never both and never neither.
+        A query sees the old vector of a key or the new one, never both and never neither. The key
+        moves to the end of `keys`, of ``list(index)`` and of vectors at equal distance.
         """
         if keys is None and not is_chunked(vectors):
             message = "keys is None; expected a key for each vector"
