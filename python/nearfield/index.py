@@ -506,10 +506,12 @@ class Index:
         Returns
         -------
         Neighbors
-            A tuple (ids, distances): uint64 and float32, nearest first, ties in order of insertion;
-            (k,) for one query, (n, k) for a batch. Distances are those of the query as given to
-            the vectors as the storage keeps them (`get_vector`). One that float32 cannot hold is
-            infinite, and comes last. ``num_distances`` and ``num_hops`` are totals of the batch.
+            A tuple (ids, distances): uint64 and float32, nearest first, at equal distance in order
+            of insertion (which of several share the last places is not said once places of removed
+            vectors were used again); (k,) for one query, (n, k) for a batch. Distances are those of
+            the query as given to the vectors as the storage keeps them (`get_vector`). One that
+            float32 cannot hold is infinite, and comes last. ``num_distances`` and ``num_hops`` are
+            totals of the batch.
 
         Raises
         ------

@@ -340,7 +340,7 @@ void free_slots_have_levels_that_there_are() {
   const format::Section levels = section_of(bytes, Kind::Levels);
   store(bytes, levels.offset + free_slots_of(bytes)[0], static_cast<std::uint8_t>(kMaxLevel + 1));
   seal(bytes);
-  check(refused_field(bytes) == "level", "refused for " + refused_field(bytes));
+  check(refused_field(bytes).starts_with("level"), "refused for " + refused_field(bytes));
 }
 
 // Rows that came after a repair has begun have no links to what it takes away: it does not look at them.

@@ -68,7 +68,7 @@ class Index {
   // throws, rows of finished rounds stay, in batch order.
   void add(const float* vectors, std::size_t rows, const Id* ids, Id* ids_out, const AddOptions& options);
 
-  // The k nearest live rows to each query, nearest first, ties in order of insertion. Writes rows * k
+  // The k nearest live rows to each query, nearest first, at equal distance in order of insertion. Writes rows * k
   // ids and distances; counts[row] = min(k, live) of them are valid, the rest is kNoId and infinity.
   QueryCounters query(const float* queries, std::size_t rows, const QueryOptions& options, Id* ids, float* distances,
                       std::uint32_t* counts) const;
@@ -89,8 +89,8 @@ class Index {
   // ready for new ones as soon as the queries on their way have left. When poll throws, a later call goes on.
   void repair(std::size_t num_threads, const Poll& poll);
   // Repair, then bring the rows that are left together, in an order in which neighbours lie near, and give the memory
-  // of the others back; waits for queries on their way. Takes as much memory as the index again meanwhile, and little
-  // longer than a repair. When poll throws, at most the repair has been done.
+  // of the others back; waits for a save and for queries on their way. Takes as much memory as the index again
+  // meanwhile, and little longer than a repair. When poll throws, at most the repair has been done.
   void compact(std::size_t num_threads, const Poll& poll);
 
   IndexStats stats() const;      // reads everything once: O(links + vectors)

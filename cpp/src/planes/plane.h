@@ -62,7 +62,8 @@ class Plane {
   }  // rows that can be written without growing
   std::size_t reserved_bytes() const;  // address space taken; resident is at most this
 
-  // Take the rows of another plane of the same row size, which gets these: only where nobody reads either.
+  // Take the rows of another plane of the same row size, which gets these: only where nobody reads either. A reader may
+  // meanwhile ask an empty one for its capacity, which is stored last.
   void swap(Plane& other) noexcept;
 
   // Make rows [0, rows) writable. Never moves a row; safe while others read rows below the old capacity.
