@@ -249,6 +249,49 @@ void everything_can_be_removed_and_added_again() {
   }
 }
 
+// A repair that is asked for is for all rows that are dead by then, also for those that have died since another began.
+void a_repair_is_for_all_that_are_dead_when_it_is_called() {
+  Index index = make_index(config_of(Space::Euclidean), clustered(4000, kDimensions, 3));
+  Id id = 0;
+  for (; index.stats().slots_to_repair == 0; ++id) index.remove(&id, 1, true);
+  for (const Id end = id + 10; id < end; ++id) index.remove(&id, 1, true);
+  check(index.stats().slots_to_repair > 0, "a repair is under way");
+  index.repair(1, {});
+  check_equal(index.counts().free, std::size_t{id}, "free slots");
+}
+
+// Rows that a call overwrites may be near to the new ones, which do not link to them: their slots are soon others'.
+void new_rows_do_not_link_to_those_that_they_replace() {
+  constexpr std::size_t kAll = 1000, kPart = 300;
+  const std::vector<float> vectors = clustered(kAll, kDimensions, 3);
+  Index index = make_index(config_of(Space::Euclidean), vectors);
+  std::vector<Id> ids(kPart);
+  std::iota(ids.begin(), ids.end(), Id{0});
+  index.add(vectors.data(), kPart, ids.data(), nullptr, {1, {}});  // the same again
+  const std::vector<std::byte> bytes = bytes_of(index);
+  const auto flags = plane_of<std::uint8_t>(bytes, format::Kind::Flags);
+  const auto links = plane_of<Slot>(bytes, format::Kind::Links);
+  const std::size_t places = links.size() / flags.size();
+  std::size_t to_dead = 0, to_live = 0;
+  for (std::size_t i = kAll * places; i < links.size(); ++i) {
+    if (links[i] != kNoSlot) ++((flags[links[i]] & kDead) != 0 ? to_dead : to_live);
+  }
+  check(to_live > kPart && to_dead == 0, "links of new rows to dead ones: " + std::to_string(to_dead));
+}
+
+// Order of insertion outlives slots: those of rows that went were taken by later ones, and all of them change.
+void compaction_keeps_the_order_of_insertion() {
+  Index index = make_index(config_of(Space::Euclidean), clustered(600, kDimensions, 3));
+  const std::vector<Id> gone = some_ids(600, 4, 1);
+  index.remove(gone.data(), gone.size(), true);
+  const std::vector<float> more = clustered(200, kDimensions, 9);
+  index.add(more.data(), 200, nullptr, nullptr, {1, {}});
+  const std::vector<Id> before = index.ids(true);
+  check(!std::is_sorted(before.begin(), before.end()) || before.back() >= 600, "rows in free slots");
+  index.compact(1, {});
+  check(index.ids(true) == before, "ids in another order");
+}
+
 // --- what it costs -------------------------------------------------------------------------------
 
 // All rows are replaced five times, a fifth at a time: removed and added, or overwritten.
@@ -370,6 +413,9 @@ const Group group{
          ties_come_in_the_order_of_insertion_whatever_slots_rows_have},
         {"repaired slots are taken again", repaired_slots_are_taken_again},
         {"everything can be removed and added again", everything_can_be_removed_and_added_again},
+        {"a repair is for all that are dead when it is called", a_repair_is_for_all_that_are_dead_when_it_is_called},
+        {"new rows do not link to those that they replace", new_rows_do_not_link_to_those_that_they_replace},
+        {"compaction keeps the order of insertion", compaction_keeps_the_order_of_insertion},
         {"a churned index is as good as a fresh one", a_churned_index_is_as_good_as_a_fresh_one},
         {"what many removals leave is as good as fresh", what_many_removals_leave_is_as_good_as_fresh},
         {"what is exact does not depend on rows that are gone", what_is_exact_does_not_depend_on_rows_that_are_gone},

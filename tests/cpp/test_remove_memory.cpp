@@ -35,8 +35,9 @@ void check_whole_wherever_memory_ends(const Index& index, const Call& call, std:
   const Bytes file = bytes_of(index);
   Index ended = Index::load(file, {});
   call(ended);
+  const Content before = content_of(index);
   std::vector<Content> may_be = between;
-  may_be.push_back(content_of(index));
+  may_be.push_back(before);
   may_be.push_back(content_of(ended));
   std::size_t failures = 0;
   for (std::uint64_t n = 1; n < 100'000; ++n) {
@@ -56,6 +57,7 @@ void check_whole_wherever_memory_ends(const Index& index, const Call& call, std:
     const RowCounts counts = tried.counts();
     check_equal(counts.removed, std::size_t{0}, what + ": rows that are neither there nor free", where);
     if (content != may_be.back()) call(tried);
+    if (content == before) check_equal(tried.counts().slots, ended.counts().slots, what + ": slots, made again", where);
     tried.repair(1, {});
     check(content_of(tried) == may_be.back(), what + ": made again", where);
     check(tried.counts().removed == 0 && tried.validate().empty(), what + ": repaired: " + tried.validate(), where);
