@@ -332,7 +332,7 @@ void what_many_removals_leave_is_as_good_as_fresh() {
   constexpr std::size_t kAll = 4000, kQueries = 300;
   const std::vector<float> vectors = scattered(kAll, kDimensions, 5), queries = scattered(kQueries, kDimensions, 6);
   for (const Space space : kSpaces) {
-    for (const std::size_t share : {2, 8}) {  // one of so many stays
+    for (const std::size_t share : {std::size_t{2}, std::size_t{8}}) {  // one of so many stays
       Index index = make_index(config_of(space), vectors);
       std::vector<Id> gone;
       std::vector<float> left;
