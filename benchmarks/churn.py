@@ -50,11 +50,8 @@ _LEAST = {"rounds": _ROUNDS, "limit": 20_000, "queries": 1_000}
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command."""
-    parser = claims.parser(__doc__)
+    parser = claims.set_parser(__doc__)
     add = parser.add_argument
-    add("--data", default="debian-minilm", metavar="SET", help="debian-minilm, synthetic-1m, ...")
-    add("--data-dir", type=Path, default=data_sets.DATA_DIR, help="where the named sets are")
-    add("--limit", type=int, default=1_000_000, help="rows of the set that are used at most")
     add("--queries", type=int, default=1_000)
     add("--engines", nargs="+", choices=living.VARIANTS, default=list(living.VARIANTS))
     add("--patterns", nargs="+", choices=PATTERNS, default=list(PATTERNS))
@@ -68,8 +65,6 @@ def main(arguments: list[str] | None = None) -> int:
     add("--ef", type=int, default=50)
     add("--passes", type=int, default=3, help="over all queries, one by one; the median is told")
     add("--seed", type=int, default=1)
-    add("--threads", type=int, default=2, help="of adding and removing")
-    add("--memory", type=float, default=8.0, help="GiB that a process may take")
     add("--python", nargs="+", default=[], metavar="LIBRARY=PATH", help="of other environments")
     options = parser.parse_args(arguments)
     claim = claims.Claim("churn", measure, table, verdicts, least=_LEAST, draw=draw)

@@ -53,6 +53,18 @@ def parser(doc: str | None) -> argparse.ArgumentParser:
     return made
 
 
+def set_parser(doc: str | None) -> argparse.ArgumentParser:
+    """Give those of a command that looks at one set, besides."""
+    made = parser(doc)
+    add = made.add_argument
+    add("--data", default="debian-minilm", metavar="SET", help="debian-minilm, synthetic-1m, ...")
+    add("--data-dir", type=Path, default=data_sets.DATA_DIR, help="where the named sets are")
+    add("--limit", type=int, default=1_000_000, help="rows of the set that are used at most")
+    add("--threads", type=int, default=2, help="of builds and of writes of many rows")
+    add("--memory", type=float, default=8.0, help="GiB that a process may take")
+    return made
+
+
 def show(claim: Claim, options: argparse.Namespace) -> int:
     """Run a command; 0 is success, 1 a failed gate, 2 nothing to measure with or to judge by."""
     if options.table:

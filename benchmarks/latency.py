@@ -49,19 +49,14 @@ _LEAST = {"limit": 20_000, "cycles": 3, "removals": 2_000}
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command."""
-    parser = claims.parser(__doc__)
+    parser = claims.set_parser(__doc__)
     add = parser.add_argument
-    add("--data", default="debian-minilm", metavar="SET", help="debian-minilm, synthetic-1m, ...")
-    add("--data-dir", type=Path, default=data_sets.DATA_DIR, help="where the named sets are")
-    add("--limit", type=int, default=1_000_000, help="rows of the set that are used at most")
     add("--engines", nargs="+", choices=ENGINES, default=[SUBJECT])
     add("--ef", type=int, default=50)
     add("--cycles", type=int, default=5, help="over all kinds of writes, each after an idle phase")
     add("--seconds", type=float, default=3.0, help="of a phase")
     add("--rate", type=float, default=200.0, help="rows a second where the writer is paced")
     add("--removals", type=int, default=5_000, help="single ones, and then as many single adds")
-    add("--threads", type=int, default=2, help="of the build")
-    add("--memory", type=float, default=8.0, help="GiB that a process may take")
     add("--python", nargs="+", default=[], metavar="LIBRARY=PATH", help="of other environments")
     options = parser.parse_args(arguments)
     claim = claims.Claim("latency", measure, table, verdicts, least=_LEAST, draw=draw)

@@ -43,16 +43,11 @@ _LEAST = {"limit": 20_000, "cycles": 3}
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command."""
-    parser = claims.parser(__doc__)
+    parser = claims.set_parser(__doc__)
     add = parser.add_argument
-    add("--data", default="debian-minilm", metavar="SET", help="debian-minilm, synthetic-1m, ...")
-    add("--data-dir", type=Path, default=data_sets.DATA_DIR, help="where the named sets are")
-    add("--limit", type=int, default=1_000_000, help="rows of the set that are used at most")
     add("--cycles", type=int, default=3, help="over all phases")
     add("--seconds", type=float, default=10.0, help="of a phase")
     add("--rate", type=float, default=400.0, help="upserts a second; of a million rows 2000")
-    add("--threads", type=int, default=2, help="of the build")
-    add("--memory", type=float, default=8.0, help="GiB that the process may take")
     options = parser.parse_args(arguments)
     claim = claims.Claim("saving", measure, table, verdicts, least=_LEAST, draw=draw)
     return claims.show(claim, options)

@@ -52,3 +52,11 @@ def clustered(
     centres = rng.normal(size=(clusters, dimensions))
     spread = 0.5 * rng.normal(size=(rows, dimensions))
     return (centres[rng.integers(clusters, size=rows)] + spread).astype(np.float32)
+
+
+@pytest.fixture
+def in_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let benchmarks of living indexes run in this process, without their libraries."""
+    from tests.exact_engine import put_in_place
+
+    put_in_place(tmp_path, monkeypatch)

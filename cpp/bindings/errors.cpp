@@ -26,7 +26,7 @@ void translate(std::exception_ptr pointer) {
   } catch (const IndexFull& e) {
     raise("IndexFull", e.what(), {});
   } catch (const DuplicateId& e) {
-    raise("DuplicateId", e.what(), py::dict("id"_a = e.id));
+    raise("DuplicateId", e.what(), py::dict("id"_a = e.id, "row"_a = e.row, "in_index"_a = e.in_index));
   } catch (const InvalidInput& e) {
     raise("InvalidInput", e.what(), {});
   } catch (const UnknownId& e) {

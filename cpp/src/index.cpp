@@ -68,9 +68,8 @@ class OwnedMutex {
     if (is_mine()) {
       throw InvalidInput(
           "this call comes from a progress callback or a file object of an add or save of the same index, and that "
-          "has not ended; there you may query, look up, remove and mark, but not add, save, repair, compact, validate "
-          "or ask for "
-          "statistics");
+          "has not ended; there you may query, look up, remove and mark, but not add, save, repair, compact, "
+          "validate or ask for statistics");
     }
     mutex_.lock();
     owner_.store(std::this_thread::get_id(), std::memory_order_relaxed);
@@ -335,8 +334,8 @@ void Index::compact(std::size_t num_threads, const Poll& poll) {
   repair_all(*impl.state, impl.metric, impl.pool, num_threads, poll, impl.under_id_lock());
   const std::size_t before = bytes_of(*impl.state);
   const std::unique_ptr<State> old = impl.replace(nearfield::compact(*impl.state, impl.metric, num_threads, poll));
-  impl.bytes_given_back += before - std::min(before, bytes_of(*impl.state));
   impl.pool.wait_until_left(impl.pool.advance());  // queries on their way: milliseconds
+  impl.bytes_given_back += before - std::min(before, bytes_of(*impl.state));
 }
 
 QueryCounters Index::query(const float* queries, std::size_t rows, const QueryOptions& options, Id* ids,

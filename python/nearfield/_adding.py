@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -115,23 +114,19 @@ def _add_chunks(
         try:
             added += core.add(vectors, ids, num_threads, within, on_conflict).tolist()
         except NotFinite as error:
-            row = None if error.row is None else before + error.row
-            message = f"{error} (that is row {row} of the whole input)"
-            raise NotFinite(message, row) from error
+            raise NotFinite(*_in_whole_input(error, before)) from error
         except DuplicateId as error:
-            raise DuplicateId(_in_whole_input(str(error), before), error.id) from error
+            message, row = _in_whole_input(error, before)
+            raise DuplicateId(message, error.id, row, error.in_index) from error
     if report is not None:
         report(len(added), len(added))
     return added
 
 
-def _in_whole_input(words: str, before: int) -> str:
-    """Count the row that a message names from the start of the stream."""
-
-    def counted(row: re.Match[str]) -> str:
-        return f" in row {before + int(row[1])} of the whole input"
-
-    return re.sub(r" in row (\d+)", counted, words, count=1)
+def _in_whole_input(error: NotFinite | DuplicateId, before: int) -> tuple[str, int | None]:
+    """Count the row that is refused from the start of the stream."""
+    row = None if error.row is None else before + error.row
+    return f"{error} (that is row {row} of the whole input)", row
 
 
 def _shifted(report: Report, before: int) -> Report:

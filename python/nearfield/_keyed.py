@@ -108,7 +108,8 @@ class KeyedCore:
             except DuplicateId as error:
                 key = self.names.key(cast(int, error.id))
                 words = str(error).replace(f"ids holds {error.id} ", f"keys holds {key!r} ", 1)
-                raise DuplicateId(words.replace("`ids`", "`keys`", 1), key) from None
+                words = words.replace("`ids`", "`keys`", 1)
+                raise DuplicateId(words, key, error.row, error.in_index) from None
 
     def _add(
         self,

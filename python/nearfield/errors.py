@@ -100,11 +100,23 @@ class DuplicateId(InvalidInput):
     ----------
     id : int, str or None
         The id, or the key of a `nearfield.StringIndex`.
+    row : int or None
+        The first row that is refused, of the vectors that were given, counted from 0.
+    in_index : bool
+        Whether the index held it before the call; else it stands in a row before that one as well.
     """
 
-    def __init__(self, message: str = "", id: int | str | None = None) -> None:
+    def __init__(
+        self,
+        message: str = "",
+        id: int | str | None = None,
+        row: int | None = None,
+        in_index: bool = False,
+    ) -> None:
         super().__init__(message)
         self.id = id
+        self.row = row
+        self.in_index = in_index
 
 
 class IndexFull(InvalidInput):
@@ -282,7 +294,7 @@ def from_core(kind: str, message: str, details: Mapping[str, Any]) -> NearfieldE
     message : str
         A sentence for the user.
     details : mapping
-        ``row``, ``id``, ``offset`` and ``field``, or ``errno`` and perhaps ``path``.
+        ``row``, ``id``, ``in_index``, ``offset`` and ``field``, or ``errno`` and perhaps ``path``.
 
     Returns
     -------
@@ -300,7 +312,9 @@ def from_core(kind: str, message: str, details: Mapping[str, Any]) -> NearfieldE
     if kind == "NotFinite":
         return NotFinite(message, details.get("row"))
     if kind == "DuplicateId":
-        return DuplicateId(message, details.get("id"))
+        return DuplicateId(
+            message, details.get("id"), details.get("row"), details.get("in_index", False)
+        )
     if kind == "UnknownId":
         return UnknownId(message, details.get("id"))
     if kind == "CorruptIndexFile":

@@ -212,10 +212,10 @@ class ExactIndex:
         if on_conflict == "error":
             for row, id in enumerate(ids):
                 if first[id] < row:
-                    raise _duplicate(id, row, "there in a row before it as well")
+                    raise _duplicate(id, row, in_index=False)
             for row, id in enumerate(ids):
                 if id in self._row_of:
-                    raise _duplicate(id, row, "in the index already")
+                    raise _duplicate(id, row, in_index=True)
         return sorted(row for id, row in first.items() if id not in self._row_of)
 
     def _append(self, rows: Vectors, ids: list[int]) -> None:
@@ -601,12 +601,13 @@ class ExactIndex:
         )
 
 
-def _duplicate(id: int, row: int, where: str) -> DuplicateId:
+def _duplicate(id: int, row: int, *, in_index: bool) -> DuplicateId:
+    where = "in the index already" if in_index else "there in a row before it as well"
     message = (
         f'ids holds {id} in row {row}, which is {where}; ask for on_conflict="update" to replace '
         'rows, or "keep" to leave new ones out (argument `ids`)'
     )
-    return DuplicateId(message, id)
+    return DuplicateId(message, id, row, in_index)
 
 
 def unit_rows(rows: Vectors) -> NDArray[np.float64]:

@@ -343,10 +343,10 @@ class Index:
         vectors, once links to them have been repaired and every query that was on its way has
         ended; memory goes back to the system with `compact` alone. A repair begins when a sixteenth
         of the rows is removed; from then on each vector that is removed or added pays for a slice
-        of it, some 0.1 to 0.3 ms, and one call of `remove` for at most some 16,000 rows looked at.
-        After removing a large part of the index call `repair`, which uses threads, shows progress
-        and can be interrupted. The first change of a mapped index reads the whole file, and copies
-        the pages it changes.
+        of it, some tenths of a millisecond, and one call of `remove` for at most some 16,000 rows
+        looked at. After removing a large part of the index call `repair`, which uses threads, shows
+        progress and can be interrupted. The first change of a mapped index reads the whole file,
+        and copies the pages it changes.
 
         Examples
         --------

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import nearfield as nf
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -73,3 +75,31 @@ def write_parquet(path: Path, vectors: Any, row_group_size: int) -> Path:
     )
     pq.write_table(table, path, row_group_size=row_group_size)
     return path
+
+
+@pytest.fixture
+def numbers(tmp_path: Path, vectors: Any) -> Path:
+    """An index with the ids 0 to 299."""
+    path = tmp_path / "numbers.nf"
+    nf.Index.from_vectors(vectors[:300]).save(path)
+    return path
+
+
+def saved(path: Path, array: Any) -> Path:
+    np.save(path, array)
+    return path
+
+
+def said(done: Any) -> dict[str, Any]:
+    assert done.code == 0, done.err
+    return dict(json.loads(done.out))
+
+
+def refused(run: Run, path: Path, *arguments: object, code: int = 3) -> str:
+    """The file is as it was, and nothing lies beside it."""
+    before, beside = path.read_bytes(), sorted(path.parent.iterdir())
+    done = run(*arguments)
+    assert (done.code, done.out) == (code, ""), done.err
+    assert path.read_bytes() == before
+    assert sorted(path.parent.iterdir()) == beside
+    return " ".join(done.err.replace("│", " ").split())

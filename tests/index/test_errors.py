@@ -59,7 +59,12 @@ def test_the_tree_is_complete_and_drawn():
         ("InvalidInput", {}, {}),
         ("DimensionMismatch", {}, {}),
         ("NotFinite", {"row": 7}, {"row": 7}),
-        ("DuplicateId", {"id": 2**63}, {"id": 2**63}),
+        ("DuplicateId", {"id": 2**63}, {"id": 2**63, "row": None, "in_index": False}),
+        (
+            "DuplicateId",
+            {"id": 5, "row": 7, "in_index": True},
+            {"id": 5, "row": 7, "in_index": True},
+        ),
         ("IndexFull", {}, {}),
         ("UnknownId", {"id": 2**63}, {"id": 2**63}),
         ("IndexFileError", {}, {}),

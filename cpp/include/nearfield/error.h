@@ -29,8 +29,11 @@ struct IndexFull : InvalidInput {  // more than kMaxSlots rows
 };
 
 struct DuplicateId : InvalidInput {  // an id that may stand only once
-  DuplicateId(const std::string& message, std::uint64_t repeated) : InvalidInput(message), id(repeated) {}
+  DuplicateId(const std::string& message, std::uint64_t repeated, std::size_t of, bool held)
+      : InvalidInput(message), id(repeated), row(of), in_index(held) {}
   std::uint64_t id;
+  std::size_t row;  // the first that is refused, of those that were given
+  bool in_index;    // before the call; else the id stands in a row before it as well
 };
 
 struct UnknownId : Error {

@@ -10,11 +10,12 @@
 namespace nearfield {
 namespace {
 
-[[noreturn]] void throw_duplicate(Id id, std::size_t row, const std::string& where) {
-  throw DuplicateId("ids holds " + std::to_string(id) + " in row " + std::to_string(row) + ", which is " + where +
+[[noreturn]] void throw_duplicate(Id id, std::size_t row, bool in_index) {
+  throw DuplicateId("ids holds " + std::to_string(id) + " in row " + std::to_string(row) + ", which is " +
+                        (in_index ? "in the index already" : "there in a row before it as well") +
                         "; ask for on_conflict=\"update\" to replace rows, or \"keep\" to leave new ones out "
                         "(argument `ids`)",
-                    id);
+                    id, row, in_index);
 }
 
 }  // namespace
@@ -41,13 +42,13 @@ Batch resolve_batch(const IdTable& table, const Id* ids, std::size_t rows, std::
     batch.ids[row] = ids[row];
     const bool is_new = stored.emplace(ids[row], row).second;
     if (is_new) continue;
-    if (on_conflict == OnConflict::Error) throw_duplicate(ids[row], row, "there in a row before it as well");
+    if (on_conflict == OnConflict::Error) throw_duplicate(ids[row], row, false);
     if (on_conflict == OnConflict::Update) stored[ids[row]] = row;
   }
   const auto is_held = [&](std::size_t row) { return table.find(ids[row]) != kNoSlot; };
   if (on_conflict == OnConflict::Error) {
     const auto held = std::find_if(batch.rows.begin(), batch.rows.end(), is_held);
-    if (held != batch.rows.end()) throw_duplicate(ids[*held], *held, "in the index already");
+    if (held != batch.rows.end()) throw_duplicate(ids[*held], *held, true);
   }
   batch.may_replace = on_conflict == OnConflict::Update;
   if (stored.size() < rows || on_conflict == OnConflict::Keep) {

@@ -41,8 +41,8 @@ Ways ways_of(const State& state, const Metric& metric) {
 
 // What one thread works in.
 struct Workspace {
-  std::vector<Slot> kept, gone, candidates,
-      links;                            // of a row: that stay, that it loses, that it may take, that it takes
+  std::vector<Slot> kept, gone;         // links of a row: that stay, and to rows that leave
+  std::vector<Slot> candidates, links;  // that it may take; that it takes
   std::vector<Slot> further, nearest;   // leaving ones that others lead to; those of them that are next
   std::vector<std::uint64_t> frontier;  // the former, by their distance
   std::vector<Slot> before;             // the links that stay of a row, before it chooses anew
@@ -51,7 +51,8 @@ struct Workspace {
   std::vector<std::uint64_t> entries;
 };
 
-// What was not met before and is neither dead nor the row itself is a candidate; what leaves may lead further.
+// Where rows that leave lead to, but for slots that were met before: live rows to the candidates, what leaves as well
+// to `further`.
 void expand(const State& state, int level, std::span<const Slot> leaving, WalkScratch& scratch, Workspace& space) {
   for (const Slot dead : leaving) {
     const Slot* row = state.graph.row(dead, level);
@@ -115,8 +116,8 @@ void find_candidates(const State& state, const Reading& by, const void* query, S
   for (const Slot link : space.kept) mark_visited(scratch, link);
   for (const Slot link : space.gone) mark_visited(scratch, link);
   expand(state, level, space.gone, scratch, space);
-  const int steps = space.gone.size() * kMuchLost > space.kept.size() + space.gone.size() ? kMoreSteps : 0;
-  for (int step = 0; step < steps; ++step) {
+  const bool lost_much = space.gone.size() * kMuchLost > space.kept.size() + space.gone.size();
+  for (int step = 0; lost_much && step < kMoreSteps; ++step) {
     compare(by, query, space.further, space, space.frontier);
     const std::size_t n = std::min(space.frontier.size(), state.graph.places(level));
     const auto end = space.frontier.begin() + static_cast<std::ptrdiff_t>(n);

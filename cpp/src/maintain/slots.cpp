@@ -16,12 +16,6 @@ std::size_t num_slots(const std::vector<Waiting>& waiting) {
   return slots;
 }
 
-void reserve_for(const std::vector<Waiting>& waiting, std::vector<Slot>& slots) {
-  std::size_t most = 0;
-  for (const Waiting& group : waiting) most += group.slots.size();
-  slots.reserve(most);
-}
-
 // The slots that nobody waits for who began in the epoch `oldest` or later, out of the list.
 void take_settled(std::vector<Waiting>& waiting, std::uint64_t oldest, std::vector<Slot>& settled) {
   std::erase_if(waiting, [&](const Waiting& group) {
@@ -62,8 +56,8 @@ void settle_slots(State& state, ScratchPool& pool, const UnderIdLock& under_id_l
     }
     for (const Slot slot : unlinked) set_flags(state, slot, kFree);
   };
-  reserve_for(repair.newborns, grown);  // all memory, before anything is taken
-  reserve_for(repair.unlinked, unlinked);
+  grown.reserve(num_slots(repair.newborns));  // all memory, before anything is taken
+  unlinked.reserve(num_slots(repair.unlinked));
   // By one value: a newborn row that has died since is settled as such before its slot is free.
   const std::uint64_t oldest = pool.oldest();
   take_settled(repair.newborns, oldest, grown);
@@ -77,7 +71,7 @@ void settle_slots(State& state, ScratchPool& pool, const UnderIdLock& under_id_l
   }
   repair.free.reserve(repair.free.size() + num_slots(repair.freed));
   std::vector<Slot> ready;
-  reserve_for(repair.freed, ready);
+  ready.reserve(num_slots(repair.freed));
   take_settled(repair.freed, pool.oldest(), ready);
   if (ready.empty()) return;
   repair.free.insert(repair.free.end(), ready.begin(), ready.end());

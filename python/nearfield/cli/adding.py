@@ -113,9 +113,11 @@ def _in_words_of_options(source: Source, change: Change) -> Iterator[None]:
     try:
         yield
     except DuplicateId as error:
-        where = str(error).partition(" holds ")[2].rpartition("; ask for ")[0]
+        kind = "key" if change.has_keys else "id"
+        where = "in the index already" if error.in_index else "there in a row before it as well"
         message = (
-            f"{source.name} holds the {'key' if change.has_keys else 'id'} {where}; --on-conflict "
-            "update replaces what is there, --on-conflict keep leaves the new row out"
+            f"{source.name} holds the {kind} {error.id!r} in row {error.row} of the whole input, "
+            f"which is {where}; --on-conflict update replaces what is there, --on-conflict keep "
+            "leaves the new row out"
         )
-        raise DuplicateId(message, error.id) from None
+        raise DuplicateId(message, error.id, error.row, error.in_index) from None
