@@ -166,6 +166,12 @@ def examples(session: nox.Session) -> None:
 
 
 @nox.session
+def benchmarks(session: nox.Session) -> None:
+    """Run once what `ab.py` times, so that it still runs when it is needed."""
+    session.run("python", "-m", "pytest", "benchmarks", "-q", "--benchmark-disable")
+
+
+@nox.session
 def wheel(session: nox.Session) -> None:
     """Build sdist and wheel; install the wheel where there is no compiler; import and query."""
     out = BUILD / "dist"

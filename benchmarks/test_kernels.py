@@ -1,10 +1,11 @@
-"""Distances at every SIMD level, and the conversion of rows, through the compiled core itself."""
+"""Distances at every SIMD level, and the conversion of rows by the compiled core itself."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
+import nearfield as nf
 import numpy as np
 import pytest
 from nearfield import _core
@@ -12,7 +13,6 @@ from nearfield import _core
 pytestmark = [pytest.mark.gate, pytest.mark.benchmark(max_time=0.3, min_rounds=5)]
 
 ROWS = 256  # with their links they stay in the second-level cache up to 384 dimensions
-SPACES = {"euclidean": 0, "inner_product": 1, "cosine": 2}
 STORAGES = {"float8": 16, "float32": 32, "e4m3": 48}
 
 
@@ -33,28 +33,29 @@ def level(request: pytest.FixtureRequest) -> Iterator[str]:
 @pytest.mark.parametrize("space", ["euclidean", "inner_product"])
 def test_distances(benchmark: Any, level: str, space: str, width: int) -> None:
     benchmark.group = f"distances {space} {width}"
-    measure_walk(benchmark, level, SPACES[space], STORAGES["float32"], width)
+    measure_walk(benchmark, level, space, "float32", width)
 
 
 @pytest.mark.parametrize("storage", ["float8", "e4m3"])
 def test_distances_of_codes(benchmark: Any, level: str, storage: str) -> None:
     benchmark.group = f"distances {storage} 128"
-    measure_walk(benchmark, level, SPACES["euclidean"], STORAGES[storage], 128)
+    measure_walk(benchmark, level, "euclidean", storage, 128)
 
 
-def measure_walk(benchmark: Any, level: str, space: int, storage: int, width: int) -> None:
+def measure_walk(benchmark: Any, level: str, space: str, storage: str, width: int) -> None:
     """Walk dense links with a narrow beam: the nearest there is to nothing but distances."""
-    index = _core.Index(space, width, 128, ROWS, 1, storage)
-    index.add(vectors(ROWS, width), None, 1, None)
-    queries = vectors(100, width)
-    found = benchmark(index.query, queries, 1, 4, 1)
-    assert index.simd_level == level
-    distances = found[3]
-    assert distances > 10 * found[4]  # many a hop, or the beam would be what is measured
-    benchmark.extra_info["distances"] = distances
+    index = nf.Index(
+        space, width, M=128, ef_construction=ROWS, storage_data_type=storage, codes="none"
+    )
+    index.add_items(vectors(ROWS, width), num_threads=1)
+    found = benchmark(index.query, vectors(100, width), 1, 1, 4)
+    assert nf.simd.active() == level
+    # Many a hop, or the beam would be what is measured.
+    assert found.num_distances > 10 * found.num_hops
+    benchmark.extra_info["distances"] = found.num_distances
     if benchmark.stats:  # absent under --benchmark-disable
         median = benchmark.stats.stats.median
-        benchmark.extra_info["ns_per_distance"] = round(1e9 * median / distances, 2)
+        benchmark.extra_info["ns_per_distance"] = round(1e9 * median / found.num_distances, 2)
 
 
 @pytest.mark.parametrize("storage", STORAGES)
