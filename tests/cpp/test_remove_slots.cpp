@@ -128,9 +128,9 @@ bool sees(const Reading& reading, Slot slot) {
 // The slots of an id that a reading sees, by looking at all and by a scan.
 std::set<Slot> seen_slots(const MortalIndex& index, const Reading& reading, Id id) {
   const ScratchPool::Lease scratch = index.pool.lend();
-  scratch->fit(reading.view.count, reading.view.count, reading.view.count, 16, index.metric.padded);
+  scratch->fit(reading.view.count, reading.view.count, 16, index.metric.padded);
   std::fill_n(scratch->query(), index.metric.padded, 0.0f);
-  const WalkResult all = index.metric.walks->scan(vectors_of(reading.view, index.state), scratch->query(), 0,
+  const WalkResult all = index.metric.walks->scan(vectors_of(reading.view, index.state), nullptr, scratch->query(), 0,
                                                   reading.view.count, reading.view.count, scratch->walk());
   std::set<Slot> seen, scanned;
   for (Slot slot = 0; slot < reading.view.count; ++slot) {

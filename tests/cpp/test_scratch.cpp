@@ -60,7 +60,7 @@ void nothing_is_freed_under_a_reader() {
       while (writing || reads < 1000) {
         const ScratchPool::Lease lease = pool.lend();
         const Value* value = shared.load();
-        lease->fit(64, 1, 1, 1, 16);
+        lease->fit(64, 1, 1, 16);
         lease->query()[0] = static_cast<float>(value->number);
         check_equal(value->twice, 2 * value->number, "a value as it was written");
         check(value->number >= last, "values do not go back");

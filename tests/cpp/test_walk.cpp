@@ -135,9 +135,9 @@ std::string name_of(const Kind& kind) {
 
 // A query lent what it needs, for the rows that walks compare.
 struct Asked {
-  Asked(const OpenIndex& index, const Reading& reading, const float* vector, std::size_t beam, std::size_t wanted)
+  Asked(const OpenIndex& index, const Reading& reading, const float* vector, std::size_t wanted)
       : lease(index.pool.lend()) {
-    lease->fit(reading.view.count, beam, wanted, reading.view.places0, index.metric.padded);
+    lease->fit(reading.view.count, wanted, reading.view.places0, index.metric.padded);
     index.metric.prepare(vector, lease->query());
     if (reading.codes != nullptr) index.metric.encode_query(reading.codes->grid, lease->query(), lease->codes());
     index.metric.scale_query(lease->query());
@@ -176,10 +176,10 @@ void a_scan_is_a_sort() {
         for (Id id = 0; some_hidden && id < kRows; id += 7) mark(index.state, index.table, id);
         const Reading reading = read_state(index.state, index.metric);
         for (const std::size_t wanted : lengths) {
-          Asked asked(index, reading, vectors.data() + wanted * kDimensions, wanted, wanted);
+          Asked asked(index, reading, vectors.data() + wanted * kDimensions, wanted);
           const std::vector<std::uint64_t> expected = sorted_entries(reading, asked.query);
           const WalkResult found =
-              reading.walks->scan(reading.view, asked.query, 0, kRows, wanted, asked.lease->walk());
+              reading.walks->scan(reading.view, nullptr, asked.query, 0, kRows, wanted, asked.lease->walk());
           check_equal(found.size, wanted, "rows found");
           check(std::equal(found.entries, found.entries + found.size, expected.begin()),
                 level + ", " + name_of(kind) + ", the nearest " + std::to_string(wanted));
@@ -202,12 +202,11 @@ std::vector<Found> search_together(const OpenIndex& index, const std::vector<flo
   std::vector<WalkJob> jobs(n);
   const Reading reading = read_state(index.state, index.metric);
   const Entry entry = index.state.graph.entry();
-  const std::size_t beam = beam_for(ef, index.state.census.away.load());
   for (std::size_t i = 0; i < n; ++i) {
-    asked[i].emplace(index, reading, vectors.data() + (first + i) * kDimensions, beam, ef);
+    asked[i].emplace(index, reading, vectors.data() + (first + i) * kDimensions, ef);
     WalkScratch& scratch = asked[i]->lease->walk();
     scratch.num_distances = scratch.num_hops = 0;
-    jobs[i] = {asked[i]->query, entry.slot, entry.level, 0, ef, nullptr, 1, {}, &scratch, {}};
+    jobs[i] = {.query = asked[i]->query, .start = entry.slot, .from = entry.level, .ef = ef, .scratch = &scratch};
   }
   reading.walks->search(reading.view, jobs.data(), n);
   std::vector<Found> found(n);
@@ -236,7 +235,7 @@ double recall_of(const OpenIndex& index, const std::vector<float>& vectors, cons
   const Reading reading = read_state(index.state, index.metric);
   std::size_t hits = 0;
   for (std::size_t q = 0; q < found.size(); ++q) {
-    const Asked asked(index, reading, vectors.data() + q * kDimensions, k, k);
+    const Asked asked(index, reading, vectors.data() + q * kDimensions, k);
     const std::vector<std::uint64_t> truth = sorted_entries(reading, asked.query);
     for (std::size_t i = 0; i < k; ++i) {
       hits += std::binary_search(found[q].entries.begin(), found[q].entries.end(), truth[i]);
@@ -317,12 +316,17 @@ void the_log_holds_what_is_in_doubt() {
       const Reading reading = read_state(index.state, index.metric);
       const Entry entry = index.state.graph.entry();
       for (std::size_t q = 0; q < 20; ++q) {
-        const Asked asked(index, reading, queries.data() + q * kDimensions, beam_for(kRows, kRows), kRows);
+        const Asked asked(index, reading, queries.data() + q * kDimensions, kRows);
         const std::vector<std::uint64_t> all = sorted_entries(reading, asked.query);
         const double kth = entry_key(all[kNearest - 1]);
         const Doubt doubt{kNearest, kth / 50, 1.5, kMost};
         WalkScratch& scratch = asked.lease->walk();
-        WalkJob job{asked.query, entry.slot, entry.level, 0, kRows, nullptr, 1, doubt, &scratch, {}};
+        WalkJob job{.query = asked.query,
+                    .start = entry.slot,
+                    .from = entry.level,
+                    .ef = kRows,
+                    .doubt = doubt,
+                    .scratch = &scratch};
         reading.walks->search(reading.view, &job, 1);
         std::vector<std::uint64_t> log(scratch.log, scratch.log + scratch.num_logged);
         std::sort(log.begin(), log.end());
@@ -372,7 +376,7 @@ void check_gather(std::uint32_t places, std::size_t count, std::uint64_t seed) {
   view.count = count;
   view.places0 = places;
   Scratch memory;
-  memory.fit(count, 1, 1, places, 16);
+  memory.fit(count, 1, places, 16);
   WalkScratch& scratch = memory.walk();
   for (int walk = 0; walk < 3; ++walk) {
     std::set<std::uint32_t> met{below(count)};

@@ -88,7 +88,7 @@ void write_rows(State& state, const Metric& metric, ScratchPool& pool, const flo
   parallel_for(slots.size(), num_threads, [&](std::size_t, std::size_t i) {
     const std::size_t row = batch.rows[done + i];
     const ScratchPool::Lease scratch = pool.lend();
-    scratch->fit(0, 1, 1, 1, metric.padded);
+    scratch->fit(0, 1, 1, metric.padded);
     metric.encode(vectors + row * metric.dimensions, scratch->query(), state.vector_row(slots[i]));
     *state.ids.at<Id>(slots[i]) = batch.ids[row];
     if (!taken.were_free()) *state.flags.at<std::uint8_t>(slots[i]) = 0;

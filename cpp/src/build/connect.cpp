@@ -25,7 +25,7 @@ std::size_t sweep(State& state, const Metric& metric, ScratchPool& pool, const P
   const std::size_t ef = std::min<std::size_t>(state.config.ef_construction, count);
   const ScratchPool::Lease scratch = pool.lend();
   const std::size_t dead = state.census.dead.load(std::memory_order_relaxed);
-  scratch->fit(count, beam_for(ef, dead), ef, state.graph.places(0), metric.padded);
+  scratch->fit(count, ef, state.graph.places(0), metric.padded);
   Reading reading = read_state(state, metric);
   reading.view.hide = dead > 0 ? kDead | kLeaving | kUnlinked : 0;
   std::vector<Slot> hosts, few;

@@ -140,7 +140,7 @@ void link_back_to(State& state, const Metric& metric, ScratchPool& pool, const R
     return;
   }
   const ScratchPool::Lease scratch = pool.lend();
-  scratch->fit(0, 1, 1, places, metric.padded);
+  scratch->fit(0, 1, places, metric.padded);
   Row row{metric,      with,       *scratch,    target,     places,      0,
           space.links, space.more, space.spare, space.keys, space.slots, space.dropped};
   row.links.clear();

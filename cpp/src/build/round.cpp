@@ -36,7 +36,6 @@ struct Round {
   Compared vectors;             // for rows that codes cannot tell apart
   Entry entry;                  // of the graph without the round
   std::size_t ef;
-  std::size_t passed_through;            // slots that no new link may go to
   std::vector<LinksOfRow> links_back{};  // per row of the round
 };
 
@@ -154,8 +153,7 @@ void link_rows(Round& round, std::size_t first, std::size_t n) {
     row.row = first + i;
     row.slot = round.slots[row.row];
     Scratch& scratch = *row.lease;
-    scratch.fit(before.view.count, beam_for(round.ef, round.passed_through), round.ef, round.rule.before.view.places0,
-                round.metric.padded);
+    scratch.fit(before.view.count, round.ef, before.view.places0, round.metric.padded);
     // The beam is pruned with `decoded` as its buffer, so the query lies in another.
     void* buffer = before.codes != nullptr ? static_cast<void*>(scratch.codes()) : scratch.query();
     row.query = round.rule.with.query_of(row.slot, buffer);
@@ -229,7 +227,7 @@ void link_round(State& state, const Metric& metric, ScratchPool& pool, std::span
   const std::size_t count_with = std::max<std::size_t>(count, std::size_t{slots.back()} + 1);
   // No beam holds more than the rows there are; a file may name an ef_construction of 2^32.
   const std::size_t ef = std::min<std::size_t>(state.config.ef_construction, count_with);
-  Round round{state, metric, pool, slots, {}, {}, entry, ef, passed_through};
+  Round round{state, metric, pool, slots, {}, {}, entry, ef};
   round.links_back.resize(slots.size());
   try {
     for (const Slot slot : slots) {

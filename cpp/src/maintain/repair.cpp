@@ -176,7 +176,7 @@ void take_few_near(const State& state, Slot slot, int level, std::size_t num_cho
 void choose_links(State& state, const Metric& metric, const Ways& ways, Slot slot, int level, Scratch& scratch,
                   Workspace& space) {
   const std::size_t places = state.graph.places(level);
-  scratch.fit(state.count.load(std::memory_order_relaxed), 1, 1, places, metric.padded);
+  scratch.fit(state.count.load(std::memory_order_relaxed), 1, places, metric.padded);
   void* buffer = ways.rule.codes != nullptr ? static_cast<void*>(scratch.codes()) : scratch.query();
   const void* query = ways.rule.query_of(slot, buffer);
   find_candidates(state, ways.rule, query, slot, level, scratch.walk(), space);

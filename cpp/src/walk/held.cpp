@@ -5,7 +5,7 @@
 
 #include "codes/codes.h"
 #include "walk/beam.h"
-#include "walk/hop.h"
+#include "walk/filter.h"
 
 namespace nearfield {
 namespace {
@@ -59,7 +59,8 @@ void decoded_keys(const Metric& metric, const Reading& reading, Scratch& scratch
   }
 }
 
-WalkResult scan_decoded(const Metric& metric, const Reading& reading, std::size_t wanted, Scratch& scratch) {
+WalkResult scan_decoded(const Metric& metric, const Reading& reading, const SlotFilter* filter, std::size_t wanted,
+                        Scratch& scratch) {
   const WalkView& view = reading.view;
   WalkScratch& walk = scratch.walk();
   Beam beam{walk.beam, wanted};
@@ -69,7 +70,7 @@ WalkResult scan_decoded(const Metric& metric, const Reading& reading, std::size_
     std::uint32_t keys[kTogether];
     std::size_t n = 0;
     for (; slot < view.count && n < kTogether; ++slot) {
-      if (view.hide != 0 && is_hidden(view, static_cast<Slot>(slot))) continue;
+      if (!may_return(view, filter, static_cast<Slot>(slot), walk)) continue;
       if (!touch(view, view.rows.row(slot), view.rows.stride, walk)) break;
       slots[n++] = static_cast<Slot>(slot);
     }

@@ -4,7 +4,7 @@
 
 #include "state.h"
 #include "walk/metric.h"
-#include "walk/query.h"
+#include "walk/reading.h"
 #include "walk/scratch.h"
 
 namespace nearfield {
@@ -29,7 +29,8 @@ void held_vector(const State& state, const Metric& metric, const CodePlane* code
 // Keys of a prepared query, rotated where rows are compared so, to what is held of n slots.
 void decoded_keys(const Metric& metric, const Reading& reading, Scratch& scratch, const Slot* slots, std::size_t n,
                   std::uint32_t* keys);
-// The `wanted` nearest of all slots, hidden ones left out; as Walks::scan, of which it takes the place.
-WalkResult scan_decoded(const Metric& metric, const Reading& reading, std::size_t wanted, Scratch& scratch);
+// The `wanted` nearest of all slots that may be returned; as Walks::scan, of which it takes the place.
+WalkResult scan_decoded(const Metric& metric, const Reading& reading, const SlotFilter* filter, std::size_t wanted,
+                        Scratch& scratch);
 
 }  // namespace nearfield

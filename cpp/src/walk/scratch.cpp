@@ -19,15 +19,13 @@ T* fit_vector(std::vector<T>& vector, std::size_t size) {
 
 }  // namespace
 
-std::size_t beam_for(std::size_t ef, std::size_t hidden) {
-  return ef + std::min(hidden, std::max<std::size_t>(4096, 8 * ef));
-}
-
-void Scratch::fit(std::size_t slots, std::size_t beam, std::size_t wanted, std::size_t places, std::size_t padded) {
-  constexpr std::size_t kSpare = 8;  // a scan gathers 4 rows whatever `places` is
+void Scratch::fit(std::size_t slots, std::size_t wanted, std::size_t places, std::size_t padded) {
+  constexpr std::size_t kFrontier = 8192;  // 64 KiB
+  constexpr std::size_t kSpare = 8;        // a scan gathers 4 rows whatever `places` is
   const std::size_t words = slots / 64 + 1;
-  walk_.beam = fit_vector(beam_, std::max(beam, wanted) + 2 * kBeamMargin) + kBeamMargin;
-  walk_.found = fit_vector(found_, wanted + 2 * kBeamMargin) + kBeamMargin;
+  walk_.beam = fit_vector(beam_, wanted + 2 * kBeamMargin) + kBeamMargin;
+  walk_.frontier_capacity = std::max(kFrontier, 8 * wanted);
+  walk_.frontier = fit_vector(frontier_, walk_.frontier_capacity);
   walk_.visited = fit_vector(visited_, words);
   walk_.num_words = words;
   // Where more were met, all words are cleared in sequence, which is then no dearer. Two hops are looked at at once,
@@ -48,7 +46,6 @@ void Scratch::fit(std::size_t slots, std::size_t beam, std::size_t wanted, std::
   fit_vector(query_, padded);
   fit_vector(decoded_, query_code_bytes(padded));
   fit_vector(codes_, query_code_bytes(padded) + sizeof(std::int32_t));
-  walk_.beam_capacity = beam;
   walk_.damaged = false;
 }
 
@@ -56,7 +53,7 @@ float* Scratch::decoded_rows(std::size_t padded) { return fit_vector(decoded_row
 
 void Scratch::trim() {
   constexpr std::size_t kMostEntries = std::size_t{1} << 20;
-  for (std::vector<std::uint64_t>* entries : {&beam_, &found_, &sorted_, &log_}) {
+  for (std::vector<std::uint64_t>* entries : {&beam_, &frontier_, &sorted_, &log_}) {
     if (entries->size() > kMostEntries) *entries = std::vector<std::uint64_t>();
   }
   for (std::vector<std::uint32_t>* entries : {&slots_, &keys_}) {

@@ -13,15 +13,11 @@
 
 namespace nearfield {
 
-// Entries that the beam of a walk for ef results needs where `hidden` slots are walked through: so many at most;
-// beyond that the furthest are forgotten (and if then too few are found, a query scans).
-std::size_t beam_for(std::size_t ef, std::size_t hidden);
-
 class Scratch {
  public:
-  // Make room for walks over `slots` slots with a beam of `beam` entries, `wanted` results, rows of
-  // `places` links and queries of `padded` floats. Grows only; O(growth).
-  void fit(std::size_t slots, std::size_t beam, std::size_t wanted, std::size_t places, std::size_t padded);
+  // Make room for walks over `slots` slots with a beam of `wanted` entries, rows of `places` links and queries of
+  // `padded` floats. Grows only; O(growth).
+  void fit(std::size_t slots, std::size_t wanted, std::size_t places, std::size_t padded);
   // Give back what a query for very many results has left.
   void trim();
 
@@ -39,7 +35,7 @@ class Scratch {
 
  private:
   WalkScratch walk_;
-  std::vector<std::uint64_t> beam_, found_, visited_, sorted_, picked_, log_;
+  std::vector<std::uint64_t> beam_, frontier_, visited_, sorted_, picked_, log_;
   std::vector<std::uint32_t> met_, passed_, hop_keys_, slots_, keys_;
   std::vector<const unsigned char*> hop_rows_[2];
   std::vector<float> query_, decoded_, decoded_rows_;

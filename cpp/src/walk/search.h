@@ -10,7 +10,10 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "walk/filter.h"
+#include "walk/frontier.h"
 #include "walk/hop.h"
+#include "walk/select.h"
 
 namespace nearfield {
 namespace {
@@ -25,11 +28,12 @@ inline constexpr bool kSketched<NoSketches> = false;
 // What a walk is doing.
 struct Walk {
   WalkJob* job;
-  Beam beam;            // what was met, hidden ones included; ends at scratch.beam_capacity or at job.ef
-  Beam found;           // where slots are hidden: the nearest that may be returned
+  Beam beam;            // the nearest job.ef that may be returned
+  Frontier frontier;    // of a selective walk: what was met and not yet followed, whether it may be returned or not
   std::uint64_t entry;  // the slot whose neighbours were gathered last; on the way down the nearest so far
   int level;            // of their links
   int now;              // which of the scratch's hops is compared next
+  std::uint64_t until;  // scratch.num_distances at which the walk ends
 };
 
 inline Side by_rows(const WalkView& view, const WalkJob& job) { return {&view.rows, job.query}; }
@@ -47,26 +51,25 @@ struct First<Kernel, NoSketches> {
   static Side side(const WalkView& view, const WalkJob& job) { return by_rows(view, job); }
 };
 
-// Entries at or above this are of no use to the walk.
-inline std::uint64_t bound_of(const WalkView& view, const Walk& walk) {
-  const std::uint64_t bound = walk.beam.bound();
-  if (view.hide == 0) return bound;
-  const std::uint64_t found = walk.found.bound();
-  return found < bound ? found : bound;
-}
+// Whether there is anything that a walk must not return. Such a walk is selective: it goes through those slots all the
+// same, since the links of the others lead through them.
+inline bool is_selective(const WalkView& view, const WalkJob& job) { return view.hide != 0 || job.filter != nullptr; }
 
-inline void keep(const WalkView& view, Walk& walk, std::uint64_t entry) {
-  if (view.hide != 0 && !is_hidden(view, entry_slot(entry))) walk.found.insert(entry);
-  walk.beam.insert(entry);
+// What is near enough to be of use. `returnable`: whether it may be returned is not asked again.
+template <bool kSelective>
+inline void keep(Walk& walk, std::uint64_t entry, bool returnable) {
+  if (kSelective) walk.frontier.push(entry);
+  if (!kSelective || returnable) walk.beam.insert(entry);
 }
 
 // The next slot to expand, or false when the walk has ended: the nearest `ef` that may be returned are expanded.
-inline bool choose(const WalkView& view, Walk& walk) {
-  const std::size_t ef = walk.job->ef;
-  if (view.hide == 0) return walk.beam.pop(ef, walk.entry);
-  if (!walk.beam.peek(walk.beam.capacity, walk.entry)) return false;
-  if (walk.found.size >= ef && walk.entry > walk.found.entries[ef - 1]) return false;
-  return walk.beam.pop(walk.beam.capacity, walk.entry);
+template <bool kSelective>
+inline bool choose(Walk& walk) {
+  if constexpr (!kSelective) return walk.beam.pop(walk.job->ef, walk.entry);
+  if (walk.frontier.empty() || walk.frontier.top() > walk.beam.bound()) return false;
+  walk.entry = walk.frontier.top();
+  walk.frontier.pop();
+  return true;
 }
 
 // The key up to which a row may be among the nearest, as far as the walk knows now: it only falls.
@@ -76,39 +79,18 @@ inline std::uint64_t doubtful_until(const Doubt& doubt, std::uint32_t key) {
                               : ~std::uint64_t{0};
 }
 
-inline std::uint64_t doubtful_until(const WalkView& view, const Walk& walk) {
+inline std::uint64_t doubtful_until(const Walk& walk) {
   const Doubt& doubt = walk.job->doubt;
-  const Beam& beam = view.hide != 0 ? walk.found : walk.beam;
+  const Beam& beam = walk.beam;
   return beam.size < doubt.k ? ~std::uint64_t{0} : doubtful_until(doubt, entry_key(beam.entries[doubt.k - 1]));
 }
 
-// Bring the `wanted` smallest of n entries to the front (Hoare's selection; the order of the others does not matter,
-// and entries differ, so the same ones on every machine).
-inline void select_smallest(std::uint64_t* entries, std::size_t n, std::size_t wanted) {
-  std::size_t low = 0, high = n;  // the boundary at `wanted` lies between
-  while (high - low > 1) {
-    const std::uint64_t pivot = entries[low + (high - low - 1) / 2];
-    std::size_t left = low, right = high - 1;
-    while (true) {
-      while (entries[left] < pivot) ++left;
-      while (entries[right] > pivot) --right;
-      if (left >= right) break;
-      const std::uint64_t entry = entries[left];
-      entries[left++] = entries[right];
-      entries[right--] = entry;
-    }
-    const std::size_t middle = right + 1;  // before it nothing is above the pivot, from it on nothing below
-    if (wanted == middle) return;
-    (wanted < middle ? high : low) = middle;
-  }
-}
-
 // Keep the log within its bounds: what is in doubt no more goes, and where that does not help, the furthest.
-inline void shorten_log(const WalkView& view, WalkScratch& scratch, std::uint64_t limit) {
+inline void shorten_log(WalkScratch& scratch, std::uint64_t limit) {
   std::size_t kept = 0;
   for (std::size_t i = 0; i < scratch.num_logged; ++i) {
     scratch.log[kept] = scratch.log[i];
-    kept += scratch.log[kept] <= limit && (view.hide == 0 || !is_hidden(view, entry_slot(scratch.log[kept])));
+    kept += scratch.log[kept] <= limit;
   }
   scratch.num_logged = kept;
   if (kept <= scratch.log_capacity) return;
@@ -117,38 +99,69 @@ inline void shorten_log(const WalkView& view, WalkScratch& scratch, std::uint64_
   scratch.num_logged = scratch.log_capacity;
 }
 
-// Compare what was gathered and keep what is near.
-template <class Kernel>
-inline void take(const WalkView& view, Walk& walk, const Hop& hop, const Hop* ahead) {
+// Not before it is half too long: where nothing leaves it, a shortening is paid for by as many new entries.
+inline void bound_log(WalkScratch& scratch, std::uint64_t limit) {
+  if (scratch.num_logged > scratch.log_capacity + scratch.log_capacity / 2) shorten_log(scratch, limit);
+}
+
+// Those of a hop below a bound, as entries. Which they are is a coin toss: picked without a branch.
+inline std::size_t pick(const Hop& hop, const std::uint32_t* keys, std::uint64_t bound, std::uint64_t* out) {
+  std::size_t n = 0;
+  for (std::size_t i = 0; i < hop.n; ++i) {
+    out[n] = make_entry(keys[i], hop.slots[i]);
+    n += out[n] < bound;
+  }
+  return n;
+}
+
+// Keep what is near of a hop that was compared.
+inline void keep_near(Walk& walk, const Hop& hop) {
   WalkScratch& scratch = *walk.job->scratch;
-  if (!compare<Kernel>(view, by_rows(view, *walk.job), hop, scratch, ahead)) return;
-  // Which are near enough is a coin toss as well: picked without a branch, then inserted.
-  const std::uint64_t bound = bound_of(view, walk);
-  std::uint64_t* picked = scratch.picked;
-  std::size_t num_picked = 0;
-  for (std::size_t i = 0; i < hop.n; ++i) {
-    picked[num_picked] = make_entry(scratch.keys[i], hop.slots[i]);
-    num_picked += picked[num_picked] < bound;
-  }
-  for (std::size_t i = 0; i < num_picked; ++i) keep(view, walk, picked[i]);
+  const std::size_t num_picked = pick(hop, scratch.keys, walk.beam.bound(), scratch.picked);
+  for (std::size_t i = 0; i < num_picked; ++i) keep<false>(walk, scratch.picked[i], true);
   if (walk.job->doubt.k == 0) return;
-  const std::uint64_t limit = doubtful_until(view, walk);
-  std::uint64_t* log = scratch.log + scratch.num_logged;
-  std::size_t num_logged = 0;
-  for (std::size_t i = 0; i < hop.n; ++i) {
-    log[num_logged] = make_entry(scratch.keys[i], hop.slots[i]);
-    num_logged += log[num_logged] <= limit;
+  const std::uint64_t limit = doubtful_until(walk);
+  const std::uint64_t below = limit + (limit != ~std::uint64_t{0});
+  scratch.num_logged += pick(hop, scratch.keys, below, scratch.log + scratch.num_logged);
+  bound_log(scratch, limit);
+}
+
+// The same of a selective walk: whether a slot may be returned is asked once, and only where it matters.
+inline void keep_returnable(const WalkView& view, Walk& walk, const Hop& hop) {
+  WalkScratch& scratch = *walk.job->scratch;
+  const bool in_doubt = walk.job->doubt.k > 0;
+  const std::uint64_t bound = walk.beam.bound();
+  const std::uint64_t limit = in_doubt ? doubtful_until(walk) : 0;
+  const std::uint64_t below = limit + (limit != ~std::uint64_t{0});
+  const std::size_t num_picked = pick(hop, scratch.keys, bound > below ? bound : below, scratch.picked);
+  for (std::size_t i = 0; i < num_picked; ++i) {
+    const std::uint64_t entry = scratch.picked[i];
+    const bool returnable = may_return(view, walk.job->filter, entry_slot(entry), scratch);
+    scratch.num_passed += returnable;
+    if (entry < bound) keep<true>(walk, entry, returnable);
+    scratch.log[scratch.num_logged] = entry;
+    scratch.num_logged += in_doubt && returnable && entry <= limit;
   }
-  scratch.num_logged += num_logged;
-  // Not before it is half too long: where nothing leaves it, a shortening is paid for by as many new entries.
-  if (scratch.num_logged > scratch.log_capacity + scratch.log_capacity / 2) shorten_log(view, scratch, limit);
+  scratch.num_tested += num_picked;
+  bound_log(scratch, limit);
+}
+
+// Compare what was gathered and keep what is near.
+template <class Kernel, bool kSelective>
+inline void take(const WalkView& view, Walk& walk, const Hop& hop, const Hop* ahead) {
+  if (!compare<Kernel>(view, by_rows(view, *walk.job), hop, *walk.job->scratch, ahead)) return;
+  if constexpr (kSelective) {
+    keep_returnable(view, walk, hop);
+  } else {
+    keep_near(walk, hop);
+  }
 }
 
 // The furthest that a row may be, as sketches tell it, and still be of use to the walk or in doubt.
-inline std::uint32_t furthest_sketch(const WalkView& view, const Walk& walk) {
-  std::uint64_t limit = bound_of(view, walk);
+inline std::uint32_t furthest_sketch(const Walk& walk) {
+  std::uint64_t limit = walk.beam.bound();
   if (walk.job->doubt.k > 0) {
-    const std::uint64_t doubtful = doubtful_until(view, walk);
+    const std::uint64_t doubtful = doubtful_until(walk);
     limit = doubtful > limit ? doubtful : limit;
   }
   const double furthest = limit == ~std::uint64_t{0} ? 4294967295.0 : walk.job->sketch_factor * entry_key(limit);
@@ -164,7 +177,7 @@ inline void leave_out(const WalkView& view, Walk& walk, Hop& hop) {
     hop.n = 0;
     return;
   }
-  const std::uint32_t most = furthest_sketch(view, walk);
+  const std::uint32_t most = furthest_sketch(walk);
   const RowsView rows = view.rows;
   std::size_t n = 0;
   for (std::size_t i = 0; i < hop.n; ++i) {  // all of them stay in the list of those that were met
@@ -237,13 +250,19 @@ inline void follow(const WalkView& view, Walk& walk, Hop& hop, bool ask) {
 }
 
 // The links of the slot that comes next, if nothing nearer turns up.
+template <bool kSelective>
 inline void ask_for_links(const WalkView& view, Walk& walk) {
+  if (walk.level != 0) return;
   std::uint64_t next = 0;
-  if (walk.level == 0 && walk.beam.peek(walk.beam.capacity, next)) prefetch_links(view, entry_slot(next));
+  if constexpr (kSelective) {
+    if (!walk.frontier.empty()) prefetch_links(view, entry_slot(walk.frontier.top()));
+  } else if (walk.beam.peek(walk.beam.capacity, next)) {
+    prefetch_links(view, entry_slot(next));
+  }
 }
 
 // The beam, with the slot where the way down has ended.
-template <class Kernel, class Sketch>
+template <class Kernel, class Sketch, bool kSelective>
 inline void begin_beam(const WalkView& view, Walk& walk) {
   WalkScratch& scratch = *walk.job->scratch;
   clear_visited(scratch);
@@ -252,29 +271,33 @@ inline void begin_beam(const WalkView& view, Walk& walk) {
   }
   mark_visited(scratch, entry_slot(walk.entry));
   walk.level = walk.job->to;
-  walk.beam = {scratch.beam, view.hide != 0 ? scratch.beam_capacity : walk.job->ef};
-  walk.found = {scratch.found, walk.job->ef};
+  walk.beam = {scratch.beam, walk.job->ef};
   walk.beam.clear();
-  walk.found.clear();
-  keep(view, walk, walk.entry);
-  scratch.num_logged = walk.job->doubt.k > 0 ? 1 : 0;
+  walk.frontier = {scratch.frontier, scratch.frontier_capacity};
+  const bool returnable = !kSelective || may_return(view, walk.job->filter, entry_slot(walk.entry), scratch);
+  keep<kSelective>(walk, walk.entry, returnable);
+  scratch.num_logged = walk.job->doubt.k > 0 && returnable ? 1 : 0;
   if (scratch.num_logged > 0) scratch.log[0] = walk.entry;
-  choose(view, walk);
+  choose<kSelective>(walk);
   follow<Kernel, Sketch>(view, walk, scratch.hops[walk.now], true);
 }
 
 // False when there is nothing to walk: no slot, or a damaged file.
-template <class Kernel, class Sketch>
+template <class Kernel, class Sketch, bool kSelective>
 inline bool start(const WalkView& view, Walk& walk) {
   WalkJob& job = *walk.job;
   job.result = {job.scratch->beam, 0};
   job.scratch->num_logged = 0;  // of the walk before, should this one end on the way down
   job.scratch->undecided = false;
+  job.scratch->cut_short = false;
+  walk.until = job.most_distances > ~std::uint64_t{0} - job.scratch->num_distances
+                   ? ~std::uint64_t{0}
+                   : job.scratch->num_distances + job.most_distances;
   using What = First<Kernel, Sketch>;
   if (!begin<typename What::Of>(view, What::side(view, job), job.start, *job.scratch, walk.entry)) return false;
   walk.level = job.from;
   if (walk.level <= job.to) {
-    begin_beam<Kernel, Sketch>(view, walk);
+    begin_beam<Kernel, Sketch, kSelective>(view, walk);
   } else {
     mark_visited(*job.scratch, entry_slot(walk.entry));
     follow<Kernel, Sketch>(view, walk, job.scratch->hops[walk.now], true);
@@ -283,13 +306,13 @@ inline bool start(const WalkView& view, Walk& walk) {
 }
 
 // A hop on the way down: by sketches alone where there are any, since all that is wanted is a place to begin.
-template <class Kernel, class Sketch>
+template <class Kernel, class Sketch, bool kSelective>
 inline void step_down(const WalkView& view, Walk& walk) {
   WalkScratch& scratch = *walk.job->scratch;
   Hop& hop = scratch.hops[walk.now];
   using What = First<Kernel, Sketch>;
   if (!move_on<typename What::Of>(view, What::side(view, *walk.job), hop, scratch, walk.entry)) {
-    if (--walk.level == walk.job->to) return begin_beam<Kernel, Sketch>(view, walk);
+    if (--walk.level == walk.job->to) return begin_beam<Kernel, Sketch, kSelective>(view, walk);
     clear_visited(scratch);  // a slot met on one level must be met again on the next
     mark_visited(scratch, entry_slot(walk.entry));
   }
@@ -297,23 +320,27 @@ inline void step_down(const WalkView& view, Walk& walk) {
 }
 
 // A hop of the beam search. False when the walk has ended.
-template <class Kernel, class Sketch>
+template <class Kernel, class Sketch, bool kSelective>
 inline bool step(const WalkView& view, Walk& walk) {
   WalkScratch& scratch = *walk.job->scratch;
   Hop& now = scratch.hops[walk.now];
   Hop& next = scratch.hops[1 - walk.now];
   if constexpr (kSketched<Sketch>) leave_out<Sketch>(view, walk, now);
-  const bool early = choose(view, walk);
+  const bool early = choose<kSelective>(walk);
   if (early) {
     follow<Kernel, Sketch>(view, walk, next, false);
-    ask_for_links(view, walk);
+    ask_for_links<kSelective>(view, walk);
   }
-  take<Kernel>(view, walk, now, early && !kSketched<Sketch> ? &next : nullptr);
+  take<Kernel, kSelective>(view, walk, now, early && !kSketched<Sketch> ? &next : nullptr);
+  if (kSelective && scratch.num_distances >= walk.until) {
+    scratch.cut_short = true;
+    return false;
+  }
   if (!early) {
-    if (!choose(view, walk)) return false;
+    if (!choose<kSelective>(walk)) return false;
     follow<Kernel, Sketch>(view, walk, next, true);
   }
-  ask_for_links(view, walk);
+  ask_for_links<kSelective>(view, walk);
   walk.now = 1 - walk.now;
   return true;
 }
@@ -326,52 +353,67 @@ inline bool are_alike(const Doubt& doubt, const Beam& beam) {
   return 8 * (kth - first) <= doubt.flat + doubt.rising * __builtin_sqrt(kth);
 }
 
-inline void finish(const WalkView& view, Walk& walk) {
+inline void finish(Walk& walk) {
   clear_visited(*walk.job->scratch);
-  const Beam& beam = view.hide != 0 ? walk.found : walk.beam;
+  const Beam& beam = walk.beam;
   walk.job->result = {beam.entries, beam.size};
   WalkScratch& scratch = *walk.job->scratch;
   if (scratch.num_logged == 0) return;
   const Doubt& doubt = walk.job->doubt;
-  shorten_log(view, scratch, doubtful_until(view, walk));
+  shorten_log(scratch, doubtful_until(walk));
   scratch.undecided |= scratch.num_logged > doubt.most || (scratch.num_logged > doubt.k && are_alike(doubt, beam));
 }
 
 inline constexpr std::size_t kMostTurns = 8;  // walks that take turns
 
-template <class Kernel, class Sketch = NoSketches>
-void search(const WalkView& view, WalkJob* jobs, std::size_t n) {
-  for (; n > kMostTurns; n -= kMostTurns, jobs += kMostTurns) search<Kernel, Sketch>(view, jobs, kMostTurns);
+template <class Kernel, class Sketch, bool kSelective>
+void take_turns(const WalkView& view, WalkJob* jobs, std::size_t n) {
   Walk walks[kMostTurns] = {};
   Walk* busy[kMostTurns];
   std::size_t num_busy = 0;
   for (std::size_t i = 0; i < n; ++i) {
     walks[i].job = &jobs[i];
-    if (start<Kernel, Sketch>(view, walks[i])) busy[num_busy++] = &walks[i];
+    if (start<Kernel, Sketch, kSelective>(view, walks[i])) busy[num_busy++] = &walks[i];
   }
   while (num_busy > 0) {
     for (std::size_t i = 0; i < num_busy;) {
       Walk& walk = *busy[i];
       bool goes_on = true;
       if (walk.level > walk.job->to) {
-        step_down<Kernel, Sketch>(view, walk);
+        step_down<Kernel, Sketch, kSelective>(view, walk);
       } else {
-        goes_on = step<Kernel, Sketch>(view, walk);
+        goes_on = step<Kernel, Sketch, kSelective>(view, walk);
       }
       if (goes_on && !walk.job->scratch->damaged) {
         ++i;
       } else {
-        finish(view, walk);
+        finish(walk);
         busy[i] = busy[--num_busy];
       }
     }
   }
 }
 
+// Of one kind all of them, selective or not.
+template <class Kernel, class Sketch = NoSketches>
+void search(const WalkView& view, WalkJob* jobs, std::size_t n) {
+  for (std::size_t first = 0; first < n;) {
+    const bool selective = is_selective(view, jobs[first]);
+    std::size_t end = first + 1;
+    while (end < n && end - first < kMostTurns && is_selective(view, jobs[end]) == selective) ++end;
+    if (selective) {
+      take_turns<Kernel, Sketch, true>(view, jobs + first, end - first);
+    } else {
+      take_turns<Kernel, Sketch, false>(view, jobs + first, end - first);
+    }
+    first = end;
+  }
+}
+
 // Exact: every row in turn. Rows of a segment lie in sequence, so the machine's own prefetching serves.
 template <class Kernel>
-WalkResult scan(const WalkView& view, const void* query, std::size_t first, std::size_t last, std::size_t wanted,
-                WalkScratch& scratch) {
+WalkResult scan(const WalkView& view, const SlotFilter* filter, const void* query, std::size_t first, std::size_t last,
+                std::size_t wanted, WalkScratch& scratch) {
   Beam beam{scratch.beam, wanted};
   beam.clear();
   Hop& hop = scratch.hops[0];
@@ -380,7 +422,7 @@ WalkResult scan(const WalkView& view, const void* query, std::size_t first, std:
     hop.n = 0;
     for (; first < last && hop.n < 4; ++first) {
       const auto slot = static_cast<std::uint32_t>(first);
-      if (view.hide != 0 && is_hidden(view, slot)) continue;
+      if (!may_return(view, filter, slot, scratch)) continue;
       hop.slots[hop.n] = slot;
       hop.rows[hop.n++] = view.rows.row(slot);
     }

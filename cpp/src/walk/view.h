@@ -21,6 +21,7 @@ struct WalkView {
   RowsView flags;        // u8 per slot (flags.h)
   RowsView replaced_by;  // u32 per slot, where kDead is among its flags
   RowsView numbers;      // u64 per slot, where kNewborn is
+  RowsView ids;          // u64 per slot; read by filters of ids alone
   std::size_t count = 0;
   std::size_t upper_rows = 0;   // rows of upper_links; looked at only where a guard is set
   std::uint32_t places0 = 0;    // places in a level-0 row, 2M
@@ -34,6 +35,21 @@ struct WalkView {
   const void* guard = nullptr;
 };
 
+// A set of ids: open addressing, each id at the first free cell from its own on (walk/filter.h). At least one cell is
+// empty. The caller owns the cells.
+struct IdCells {
+  const std::uint64_t* cells = nullptr;  // 2^(64 - shift) of them; null: there is no such set
+  int shift = 63;
+  std::size_t size() const { return std::size_t{1} << (64 - shift); }
+};
+
+// What a walk may return: slots that pass all that is given (walk/filter.h).
+struct SlotFilter {
+  const std::uint64_t* allowed = nullptr;  // a bit per slot of the view; null: all of them
+  IdCells denied_ids{}, allowed_ids{};
+  bool tests_ids() const { return denied_ids.cells != nullptr || allowed_ids.cells != nullptr; }
+};
+
 // The neighbours of one slot that a walk has not met.
 struct Hop {
   std::uint32_t* slots = nullptr;        // within WalkScratch::met, or WalkScratch::passed
@@ -43,29 +59,32 @@ struct Hop {
 
 // Memory of one walk, lent by the caller, reused from walk to walk. All bits of visited are 0 between walks.
 struct WalkScratch {
-  std::uint64_t* beam = nullptr;     // beam_capacity entries and kBeamMargin on both sides (beam.h)
-  std::uint64_t* found = nullptr;    // as many as are asked for, and the same; used where view.hide
-  std::uint64_t* visited = nullptr;  // one bit per slot
-  std::uint32_t* met = nullptr;      // the slots whose bits are set, as far as there is room (visited.h)
-  Hop hops[2];                       // what is being compared, and what comes next
-  std::uint32_t* keys = nullptr;     // places0 + 8
-  std::uint32_t* passed = nullptr;   // places0 + 8: slots of the hop that sketches do not leave out
-  std::uint64_t* picked = nullptr;   // places0 + 8: entries of the hop that are near enough
+  std::uint64_t* beam = nullptr;      // as many entries as are wanted, and kBeamMargin on both sides (beam.h)
+  std::uint64_t* frontier = nullptr;  // frontier_capacity entries (frontier.h); used where slots may not be returned
+  std::uint64_t* visited = nullptr;   // one bit per slot
+  std::uint32_t* met = nullptr;       // the slots whose bits are set, as far as there is room (visited.h)
+  Hop hops[2];                        // what is being compared, and what comes next
+  std::uint32_t* keys = nullptr;      // places0 + 8
+  std::uint32_t* passed = nullptr;    // places0 + 8: slots of the hop that sketches do not leave out
+  std::uint64_t* picked = nullptr;    // places0 + 8: entries of the hop that are near enough
   std::uint64_t* log = nullptr;  // 1.5 log_capacity + places0 + 8 entries: what may be among the nearest, by its codes
   std::size_t log_capacity = 0;
   std::size_t num_logged = 0;
-  std::size_t beam_capacity = 0;
+  std::size_t frontier_capacity = 0;
   std::size_t num_words = 0;  // of visited
   std::size_t met_capacity = 0;
   std::size_t num_met = 0;          // in `met`
   std::uint64_t num_distances = 0;  // counters, only ever increased
   std::uint64_t num_hops = 0;
+  std::uint64_t num_tested = 0;  // slots that were near enough, and looked at whether they may be returned
+  std::uint64_t num_passed = 0;  // and may
   bool undecided = false;  // more was in doubt in the last walk than codes can help with: Doubt::most, or a full log
   bool met_more = false;   // than `met` has room for: it began anew
+  bool cut_short = false;  // the last walk was: by most_distances
   bool damaged = false;    // touch() refused a block; results are void
 };
 
-// What a walk returns: entries of (distance, slot), nearest first, in scratch.beam or scratch.found.
+// What a walk returns: entries of (distance, slot), nearest first, in scratch.beam.
 struct WalkResult {
   std::uint64_t* entries;
   std::size_t size;
@@ -85,10 +104,12 @@ struct WalkJob {
   const void* query = nullptr;  // as the kernel wants it
   std::uint32_t start = 0;
   int from = 0, to = 0;
-  std::size_t ef = 1;              // how many of the nearest are kept, and expanded, before the walk ends
-  const void* sketch = nullptr;    // the query as sketches are compared; of search_sketched alone
-  double sketch_factor = 1;        // Sketch::factor
-  Doubt doubt{};                   // k at most ef
+  std::size_t ef = 1;                  // how many of the nearest are kept, and expanded, before the walk ends
+  const void* sketch = nullptr;        // the query as sketches are compared; of search_sketched alone
+  double sketch_factor = 1;            // Sketch::factor
+  Doubt doubt{};                       // k at most ef
+  const SlotFilter* filter = nullptr;  // what may be returned; null: all that is not hidden
+  std::uint64_t most_distances = ~std::uint64_t{0};  // after so many the walk ends where it is
   WalkScratch* scratch = nullptr;  // its log holds, among others, what is in doubt in the end, or undecided is set
   WalkResult result{};             // not hidden ones; hidden ones are walked through
 };
@@ -102,9 +123,9 @@ struct Walks {
   void (*search_sketched)(const WalkView&, WalkJob* jobs, std::size_t n);
   // The way down alone: where it ends.
   std::uint32_t (*descend)(const WalkView&, const void* query, std::uint32_t slot, int from, int to, WalkScratch&);
-  // Exact: the `wanted` nearest of slots [first, last), hidden ones left out.
-  WalkResult (*scan)(const WalkView&, const void* query, std::size_t first, std::size_t last, std::size_t wanted,
-                     WalkScratch&);
+  // Exact: the `wanted` nearest of slots [first, last) that may be returned.
+  WalkResult (*scan)(const WalkView&, const SlotFilter*, const void* query, std::size_t first, std::size_t last,
+                     std::size_t wanted, WalkScratch&);
   // Keys of some rows, or of one.
   void (*keys)(const WalkView&, const void* query, const std::uint32_t* slots, std::size_t n, std::uint32_t* out);
   // Of n rows that lie in sequence.
