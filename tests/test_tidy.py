@@ -339,7 +339,7 @@ ROOM_OF_HEADER = {
     "nearfield/types.h": "words", "nearfield/error.h": "words", "hash.h": "words",
     "threads.h": "words", "flags.h": "words", "census.h": "state", "state.h": "state",
     "ids.h": "state", "files/block_guard.h": "state",
-    "nearfield/index.h": "face", "nearfield/cpu.h": "face", "nearfield/filter.h": "face",
+    "nearfield/index.h": "face", "nearfield/cpu.h": "face", "nearfield/filter.h": "words",
     "rows.h": "index", "stats.h": "index",
 }  # fmt: skip
 ROOM_OF_SOURCE = {

@@ -12,6 +12,7 @@
 #include "arrays.h"
 #include "bindings.h"
 #include "interrupt.h"
+#include "nearfield/filter.h"
 #include "streams.h"
 
 namespace nearfield::bindings {
@@ -88,8 +89,9 @@ py::array_t<T> output(const py::object& given, const Vectors& in, std::size_t k)
   return py::reinterpret_borrow<py::array_t<T>>(given);  // as nearfield._arrays has checked it
 }
 
-py::tuple query(const Index& index, const py::object& vectors, std::size_t k, std::size_t ef, std::int64_t num_threads,
-                const py::object& ids_to, const py::object& distances_to) {
+py::tuple query_with(const Index& index, const py::object& vectors, std::size_t k, std::size_t ef,
+                     std::int64_t num_threads, const py::object& ids_to, const py::object& distances_to,
+                     const QueryFilter* filter) {
   const Array<float> floats = plain_floats(vectors);
   const Vectors in = vectors_of(floats, index.config().dimensions, "vectors");
   py::array_t<Id> ids = output<Id>(ids_to, in, k);
@@ -102,7 +104,7 @@ py::tuple query(const Index& index, const py::object& vectors, std::size_t k, st
   if (k > 0 && in.rows > 0) {
     Id* ids_out = ids.mutable_data();
     float* distances_out = distances.mutable_data();
-    QueryOptions options{k, ef, threads_of(num_threads), {}};
+    QueryOptions options{k, ef, threads_of(num_threads), {}, filter};
     if (in.rows > 1) options.poll = interruptible(py::none());
     const py::gil_scoped_release release;
     counters = index.query(in.data, in.rows, options, ids_out, distances_out, counts.data());
@@ -112,6 +114,57 @@ py::tuple query(const Index& index, const py::object& vectors, std::size_t k, st
   return py::make_tuple(py::make_tuple(std::move(ids), std::move(distances)),
                         py::make_tuple(all ? py::object(py::none()) : array_of<std::uint32_t>(counts),
                                        counters.distances, counters.hops));
+}
+
+py::tuple query(const Index& index, const py::object& vectors, std::size_t k, std::size_t ef, std::int64_t num_threads,
+                const py::object& ids_to, const py::object& distances_to) {
+  return query_with(index, vectors, k, ef, num_threads, ids_to, distances_to, nullptr);
+}
+
+// (ids, offsets or None, absent or None), as nearfield._filtering has checked them; None where there is no filter.
+struct GivenSets {
+  explicit GivenSets(const py::object& given) {
+    if (given.is_none()) return;
+    const auto parts = given.cast<py::tuple>();
+    ids = parts[0].cast<Array<Id>>();
+    sets = {ids.data(), static_cast<std::size_t>(ids.size()), nullptr, nullptr, true};
+    if (parts[1].is_none()) return;
+    offsets = parts[1].cast<Array<std::uint64_t>>();
+    sets.offsets = offsets.data();
+    if (parts[2].is_none()) return;
+    absent = parts[2].cast<Array<std::uint8_t>>();
+    sets.absent = absent.data();
+  }
+  Array<Id> ids;
+  Array<std::uint64_t> offsets;
+  Array<std::uint8_t> absent;
+  IdSets sets;
+};
+
+// One row of numbers per query, in the order of nearfield._filtering.REPORT.
+py::array_t<std::uint64_t> table_of(const std::vector<QueryReport>& reports) {
+  constexpr std::size_t kColumns = 10;
+  py::array_t<std::uint64_t> out({reports.size(), kColumns});
+  std::uint64_t* to = out.mutable_data();
+  for (const QueryReport& r : reports) {
+    for (const std::uint64_t number :
+         {static_cast<std::uint64_t>(r.plan), r.allowed, std::uint64_t{r.counted}, std::uint64_t{r.fell_back}, r.ef,
+          r.distances, r.again, r.hops, r.tested, r.passed}) {
+      *to++ = number;
+    }
+  }
+  return out;
+}
+
+py::tuple query_filtered(const Index& index, const py::object& vectors, std::size_t k, std::size_t ef,
+                         std::int64_t num_threads, const py::object& ids_to, const py::object& distances_to,
+                         const py::object& exclude, const py::object& allow, int plan) {
+  const Array<float> floats = plain_floats(vectors);
+  const GivenSets excluded(exclude), allowed(allow);
+  std::vector<QueryReport> reports(k > 0 ? vectors_of(floats, index.config().dimensions, "vectors").rows : 0);
+  const QueryFilter filter{excluded.sets, allowed.sets, static_cast<Plan>(plan), reports.data()};
+  const py::tuple found = query_with(index, floats, k, ef, num_threads, ids_to, distances_to, &filter);
+  return py::make_tuple(found[0], found[1], table_of(reports));
 }
 
 py::array_t<Id> ids(const Index& index, bool with_marked) {
@@ -237,6 +290,8 @@ void bind_index(py::module_& module) {
       .def("repair", &repair, py::arg("num_threads"), py::arg("progress"))
       .def("query", &query, py::arg("vectors"), py::arg("k"), py::arg("ef"), py::arg("num_threads"), py::arg("ids"),
            py::arg("distances"))
+      .def("query_filtered", &query_filtered, py::arg("vectors"), py::arg("k"), py::arg("ef"), py::arg("num_threads"),
+           py::arg("ids"), py::arg("distances"), py::arg("exclude"), py::arg("allow"), py::arg("plan"))
       .def("contains", &Index::contains, py::arg("id"), released)
       .def("holds", &Index::holds, py::arg("id"), released)
       .def("get_vectors", &get_vectors, py::arg("ids"))

@@ -26,6 +26,7 @@
 #include "build/adopt.h"
 #include "build/recode.h"
 #include "codes/pairs.h"
+#include "columns/filtered.h"
 #include "files/block_guard.h"
 #include "files/files.h"
 #include "ids.h"
@@ -163,6 +164,13 @@ struct Index::Impl {
     codes.keep();
     state->count = count;
     state->published = count;
+  }
+
+  WithIds with_ids() {
+    return [this](const auto& body) {
+      const auto lock = look_up();
+      body(*state, table);
+    };
   }
 
   UnderIdLock under_id_lock() {
@@ -340,7 +348,12 @@ void Index::compact(std::size_t num_threads, const Poll& poll) {
 
 QueryCounters Index::query(const float* queries, std::size_t rows, const QueryOptions& options, Id* ids,
                            float* distances, std::uint32_t* counts) const {
-  return query_rows(impl_->current, impl_->metric, impl_->pool, queries, rows, options, ids, distances, counts);
+  Impl& impl = *impl_;
+  if (options.filter == nullptr) {
+    return query_rows(impl.current, impl.metric, impl.pool, queries, rows, options, ids, distances, counts);
+  }
+  return query_filtered(impl.current, impl.metric, impl.pool, impl.with_ids(), queries, rows, options, ids, distances,
+                        counts);
 }
 
 bool Index::contains(Id id) const {

@@ -70,11 +70,14 @@ struct AddOptions {
   OnConflict on_conflict = OnConflict::Update;
 };
 
+struct QueryFilter;  // nearfield/filter.h
+
 struct QueryOptions {
   std::size_t k = 1;            // results per query, at least 1
   std::size_t ef = 10;          // beam width; raised to k where it is smaller
   std::size_t num_threads = 0;  // 0 = all cores
   Poll poll;
+  const QueryFilter* filter = nullptr;  // null: all live rows may be returned
 };
 
 // What a query cost; the sum over a batch. Equal on every machine and thread count.

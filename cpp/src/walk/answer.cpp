@@ -43,13 +43,6 @@ void sort_ties(const State& state, Space space, std::uint64_t* entries, std::siz
   }
 }
 
-// Ordinary data leaves up to 4 k rows in doubt at k = 10, 3 k at k = 100 (384-d text on 4 bits, 1,000 queries). What
-// the beam has held is compared again, however many.
-Doubt doubt_of(const Reading& reading, const Asked& asked, const unsigned char* query) {
-  const Rounding rounding = rounding_of(reading.codes->grid, query);
-  return {asked.k, rounding.flat, rounding.rising, std::max({std::size_t{64}, 3 * asked.k, asked.ef})};
-}
-
 // The walks of those queries that are led by codes, or of the others: these compare the stored vectors or, where there
 // are codes alone, those with the query as it is.
 void walk(const Metric& metric, const Reading& reading, Turn* turns, std::size_t n, bool by_codes) {
@@ -61,7 +54,7 @@ void walk(const Metric& metric, const Reading& reading, Turn* turns, std::size_t
   std::size_t num_jobs = 0;
   for (std::size_t i = 0; i < n; ++i) {
     Turn& turn = turns[i];
-    if (!turn.walks || turn.by_codes != by_codes) continue;
+    if (!turn.walks || !(by_codes ? turn.by_codes : turn.by_vectors)) continue;
     Scratch& scratch = *turn.scratch;
     const void* query = by_codes     ? static_cast<const void*>(scratch.codes())
                         : by_vectors ? scratch.query()
@@ -74,7 +67,7 @@ void walk(const Metric& metric, const Reading& reading, Turn* turns, std::size_t
                       .ef = turn.asked.ef,
                       .sketch = by_codes && reading.sketch != nullptr ? scratch.sketch() : nullptr,
                       .sketch_factor = reading.sketch != nullptr ? static_cast<double>(reading.sketch->factor) : 1,
-                      .doubt = by_codes ? doubt_of(reading, turn.asked, scratch.codes()) : Doubt{},
+                      .doubt = by_codes ? doubt_of(reading, turn) : Doubt{},
                       .filter = turn.asked.filter,
                       .most_distances = turn.asked.most_distances - std::min(used, turn.asked.most_distances),
                       .scratch = &scratch.walk()};
@@ -127,6 +120,33 @@ WalkResult merge_long_rows(const Metric& metric, const Reading& reading, Turn& t
   return merge(met, {entries, n}, turn.asked.k);
 }
 
+// Some rows by what is held of them, exactly; the nearest k of those are kept. `slots` are those of the scratch memory
+// (Scratch::slots), at most its log_capacity.
+WalkResult compare_exactly(const Metric& metric, const Reading& reading, Turn& turn, std::size_t n) {
+  Scratch& scratch = *turn.scratch;
+  const bool decoded = metric.storage == Storage::CodesOnly;
+  const WalkView vectors = decoded ? reading.view : vectors_of(reading.view, *reading.state);
+  if (vectors.touch != nullptr) {
+    for (std::size_t i = 0; i < n; ++i) {
+      const void* row = vectors.rows.row(scratch.slots()[i]);
+      if (!vectors.touch(vectors.guard, row, vectors.rows.stride)) reading.state->guard->throw_corrupt();
+    }
+  }
+  if (decoded) {
+    decoded_keys(metric, reading, scratch, scratch.slots(), n, scratch.keys());
+  } else {
+    metric.walks->keys(vectors, scratch.query(), scratch.slots(), n, scratch.keys());
+  }
+  turn.num_again += n;
+  Beam sorted{scratch.sorted(), turn.asked.k};
+  sorted.clear();
+  for (std::size_t i = 0; i < n; ++i) {
+    const std::uint64_t entry = make_entry(scratch.keys()[i], scratch.slots()[i]);
+    if (entry < sorted.bound()) sorted.insert(entry);
+  }
+  return {sorted.entries, sorted.size};
+}
+
 // What was logged, or found on numbers of the grid, which give no distances.
 WalkResult compare_entries(const Metric& metric, const Reading& reading, Turn& turn, const std::uint64_t* entries,
                            std::size_t n) {
@@ -159,31 +179,20 @@ void prepare(const Metric& metric, const Reading& reading, Turn& turn) {
     }
   }
   metric.scale_query(scratch.query());
+  turn.by_vectors = !turn.by_codes;
 }
 
-WalkResult compare_exactly(const Metric& metric, const Reading& reading, Turn& turn, std::size_t n) {
-  Scratch& scratch = *turn.scratch;
-  const bool decoded = metric.storage == Storage::CodesOnly;
-  const WalkView vectors = decoded ? reading.view : vectors_of(reading.view, *reading.state);
-  if (vectors.touch != nullptr) {
-    for (std::size_t i = 0; i < n; ++i) {
-      const void* row = vectors.rows.row(scratch.slots()[i]);
-      if (!vectors.touch(vectors.guard, row, vectors.rows.stride)) reading.state->guard->throw_corrupt();
-    }
-  }
-  if (decoded) {
-    decoded_keys(metric, reading, scratch, scratch.slots(), n, scratch.keys());
-  } else {
-    metric.walks->keys(vectors, scratch.query(), scratch.slots(), n, scratch.keys());
-  }
-  turn.num_again += n;
-  Beam sorted{scratch.sorted(), turn.asked.k};
-  sorted.clear();
-  for (std::size_t i = 0; i < n; ++i) {
-    const std::uint64_t entry = make_entry(scratch.keys()[i], scratch.slots()[i]);
-    if (entry < sorted.bound()) sorted.insert(entry);
-  }
-  return {sorted.entries, sorted.size};
+// Ordinary data leaves up to 4 k rows in doubt at k = 10, 3 k at k = 100 (384-d text on 4 bits, 1,000 queries). What
+// the beam has held is compared again, however many.
+Doubt doubt_of(const Reading& reading, Turn& turn) {
+  const Asked& asked = turn.asked;
+  const Rounding rounding = rounding_of(reading.codes->grid, turn.scratch->codes());
+  return {asked.k, rounding.flat, rounding.rising, std::max({std::size_t{64}, 3 * asked.k, asked.ef})};
+}
+
+WalkResult settle(const Metric& metric, const Reading& reading, Turn& turn) {
+  const WalkScratch& walk = turn.scratch->walk();
+  return merge_long_rows(metric, reading, turn, compare_entries(metric, reading, turn, walk.log, walk.num_logged));
 }
 
 void walk_all(const Metric& metric, const Reading& reading, Turn* turns, std::size_t n) {
@@ -193,16 +202,14 @@ void walk_all(const Metric& metric, const Reading& reading, Turn* turns, std::si
     Turn& turn = turns[i];
     const WalkScratch& scratch = turn.scratch->walk();
     if (!turn.walks || !turn.by_codes || scratch.damaged) continue;
-    met[i] =
-        merge_long_rows(metric, reading, turn, compare_entries(metric, reading, turn, scratch.log, scratch.num_logged));
-    turn.result = met[i];
-    turn.by_codes = !scratch.undecided || scratch.cut_short || metric.storage == Storage::CodesOnly;
+    met[i] = turn.result = settle(metric, reading, turn);
+    turn.by_vectors = scratch.undecided && !scratch.cut_short && metric.storage != Storage::CodesOnly;
   }
   walk(metric, reading, turns, n, false);
   for (std::size_t i = 0; i < n; ++i) {
     Turn& turn = turns[i];
     const WalkScratch& scratch = turn.scratch->walk();
-    if (!turn.walks || turn.by_codes || scratch.damaged) continue;
+    if (!turn.walks || !turn.by_vectors || scratch.damaged) continue;
     if (met[i].size > 0) {
       turn.result = merge(met[i], turn.result, turn.asked.k);
     } else if (metric.storage == Storage::CodesOnly) {

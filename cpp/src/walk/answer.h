@@ -27,8 +27,9 @@ struct Asked {
 struct Turn {
   ScratchPool::Lease scratch;
   Asked asked;
-  bool walks = true;                                    // else its result comes from elsewhere
-  bool by_codes = false;                                // whether codes lead the walk
+  bool walks = true;        // else its result comes from elsewhere
+  bool by_codes = false;    // whether codes lead the walk
+  bool by_vectors = false;  // whether it walks by the vectors: instead, or after codes could not tell enough
   std::uint64_t distances_before = 0, hops_before = 0;  // counters of the memory when the query was prepared
   std::uint64_t num_again = 0;                          // rows compared again by what is held of them
   WalkResult result{};                                  // nearest first, exact distances; at most k of it are asked for
@@ -38,11 +39,13 @@ struct Turn {
 void prepare(const Metric& metric, const Reading& reading, Turn& turn);
 // Those that walk: by codes where they can lead, by the vectors where codes cannot tell enough.
 void walk_all(const Metric& metric, const Reading& reading, Turn* turns, std::size_t n);
+// How far codes leave it open which rows are the k nearest, for a query that they lead.
+Doubt doubt_of(const Reading& reading, Turn& turn);
+// What codes have left in doubt, the log of the scratch memory, by what is held of it; and the rows that are too long
+// for codes.
+WalkResult settle(const Metric& metric, const Reading& reading, Turn& turn);
 // Exact: all that may be returned, by what is held of it.
 WalkResult scan(const Metric& metric, const Reading& reading, Turn& turn);
-// Some rows by what is held of them, exactly; the nearest k of those are kept. `slots` are those of the scratch memory
-// (Scratch::slots), at most its log_capacity.
-WalkResult compare_exactly(const Metric& metric, const Reading& reading, Turn& turn, std::size_t n);
 // Results as ids and distances: `k` places, those that stay empty kNoId and infinite. Returns how many are valid.
 std::size_t write_answer(const Metric& metric, const Reading& reading, WalkResult result, std::size_t k, Id* ids,
                          float* distances);

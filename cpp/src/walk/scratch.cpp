@@ -53,7 +53,7 @@ float* Scratch::decoded_rows(std::size_t padded) { return fit_vector(decoded_row
 
 void Scratch::trim() {
   constexpr std::size_t kMostEntries = std::size_t{1} << 20;
-  for (std::vector<std::uint64_t>* entries : {&beam_, &frontier_, &sorted_, &log_}) {
+  for (std::vector<std::uint64_t>* entries : {&beam_, &frontier_, &sorted_, &log_, &denied_, &allowed_}) {
     if (entries->size() > kMostEntries) *entries = std::vector<std::uint64_t>();
   }
   for (std::vector<std::uint32_t>* entries : {&slots_, &keys_}) {

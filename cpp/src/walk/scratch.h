@@ -28,14 +28,16 @@ class Scratch {
   // A row as a query, or a query as numbers of the grid: query_code_bytes floats, which serve for codes too.
   float* decoded() { return decoded_.data(); }
   static constexpr std::size_t kDecodedRows = 4;
-  float* decoded_rows(std::size_t padded);           // that many rows of `padded` floats
-  std::uint32_t* slots() { return slots_.data(); }   // log_capacity places, for rows that are compared again
-  std::uint32_t* keys() { return keys_.data(); }     // the same
-  std::uint64_t* sorted() { return sorted_begin_; }  // a beam for `wanted`
+  float* decoded_rows(std::size_t padded);          // that many rows of `padded` floats
+  std::uint32_t* slots() { return slots_.data(); }  // log_capacity places, for rows that are compared again
+  std::uint32_t* keys() { return keys_.data(); }    // the same
+  std::vector<std::uint64_t>& denied_cells() { return denied_; }    // for sets of ids that a query is given
+  std::vector<std::uint64_t>& allowed_cells() { return allowed_; }  // the same
+  std::uint64_t* sorted() { return sorted_begin_; }                 // a beam for `wanted`
 
  private:
   WalkScratch walk_;
-  std::vector<std::uint64_t> beam_, frontier_, visited_, sorted_, picked_, log_;
+  std::vector<std::uint64_t> beam_, frontier_, visited_, sorted_, picked_, log_, denied_, allowed_;
   std::vector<std::uint32_t> met_, passed_, hop_keys_, slots_, keys_;
   std::vector<const unsigned char*> hop_rows_[2];
   std::vector<float> query_, decoded_, decoded_rows_;

@@ -1,0 +1,251 @@
+#include "columns/filtered.h"
+
+#include <algorithm>
+#include <atomic>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "columns/allowed.h"
+#include "columns/id_cells.h"
+#include "columns/plan.h"
+#include "columns/scan.h"
+#include "files/block_guard.h"
+#include "nearfield/error.h"
+#include "threads.h"
+#include "walk/answer.h"
+#include "walk/filter.h"
+
+namespace nearfield {
+namespace {
+
+// One set of excluded ids for all queries is looked up, slot by slot, where it may be a large part of the index: its
+// rows are then counted, and a bit is tested in place of an id. Else it is a set of ids, which is made in a tenth of
+// the time.
+constexpr std::size_t kLookedUpShare = 4;
+// Below this share of the rows a filter's slots are listed once for all queries.
+constexpr std::size_t kListedShare = 32;
+
+bool is_shared(const IdSets& sets) { return sets.given && sets.offsets == nullptr; }
+bool is_per_query(const IdSets& sets) { return sets.given && sets.offsets != nullptr; }
+
+std::span<const Id> shared_set(const IdSets& sets) { return {sets.ids, sets.num_ids}; }
+
+// Whether a query has a set of its own, and which.
+bool has_set(const IdSets& sets, std::size_t query) {
+  return is_per_query(sets) && (sets.absent == nullptr || sets.absent[query] == 0);
+}
+std::span<const Id> set_of(const IdSets& sets, std::size_t query) {
+  return {sets.ids + sets.offsets[query], sets.ids + sets.offsets[query + 1]};
+}
+
+// What all queries of a call share.
+struct Shared {
+  ScratchPool::Lease lease;        // as long as `reading` is read
+  std::optional<Reading> reading;  // the instant of the bits; none where each group has its own
+  std::optional<Allowed> allowed;
+  std::vector<Slot> list;  // of the bits, where they are few
+  bool is_listed = false;
+  std::vector<std::uint64_t> cells;
+  IdCells denied{};
+  std::size_t num_denied = 0;  // ids of that set
+};
+
+struct Batch {
+  const CurrentState& current;
+  const Metric& metric;
+  ScratchPool& pool;
+  const WithIds& with_ids;
+  const float* queries;
+  std::size_t rows;
+  const QueryOptions& options;
+  const QueryFilter& filter;
+  Id* ids;
+  float* distances;
+  std::uint32_t* counts;
+  Shared shared;
+  std::atomic<std::uint64_t> num_distances{0};
+  std::atomic<std::uint64_t> num_hops{0};
+};
+
+// Rows that could be returned if nothing were filtered.
+std::size_t num_returnable(const State& state, std::size_t count) {
+  const std::size_t marked = state.census.marked.load(std::memory_order_relaxed);
+  const std::size_t present = num_present(state, count);
+  return present - std::min(marked, present);
+}
+
+void compile_shared(Batch& batch) {
+  const QueryFilter& filter = batch.filter;
+  Shared& shared = batch.shared;
+  const std::span<const Id> excluded = is_shared(filter.exclude) ? shared_set(filter.exclude) : std::span<const Id>();
+  const std::size_t count = batch.current.load()->count.load();
+  const bool looks_up = is_shared(filter.allow) || excluded.size() >= std::max<std::size_t>(1, count / kLookedUpShare);
+  if (!looks_up) {
+    if (!excluded.empty()) shared.denied = fill_cells(shared.cells, excluded, shared.num_denied);
+    return;
+  }
+  shared.lease = batch.pool.lend();
+  batch.with_ids([&](const State& state, const IdTable& table) {
+    shared.reading = read_state(state, batch.metric);
+    shared.allowed = all_returnable(shared.reading->view);
+    if (is_shared(filter.allow)) keep_only(*shared.allowed, table, shared_set(filter.allow));
+    take_away(*shared.allowed, table, excluded);
+  });
+  if (shared.allowed->count <= shared.reading->view.count / kListedShare) {
+    const SlotFilter bits{.allowed = shared.allowed->bits.data()};
+    shared.list.resize(shared.allowed->count);
+    ReturnableSlots slots(shared.reading->view, &bits, shared.lease->walk());
+    shared.list.resize(slots.next(shared.list.data(), shared.list.size()));
+    shared.is_listed = true;
+  }
+}
+
+// One query of a group, before it is asked.
+struct Way {
+  SlotFilter filter;
+  Chosen chosen{Plan::None, 0};
+  std::size_t allowed = 0;  // at most so many, where not counted
+  bool counted = true;
+  const std::vector<Slot>* list = nullptr;  // slots to scan; null: all that the filter lets through
+  std::size_t ef = 0;
+  bool fell_back = false;
+};
+
+// The filter of one query, and how many it lets through.
+Way way_of(const Batch& batch, const Reading& reading, std::size_t row, Scratch& scratch) {
+  const QueryFilter& filter = batch.filter;
+  const Shared& shared = batch.shared;
+  const std::size_t count = reading.view.count, rows = num_returnable(*reading.state, count);
+  Way way;
+  way.allowed = shared.allowed ? shared.allowed->count : rows;
+  if (shared.allowed) way.filter.allowed = shared.allowed->bits.data();
+  if (shared.is_listed) way.list = &shared.list;
+  way.filter.denied_ids = shared.denied;
+  std::size_t num_denied = shared.num_denied;
+  if (has_set(filter.exclude, row)) {
+    way.filter.denied_ids = fill_cells(scratch.denied_cells(), set_of(filter.exclude, row), num_denied);
+  }
+  if (num_denied > 0) way.counted = false;
+  if (has_set(filter.allow, row)) {
+    std::size_t num_listed = 0;
+    way.filter.allowed_ids = fill_cells(scratch.allowed_cells(), set_of(filter.allow, row), num_listed);
+    way.counted = way.counted && num_listed == 0;
+    way.allowed = std::min(way.allowed, num_listed);
+    way.list = nullptr;
+  } else {
+    way.allowed -= std::min(num_denied, way.allowed - std::min<std::size_t>(1, way.allowed));  // may all be elsewhere
+  }
+  if (way.filter.denied_ids.cells != nullptr) way.list = nullptr;
+  const std::size_t k = batch.options.k;
+  way.ef = std::max<std::size_t>(1, std::min(std::max(batch.options.ef, k), count));
+  way.chosen = choose_plan({rows, way.allowed, way.ef, reading.state->graph.M}, filter.plan);
+  return way;
+}
+
+// Every result once more against the filter that its query was given.
+void check_answer(const Reading& reading, const Way& way, WalkResult result, std::size_t k, WalkScratch& walk) {
+  for (std::size_t i = 0; i < std::min(k, result.size); ++i) {
+    const Slot slot = entry_slot(result.entries[i]);
+    if (passes(reading.view, way.filter, slot, walk) || walk.damaged) continue;
+    throw Error("a query was about to return slot " + std::to_string(slot) +
+                ", which its filter leaves out; this is an error of nearfield, and nothing was returned");
+  }
+}
+
+WalkResult answer(const Batch& batch, const Reading& reading, Turn& turn, Way& way) {
+  const WalkScratch& walk = turn.scratch->walk();
+  switch (way.chosen.plan) {
+    case Plan::None:
+      return {nullptr, 0};
+    case Plan::Exact:
+      turn.by_codes = false;
+      return scan_returnable(batch.metric, reading, turn, way.list);
+    case Plan::Scan:
+      return scan_returnable(batch.metric, reading, turn, way.list);
+    default:
+      break;
+  }
+  const std::size_t wanted = way.counted ? std::min(turn.asked.k, way.allowed) : turn.asked.k;
+  way.fell_back = !walk.damaged && (walk.cut_short || turn.result.size < wanted);
+  return way.fell_back ? scan_returnable(batch.metric, reading, turn, way.list) : turn.result;
+}
+
+void report(const Batch& batch, std::size_t row, const Turn& turn, const Way& way, const WalkScratch& before) {
+  if (batch.filter.reports == nullptr) return;
+  const WalkScratch& walk = turn.scratch->walk();
+  batch.filter.reports[row] = {.plan = way.chosen.plan,
+                               .allowed = way.allowed,
+                               .counted = way.counted,
+                               .fell_back = way.fell_back,
+                               .ef = way.chosen.plan == Plan::Sweep ? way.ef : 0,
+                               .distances = walk.num_distances - turn.distances_before,
+                               .again = turn.num_again,
+                               .hops = walk.num_hops - turn.hops_before,
+                               .tested = walk.num_tested - before.num_tested,
+                               .passed = walk.num_passed - before.num_passed};
+}
+
+// Rows [first, first + n), n at most kTurns, on one view of the state.
+void query_together(Batch& batch, std::size_t first, std::size_t n) {
+  const std::size_t k = batch.options.k;
+  Turn turns[kTurns];
+  Way ways[kTurns];
+  WalkScratch before[kTurns];
+  for (std::size_t i = 0; i < n; ++i) turns[i].scratch = batch.pool.lend();
+  const Reading reading =
+      batch.shared.reading ? *batch.shared.reading : read_state(*batch.current.load(), batch.metric);
+  for (std::size_t i = 0; i < n; ++i) {
+    Turn& turn = turns[i];
+    ways[i] = way_of(batch, reading, first + i, *turn.scratch);
+    if (reading.entry.slot == kNoSlot) ways[i].chosen.plan = Plan::None;
+    turn.asked = {.vector = batch.queries + (first + i) * batch.metric.dimensions,
+                  .k = std::min(k, reading.view.count),
+                  .ef = ways[i].ef,
+                  .filter = &ways[i].filter,
+                  .most_distances = ways[i].chosen.most_distances};
+    turn.walks = ways[i].chosen.plan == Plan::Sweep;
+    before[i] = turn.scratch->walk();
+    if (ways[i].chosen.plan != Plan::None) prepare(batch.metric, reading, turn);
+  }
+  walk_all(batch.metric, reading, turns, n);
+  std::uint64_t distances = 0, hops = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    Turn& turn = turns[i];
+    WalkScratch& walk = turn.scratch->walk();
+    const std::size_t row = first + i;
+    const WalkResult result = answer(batch, reading, turn, ways[i]);
+    check_answer(reading, ways[i], result, k, walk);
+    if (walk.damaged) reading.state->guard->throw_corrupt();
+    batch.counts[row] = static_cast<std::uint32_t>(
+        write_answer(batch.metric, reading, result, k, batch.ids + row * k, batch.distances + row * k));
+    report(batch, row, turn, ways[i], before[i]);
+    distances += walk.num_distances - before[i].num_distances;
+    hops += walk.num_hops - before[i].num_hops;
+  }
+  batch.num_distances.fetch_add(distances, std::memory_order_relaxed);
+  batch.num_hops.fetch_add(hops, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+QueryCounters query_filtered(const CurrentState& current, const Metric& metric, ScratchPool& pool,
+                             const WithIds& with_ids, const float* queries, std::size_t rows,
+                             const QueryOptions& options, Id* ids, float* distances, std::uint32_t* counts) {
+  metric.check_finite(queries, rows, "vectors");
+  Batch batch{current, metric, pool, with_ids, queries, rows, options, *options.filter, ids, distances, counts, {}};
+  compile_shared(batch);
+  if (rows == 1) {
+    query_together(batch, 0, 1);
+  } else {
+    parallel_for((rows + kTurns - 1) / kTurns, options.num_threads,
+                 [&batch](std::size_t, std::size_t group) {
+                   query_together(batch, group * kTurns, std::min(kTurns, batch.rows - group * kTurns));
+                 },
+                 options.poll);
+  }
+  return {batch.num_distances.load(), batch.num_hops.load()};
+}
+
+}  // namespace nearfield
