@@ -110,6 +110,7 @@ struct Way {
   bool counted = true;
   const std::vector<Slot>* list = nullptr;  // slots to scan; null: all that the filter lets through
   std::size_t ef = 0;
+  double share = 1;  // of all rows that are allowed
   bool fell_back = false;
 };
 
@@ -140,7 +141,9 @@ Way way_of(const Batch& batch, const Reading& reading, std::size_t row, Scratch&
   if (way.filter.denied_ids.cells != nullptr) way.list = nullptr;
   const std::size_t k = batch.options.k;
   way.ef = std::max<std::size_t>(1, std::min(std::max(batch.options.ef, k), count));
-  way.chosen = choose_plan({rows, way.allowed, way.ef, reading.state->graph.M}, filter.plan);
+  const Outlook outlook{rows, way.allowed, std::min(k, way.ef), way.ef, reading.state->graph.M};
+  way.share = outlook.share();
+  way.chosen = choose_plan(outlook, filter.plan);
   return way;
 }
 
@@ -204,6 +207,8 @@ void query_together(Batch& batch, std::size_t first, std::size_t n) {
                   .k = std::min(k, reading.view.count),
                   .ef = ways[i].ef,
                   .filter = &ways[i].filter,
+                  .least = std::min(k, ways[i].ef),
+                  .share = ways[i].share,
                   .most_distances = ways[i].chosen.most_distances};
     turn.walks = ways[i].chosen.plan == Plan::Sweep;
     before[i] = turn.scratch->walk();

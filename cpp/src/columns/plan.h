@@ -12,8 +12,10 @@ namespace nearfield {
 struct Outlook {
   std::size_t rows = 0;     // that could be returned without the filter
   std::size_t allowed = 0;  // that may be returned; at most so many, where they are not counted
-  std::size_t ef = 1;
+  std::size_t k = 1;
+  std::size_t ef = 1;  // at least k
   std::size_t M = 12;
+  double share() const;  // of the rows that are allowed, 0 to 1
 };
 
 struct Chosen {

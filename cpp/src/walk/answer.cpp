@@ -69,6 +69,8 @@ void walk(const Metric& metric, const Reading& reading, Turn* turns, std::size_t
                       .sketch_factor = reading.sketch != nullptr ? static_cast<double>(reading.sketch->factor) : 1,
                       .doubt = by_codes ? doubt_of(reading, turn) : Doubt{},
                       .filter = turn.asked.filter,
+                      .least = turn.asked.least,
+                      .share = turn.asked.share,
                       .most_distances = turn.asked.most_distances - std::min(used, turn.asked.most_distances),
                       .scratch = &scratch.walk()};
     who[num_jobs++] = &turn;

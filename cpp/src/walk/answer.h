@@ -20,6 +20,8 @@ struct Asked {
   std::size_t k = 1;                                 // at most view.count
   std::size_t ef = 1;                                // of the walk, at least k
   const SlotFilter* filter = nullptr;                // null: all that is not hidden
+  std::size_t least = 0;                             // WalkJob::least
+  double share = 1;                                  // WalkJob::share
   std::uint64_t most_distances = ~std::uint64_t{0};  // of its walks together
 };
 

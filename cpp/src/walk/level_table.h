@@ -10,19 +10,23 @@
 namespace nearfield {
 namespace {
 
+// Bytes of rows that are asked for ahead of those that are compared. More than the machine fetches at once would wait.
+inline constexpr std::size_t kAheadBytes = 2048;
+
 template <class Kernel>
 void keys_of(const WalkView& view, const void* query, const std::uint32_t* slots, std::size_t n, std::uint32_t* out) {
   const std::size_t bytes = view.rows.stride;
   const auto row = [&](std::size_t i) { return view.rows.row(slots[i < n ? i : n - 1]); };
-  for (std::size_t i = 0; i < n && i < 4; ++i) prefetch(row(i), bytes);
+  const std::size_t ahead = Kernel::kAskRest ? 4 : 4 + kAheadBytes / (4 * bytes) * 4;
+  for (std::size_t i = 0; i < n && i < ahead; ++i) prefetch(row(i), bytes);
   for (std::size_t i = 0; i < n; i += 4) {
     const unsigned char* rows[4] = {row(i), row(i + 1), row(i + 2), row(i + 3)};
-    const unsigned char* next[4] = {row(i + 4), row(i + 5), row(i + 6), row(i + 7)};
+    const unsigned char* next[4] = {row(i + ahead), row(i + ahead + 1), row(i + ahead + 2), row(i + ahead + 3)};
     if (n - i < 4) return compare_all<Kernel>(query, rows, n - i, bytes, out + i);
     if constexpr (Kernel::kAskRest) {
       Kernel::compare_ahead(query, rows, next, bytes, out + i);
     } else {
-      for (const unsigned char* ahead : next) prefetch(ahead, bytes);
+      for (const unsigned char* soon : next) prefetch(soon, bytes);
       Kernel::template compare<4>(query, rows, bytes, out + i);
     }
   }

@@ -25,6 +25,16 @@ inline constexpr bool kSketched = true;
 template <>
 inline constexpr bool kSketched<NoSketches> = false;
 
+// The share of rows that may be returned among those compared last: the last eight hops count most.
+struct PassRate {
+  double tested = 0, passed = 0;
+  void add(std::size_t num_tested, std::size_t num_passed) {
+    tested = 0.875 * tested + static_cast<double>(num_tested);
+    passed = 0.875 * passed + static_cast<double>(num_passed);
+  }
+  double share() const { return tested > 0 ? passed / tested : 1; }
+};
+
 // What a walk is doing.
 struct Walk {
   WalkJob* job;
@@ -33,6 +43,7 @@ struct Walk {
   std::uint64_t entry;  // the slot whose neighbours were gathered last; on the way down the nearest so far
   int level;            // of their links
   int now;              // which of the scratch's hops is compared next
+  PassRate rate;        // of a selective walk: where it is
   std::uint64_t until;  // scratch.num_distances at which the walk ends
 };
 
@@ -62,11 +73,22 @@ inline void keep(Walk& walk, std::uint64_t entry, bool returnable) {
   if (!kSelective || returnable) walk.beam.insert(entry);
 }
 
+// How many of the nearest a selective walk keeps before it ends.
+inline std::size_t num_wanted(const Walk& walk) {
+  const WalkJob& job = *walk.job;
+  if (job.least == 0) return job.ef;
+  const double here = walk.rate.share();
+  const double more = static_cast<double>(job.ef - job.least) * (here > job.share ? here : job.share);
+  return job.least + static_cast<std::size_t>(more + 0.5);
+}
+
 // The next slot to expand, or false when the walk has ended: the nearest `ef` that may be returned are expanded.
 template <bool kSelective>
 inline bool choose(Walk& walk) {
   if constexpr (!kSelective) return walk.beam.pop(walk.job->ef, walk.entry);
-  if (walk.frontier.empty() || walk.frontier.top() > walk.beam.bound()) return false;
+  if (walk.frontier.empty()) return false;
+  const std::size_t wanted = num_wanted(walk);
+  if (walk.beam.size >= wanted && walk.frontier.top() > walk.beam.entries[wanted - 1]) return false;
   walk.entry = walk.frontier.top();
   walk.frontier.pop();
   return true;
@@ -109,15 +131,18 @@ inline void keep_returnable(const WalkView& view, Walk& walk, const Hop& hop) {
   const std::uint64_t limit = in_doubt ? doubtful_until(walk) : 0;
   const std::uint64_t below = limit + (limit != ~std::uint64_t{0});
   const std::size_t num_picked = pick(hop, scratch.keys, bound > below ? bound : below, scratch.picked);
+  std::size_t num_passed = 0;
   for (std::size_t i = 0; i < num_picked; ++i) {
     const std::uint64_t entry = scratch.picked[i];
     const bool returnable = may_return(view, walk.job->filter, entry_slot(entry), scratch);
-    scratch.num_passed += returnable;
+    num_passed += returnable;
     if (entry < bound) keep<true>(walk, entry, returnable);
     scratch.log[scratch.num_logged] = entry;
     scratch.num_logged += in_doubt && returnable && entry <= limit;
   }
   scratch.num_tested += num_picked;
+  scratch.num_passed += num_passed;
+  walk.rate.add(num_picked, num_passed);
   bound_log(scratch, limit);
 }
 

@@ -109,6 +109,11 @@ struct WalkJob {
   double sketch_factor = 1;            // Sketch::factor
   Doubt doubt{};                       // k at most ef
   const SlotFilter* filter = nullptr;  // what may be returned; null: all that is not hidden
+  // Where a filter lets few through, the rows around hold the nearest of them as surely with fewer kept: the walk ends
+  // with `least` and so much of the rest of ef as the share of those that pass: where it is or, if that is more, of all
+  // rows. 0: with ef of them, always.
+  std::size_t least = 0;
+  double share = 1;
   std::uint64_t most_distances = ~std::uint64_t{0};  // after so many the walk ends where it is
   WalkScratch* scratch = nullptr;  // its log holds, among others, what is in doubt in the end, or undecided is set
   WalkResult result{};             // not hidden ones; hidden ones are walked through
