@@ -158,11 +158,11 @@ py::array_t<std::uint64_t> table_of(const std::vector<QueryReport>& reports) {
 
 py::tuple query_filtered(const Index& index, const py::object& vectors, std::size_t k, std::size_t ef,
                          std::int64_t num_threads, const py::object& ids_to, const py::object& distances_to,
-                         const py::object& exclude, const py::object& allow, int plan) {
+                         const py::object& exclude, const py::object& allow, int plan, bool counts) {
   const Array<float> floats = plain_floats(vectors);
   const GivenSets excluded(exclude), allowed(allow);
   std::vector<QueryReport> reports(k > 0 ? vectors_of(floats, index.config().dimensions, "vectors").rows : 0);
-  const QueryFilter filter{excluded.sets, allowed.sets, static_cast<Plan>(plan), reports.data()};
+  const QueryFilter filter{excluded.sets, allowed.sets, static_cast<Plan>(plan), counts, reports.data()};
   const py::tuple found = query_with(index, floats, k, ef, num_threads, ids_to, distances_to, &filter);
   return py::make_tuple(found[0], found[1], table_of(reports));
 }
@@ -291,7 +291,8 @@ void bind_index(py::module_& module) {
       .def("query", &query, py::arg("vectors"), py::arg("k"), py::arg("ef"), py::arg("num_threads"), py::arg("ids"),
            py::arg("distances"))
       .def("query_filtered", &query_filtered, py::arg("vectors"), py::arg("k"), py::arg("ef"), py::arg("num_threads"),
-           py::arg("ids"), py::arg("distances"), py::arg("exclude"), py::arg("allow"), py::arg("plan"))
+           py::arg("ids"), py::arg("distances"), py::arg("exclude"), py::arg("allow"), py::arg("plan"),
+           py::arg("counts"))
       .def("contains", &Index::contains, py::arg("id"), released)
       .def("holds", &Index::holds, py::arg("id"), released)
       .def("get_vectors", &get_vectors, py::arg("ids"))

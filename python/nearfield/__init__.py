@@ -29,16 +29,19 @@ from nearfield import _core, errors, simd  # noqa: E402
 from nearfield.e4m3 import E4M3T  # noqa: E402
 from nearfield.errors import RecallError  # noqa: E402
 from nearfield.exact import ExactIndex  # noqa: E402
+from nearfield.id_sets import CSR, IdSet, PerQuery  # noqa: E402
 from nearfield.ids import LabelSetView  # noqa: E402
 from nearfield.index import E4M3Index, Float8Index, FloatIndex, Index  # noqa: E402
 from nearfield.memory import estimate_memory  # noqa: E402
 from nearfield.neighbors import NO_ID, Neighbors  # noqa: E402
 from nearfield.opening import load  # noqa: E402
+from nearfield.query_plan import QueryPlan  # noqa: E402
 from nearfield.spaces import Space, StorageDataType  # noqa: E402
 from nearfield.string_index import StringIndex  # noqa: E402
 from nearfield.watching import Watched, watch  # noqa: E402
 
 __all__ = [
+    "CSR",
     "E4M3",
     "E4M3T",
     "NO_ID",
@@ -52,10 +55,13 @@ __all__ = [
     "Float16",
     "Float32",
     "FloatIndex",
+    "IdSet",
     "Index",
     "InnerProduct",
     "LabelSetView",
     "Neighbors",
+    "PerQuery",
+    "QueryPlan",
     "RecallError",
     "Space",
     "StorageDataType",

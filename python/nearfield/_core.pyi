@@ -92,6 +92,29 @@ class Index:
         tuple[NDArray[np.uint64], NDArray[np.float32]], tuple[NDArray[np.uint32] | None, int, int]
     ]:
         """(ids, distances), (results per row or None if all are k, distances computed, hops)."""
+    def query_filtered(
+        self,
+        vectors: NDArray[np.float32],
+        k: int,
+        ef: int,
+        num_threads: int,
+        ids: NDArray[np.uint64] | None,
+        distances: NDArray[np.float32] | None,
+        exclude: tuple[NDArray[np.uint64], NDArray[np.uint64] | None, NDArray[np.uint8] | None]
+        | None,
+        allow: tuple[NDArray[np.uint64], NDArray[np.uint64] | None, NDArray[np.uint8] | None]
+        | None,
+        plan: int,
+        counts: bool,
+    ) -> tuple[
+        tuple[NDArray[np.uint64], NDArray[np.float32]],
+        tuple[NDArray[np.uint32] | None, int, int],
+        NDArray[np.uint64],
+    ]:
+        """As query, and for each query what nearfield.query_plan reads.
+
+        Sets: ids, where those of each query begin and end, 1 where a query has none.
+        """
     def contains(self, id: int) -> bool: ...
     def holds(self, id: int) -> bool: ...
     def get_vectors(self, ids: NDArray[np.uint64]) -> NDArray[np.float32]: ...

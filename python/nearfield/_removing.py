@@ -51,13 +51,15 @@ def missing_raises(if_missing: IfMissing) -> bool:
     return if_missing == "raise"
 
 
-def as_one_or_more_ids(ids: IdsOrOne) -> NDArray[np.uint64]:
+def as_one_or_more_ids(ids: IdsOrOne, argument: str = "ids") -> NDArray[np.uint64]:
     """Read one id or many.
 
     Parameters
     ----------
     ids : int or iterable of int
         As for `nearfield.Index.remove`.
+    argument : str, default "ids"
+        What errors call it.
 
     Returns
     -------
@@ -70,8 +72,9 @@ def as_one_or_more_ids(ids: IdsOrOne) -> NDArray[np.uint64]:
         Not ids.
     """
     if isinstance(ids, (int, np.integer)):
-        return as_ids([as_id(ids)])
-    return as_ids(_one_or_more(ids, "ids", "one id or an iterable of ids, such as a list"))
+        return as_ids([as_id(ids, argument)], argument)
+    expected = "one id or an iterable of ids, such as a list"
+    return as_ids(_one_or_more(ids, argument, expected), argument)
 
 
 def as_one_or_more_keys(keys: Iterable[str]) -> list[str]:

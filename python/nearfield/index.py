@@ -11,6 +11,7 @@ from nearfield import _files
 from nearfield._adding import add_rows
 from nearfield._arrays import as_ids, as_outputs, as_vectors
 from nearfield._core import Index as Core
+from nearfield._filtering import Filter, default_ef, query_filtered
 from nearfield._keys import ATTACHMENT as KEYS
 from nearfield._numbers import as_count, as_ef, as_id, as_threads, as_whole
 from nearfield._progress import reporting
@@ -32,6 +33,7 @@ from nearfield.typing import (
     IfShort,
     OnConflict,
     Progress,
+    SetsLike,
     VectorLike,
     Vectors,
     VectorsLike,
@@ -476,6 +478,10 @@ class Index:
         num_threads: int | None = -1,
         query_ef: int | None = -1,
         *,
+        exclude: SetsLike | None = None,
+        allow: SetsLike | None = None,
+        exact: bool = False,
+        explain: bool = False,
         if_short: IfShort = "raise",
         out: tuple[Ids, Distances] | None = None,
     ) -> Neighbors:
@@ -494,8 +500,24 @@ class Index:
             Beam width, at least ``k``. Below 1 or None: `ef`, raised to ``k``. Time grows about in
             proportion; recall rises, then flattens. From a quarter of the vectors on (with
             CodesOnly of 4 bits from all of them on) every one is compared, and the result is exact.
+            A filter keeps the recall that a width has, not the time; a filtered query that names
+            no width takes `ef` or, if that is more, ``k`` and 4 for each time that the index has
+            doubled.
+        exclude : set of ids, optional
+            Ids that no query of the call may return: an `IdSet`, an iterable of ids or one id, a
+            boolean mask in the order of `ids`, the bytes of a serialised Roaring bitmap; or a set
+            for each query, as `PerQuery` or `CSR`. Ids that are not in the index are passed over.
+            None and an empty set leave nothing out.
+        allow : set of ids, optional
+            The only ids that may be returned, in the same forms. An empty set allows nothing; None
+            allows everything.
+        exact : bool, default False
+            Compare all that may be returned with the query, exactly: the result is that of brute
+            force over the vectors as the storage keeps them.
+        explain : bool, default False
+            Give ``plan`` in any case, and count in it what is allowed.
         if_short : "raise" or "pad", default "raise"
-            When fewer than ``k`` live vectors exist: raise as Voyager does, or fill with
+            When fewer than ``k`` live vectors may be returned: raise as Voyager does, or fill with
             `nearfield.NO_ID` and infinite distances (a ``k`` of up to 65,536, or of as many as the
             index holds). ``counts`` of the result tells how many are valid.
         out : tuple of two ndarrays, optional
@@ -511,7 +533,7 @@ class Index:
             vectors were used again); (k,) for one query, (n, k) for a batch. Distances are those of
             the query as given to the vectors as the storage keeps them (`get_vector`). One that
             float32 cannot hold is infinite, and comes last. ``num_distances`` and ``num_hops`` are
-            totals of the batch.
+            totals of the batch. ``plan`` says how a filtered query was answered (`QueryPlan`).
 
         Raises
         ------
@@ -519,10 +541,11 @@ class Index:
             A wrong width.
         InvalidInput
             NaN or infinity (`NotFinite`), a wrong number of axes, ``query_ef`` from 1 to k-1, a
-            ``k`` that is mostly padding, or an array in ``out`` that does not fit.
+            ``k`` that is mostly padding, an array in ``out`` that does not fit, or a filter of
+            another number of queries.
         TooFewNeighbors
-            Fewer than ``k`` live vectors exist; ``partial`` holds what was found (None for ``k``
-            beyond 65,536, which is refused before anything is looked for).
+            Fewer than ``k`` live vectors exist or pass; ``partial`` holds what was found (None for
+            ``k`` beyond 65,536, which is refused before anything is looked for).
         TypeError
             An argument of a wrong type, or a negative ``k``.
 
@@ -530,6 +553,12 @@ class Index:
         -----
         Releases the GIL. Safe from many threads, also while others add. One vector as a contiguous
         float32 array is the quickest input.
+
+        Under a filter, all of ``min(k, allowed)`` neighbours are found, none that is left out, and
+        no time depends on luck: by counts of what passes either all of that is compared, or a walk
+        goes through everything near and keeps what passes, and is given up for the former where
+        that turns out dearer. Each result is tested once more against the filter. Queries of one
+        call see one instant of the index where a set of ids is looked up for all of them.
 
         Examples
         --------
@@ -557,6 +586,8 @@ class Index:
             query_ef = as_ef(query_ef, _MOST_ROWS)
         if query_ef <= 0:
             query_ef = self._ef
+            if exclude is not None or allow is not None:
+                query_ef = max(query_ef, default_ef(k, self._core.counts[0]))
         elif query_ef < k:
             message = f"query_ef is {query_ef}, smaller than k = {k}; expected at least k, or -1"
             raise InvalidInput(message)
@@ -566,6 +597,11 @@ class Index:
         if k > LARGE_K:
             refuse_large_k(k, if_short, self._core.counts)
         ids, distances = (None, None) if out is None else as_outputs(out, vectors, k)
+        if exclude is not None or allow is not None or exact or explain:
+            given = Filter(exclude, allow, exact, explain)
+            return query_filtered(
+                self._core, vectors, k, query_ef, num_threads, (ids, distances), given, if_short
+            )
         found, cost = self._core.query(vectors, k, query_ef, num_threads, ids, distances)
         result = Neighbors(found)
         result._cost = cost

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearfield.errors import InvalidInput, TooFewNeighbors
+from nearfield.query_plan import QueryPlan, plans_of
 from nearfield.typing import Distances, Ids, IfShort
 
 __all__ = ["NO_ID", "KeyNeighbors", "Neighbors"]
@@ -27,6 +28,18 @@ class _Results(tuple[_Names, Distances], Generic[_Names]):
     """
 
     _cost: tuple[NDArray[np.uint32] | None, int, int]
+    _report: NDArray[np.uint64] | None = None
+
+    @property
+    def plan(self) -> QueryPlan | tuple[QueryPlan, ...] | None:
+        """How a filtered query was answered: one plan, or one for each query of a batch.
+
+        None for a query without a filter, unless it asked to ``explain``.
+        """
+        if self._report is None:
+            return None
+        plans = plans_of(self._report)
+        return plans[0] if self.distances.ndim == 1 and plans else plans
 
     @property
     def distances(self) -> Distances:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from typing import Literal, Protocol, SupportsIndex, TypeAlias
+from typing import Any, Literal, Protocol, SupportsIndex, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -29,6 +29,7 @@ __all__ = [
     "Progress",
     "ReadableFile",
     "Searcher",
+    "SetsLike",
     "VectorLike",
     "Vectors",
     "VectorsLike",
@@ -72,6 +73,8 @@ VectorLike: TypeAlias = ArrayLike | Exchangeable | ArrowArray | ArrowStream
 VectorsLike: TypeAlias = ArrayLike | Exchangeable | ArrowArray | ArrowStream
 IdsLike: TypeAlias = Sequence[int] | ArrayLike | ArrowArray | ArrowStream
 IdsOrOne: TypeAlias = IdsLike | Iterable[int] | int
+SetsLike: TypeAlias = Any
+"""A set of ids for all queries, or one for each: see ``exclude`` of `nearfield.Index.query`."""
 Chunks: TypeAlias = Iterable[tuple[IdsLike | None, VectorsLike]]
 
 Path: TypeAlias = str | os.PathLike[str] | os.PathLike[bytes]

@@ -26,6 +26,7 @@ enum class Plan : std::uint8_t {
   Scan = 2,   // all that may be returned are compared
   Sweep = 3,  // a walk through everything near, which keeps what may be returned
   Exact = 4,  // as Scan, by the vectors alone
+  Walk = 5,   // a walk with nothing to leave out
 };
 
 // How one query was answered. Equal on every machine and thread count.
@@ -45,6 +46,7 @@ struct QueryReport {
 struct QueryFilter {
   IdSets exclude, allow;
   Plan plan = Plan::Auto;
+  bool counts = false;             // whether what is allowed is counted, though nothing else needs it
   QueryReport* reports = nullptr;  // one per query, or null
 };
 

@@ -16,6 +16,7 @@
 #include "threads.h"
 #include "walk/answer.h"
 #include "walk/filter.h"
+#include "walk/query.h"
 
 namespace nearfield {
 namespace {
@@ -105,46 +106,94 @@ void compile_shared(Batch& batch) {
 // One query of a group, before it is asked.
 struct Way {
   SlotFilter filter;
-  Chosen chosen{Plan::None, 0};
-  std::size_t allowed = 0;  // at most so many, where not counted
+  std::span<const Id> denied, listed;  // the sets of ids that are tested one by one
+  std::size_t allowed = 0;             // that may be returned; where not counted at least or at most so many
   bool counted = true;
   const std::vector<Slot>* list = nullptr;  // slots to scan; null: all that the filter lets through
   std::size_t ef = 0;
   double share = 1;  // of all rows that are allowed
+  Chosen chosen{Plan::None, 0};
   bool fell_back = false;
 };
 
-// The filter of one query, and how many it lets through.
+// The filter of one query, and how many it lets through as far as that is known without looking ids up.
 Way way_of(const Batch& batch, const Reading& reading, std::size_t row, Scratch& scratch) {
   const QueryFilter& filter = batch.filter;
   const Shared& shared = batch.shared;
-  const std::size_t count = reading.view.count, rows = num_returnable(*reading.state, count);
+  const std::size_t rows = num_returnable(*reading.state, reading.view.count);
   Way way;
   way.allowed = shared.allowed ? shared.allowed->count : rows;
   if (shared.allowed) way.filter.allowed = shared.allowed->bits.data();
   if (shared.is_listed) way.list = &shared.list;
-  way.filter.denied_ids = shared.denied;
-  std::size_t num_denied = shared.num_denied;
-  if (has_set(filter.exclude, row)) {
-    way.filter.denied_ids = fill_cells(scratch.denied_cells(), set_of(filter.exclude, row), num_denied);
+  std::size_t num_denied = shared.num_denied, num_listed = 0;
+  if (shared.denied.cells != nullptr) {
+    way.filter.denied_ids = shared.denied;
+    way.denied = shared_set(filter.exclude);
+  } else if (has_set(filter.exclude, row)) {
+    way.denied = set_of(filter.exclude, row);
+    if (!way.denied.empty()) way.filter.denied_ids = fill_cells(scratch.denied_cells(), way.denied, num_denied);
   }
-  if (num_denied > 0) way.counted = false;
   if (has_set(filter.allow, row)) {
-    std::size_t num_listed = 0;
-    way.filter.allowed_ids = fill_cells(scratch.allowed_cells(), set_of(filter.allow, row), num_listed);
-    way.counted = way.counted && num_listed == 0;
+    way.listed = set_of(filter.allow, row);
+    way.filter.allowed_ids = fill_cells(scratch.allowed_cells(), way.listed, num_listed);
     way.allowed = std::min(way.allowed, num_listed);
-    way.list = nullptr;
-  } else {
-    way.allowed -= std::min(num_denied, way.allowed - std::min<std::size_t>(1, way.allowed));  // may all be elsewhere
+    way.counted = num_listed == 0;
+  } else if (num_denied > 0) {
+    way.allowed -= std::min(num_denied, way.allowed);
+    way.counted = false;
   }
-  if (way.filter.denied_ids.cells != nullptr) way.list = nullptr;
-  const std::size_t k = batch.options.k;
-  way.ef = std::max<std::size_t>(1, std::min(std::max(batch.options.ef, k), count));
-  const Outlook outlook{rows, way.allowed, std::min(k, way.ef), way.ef, reading.state->graph.M};
-  way.share = outlook.share();
-  way.chosen = choose_plan(outlook, filter.plan);
+  if (way.filter.tests_ids()) way.list = nullptr;
   return way;
+}
+
+void choose(const Batch& batch, const Reading& reading, Way& way) {
+  const std::size_t k = batch.options.k, count = reading.view.count;
+  way.ef = std::max<std::size_t>(1, std::min(std::max(batch.options.ef, k), count));
+  if (reading.entry.slot == kNoSlot) return;
+  if (!way.filter.leaves_out() && batch.filter.plan == Plan::Auto) {
+    way.chosen.plan = is_scanned(*reading.state, count, way.ef) ? Plan::Exact : Plan::Walk;
+    way.chosen.most_distances = ~std::uint64_t{0};
+    return;
+  }
+  Outlook outlook{num_returnable(*reading.state, count), way.allowed, std::min(k, way.ef), way.ef,
+                  reading.state->graph.M};
+  if (!way.counted) outlook.allowed = std::max<std::size_t>(1, outlook.allowed);
+  way.share = outlook.share();
+  way.chosen = choose_plan(outlook, batch.filter.plan);
+}
+
+// The rows of some ids, as slots of the view, ascending; false where the view cannot tell: an id has moved to a row
+// that came later, or all of them have.
+bool look_up(const Batch& batch, const Reading& reading, std::span<const Id> ids, std::vector<Slot>& slots) {
+  const State* state = nullptr;
+  slots.resize(ids.size());
+  batch.with_ids([&](const State& current, const IdTable& table) {
+    state = &current;
+    std::transform(ids.begin(), ids.end(), slots.begin(), [&table](Id id) { return table.find(id); });
+  });
+  std::sort(slots.begin(), slots.end());
+  slots.erase(std::unique(slots.begin(), slots.end()), slots.end());
+  if (!slots.empty() && slots.back() == kNoSlot) slots.pop_back();
+  return state == reading.state &&
+         std::all_of(slots.begin(), slots.end(), [&](Slot slot) { return exists(reading.view, slot); });
+}
+
+// Where few ids are allowed, or all are to be counted: which slots they are.
+void list_slots(const Batch& batch, const Reading& reading, Way& way, Scratch& scratch) {
+  if (way.counted) return;
+  std::vector<Slot>& slots = scratch.listed();
+  const bool lists = !way.listed.empty();
+  if (!batch.filter.counts && !(lists && way.chosen.plan != Plan::Sweep)) return;
+  if (!look_up(batch, reading, lists ? way.listed : way.denied, slots)) return;
+  SlotFilter rest = way.filter;  // what is left to test, where what is denied is counted
+  if (!lists) rest.denied_ids = {};
+  std::erase_if(slots, [&](Slot slot) { return !may_return(reading.view, &rest, slot, scratch.walk()); });
+  const std::size_t others =
+      batch.shared.allowed ? batch.shared.allowed->count : num_returnable(*reading.state, reading.view.count);
+  way.allowed = lists ? slots.size() : others - std::min(others, slots.size());
+  way.counted = true;
+  if (lists) way.list = &slots;
+  choose(batch, reading, way);
 }
 
 // Every result once more against the filter that its query was given.
@@ -182,10 +231,10 @@ void report(const Batch& batch, std::size_t row, const Turn& turn, const Way& wa
                                .allowed = way.allowed,
                                .counted = way.counted,
                                .fell_back = way.fell_back,
-                               .ef = way.chosen.plan == Plan::Sweep ? way.ef : 0,
-                               .distances = walk.num_distances - turn.distances_before,
+                               .ef = turn.walks ? way.ef : 0,
+                               .distances = walk.num_distances - before.num_distances,
                                .again = turn.num_again,
-                               .hops = walk.num_hops - turn.hops_before,
+                               .hops = walk.num_hops - before.num_hops,
                                .tested = walk.num_tested - before.num_tested,
                                .passed = walk.num_passed - before.num_passed};
 }
@@ -201,18 +250,21 @@ void query_together(Batch& batch, std::size_t first, std::size_t n) {
       batch.shared.reading ? *batch.shared.reading : read_state(*batch.current.load(), batch.metric);
   for (std::size_t i = 0; i < n; ++i) {
     Turn& turn = turns[i];
-    ways[i] = way_of(batch, reading, first + i, *turn.scratch);
-    if (reading.entry.slot == kNoSlot) ways[i].chosen.plan = Plan::None;
+    Way& way = ways[i];
+    way = way_of(batch, reading, first + i, *turn.scratch);
+    choose(batch, reading, way);
+    list_slots(batch, reading, way, *turn.scratch);
+    const bool filters = way.filter.leaves_out();
     turn.asked = {.vector = batch.queries + (first + i) * batch.metric.dimensions,
                   .k = std::min(k, reading.view.count),
-                  .ef = ways[i].ef,
-                  .filter = &ways[i].filter,
-                  .least = std::min(k, ways[i].ef),
-                  .share = ways[i].share,
-                  .most_distances = ways[i].chosen.most_distances};
-    turn.walks = ways[i].chosen.plan == Plan::Sweep;
+                  .ef = way.ef,
+                  .filter = filters ? &way.filter : nullptr,
+                  .least = filters ? std::min(k, way.ef) : 0,
+                  .share = way.share,
+                  .most_distances = way.chosen.most_distances};
+    turn.walks = way.chosen.plan == Plan::Sweep || way.chosen.plan == Plan::Walk;
     before[i] = turn.scratch->walk();
-    if (ways[i].chosen.plan != Plan::None) prepare(batch.metric, reading, turn);
+    if (way.chosen.plan != Plan::None) prepare(batch.metric, reading, turn);
   }
   walk_all(batch.metric, reading, turns, n);
   std::uint64_t distances = 0, hops = 0;

@@ -56,7 +56,7 @@ void Scratch::trim() {
   for (std::vector<std::uint64_t>* entries : {&beam_, &frontier_, &sorted_, &log_, &denied_, &allowed_}) {
     if (entries->size() > kMostEntries) *entries = std::vector<std::uint64_t>();
   }
-  for (std::vector<std::uint32_t>* entries : {&slots_, &keys_}) {
+  for (std::vector<std::uint32_t>* entries : {&slots_, &keys_, &listed_}) {
     if (entries->size() > kMostEntries) *entries = std::vector<std::uint32_t>();
   }
 }

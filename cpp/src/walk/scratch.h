@@ -28,9 +28,10 @@ class Scratch {
   // A row as a query, or a query as numbers of the grid: query_code_bytes floats, which serve for codes too.
   float* decoded() { return decoded_.data(); }
   static constexpr std::size_t kDecodedRows = 4;
-  float* decoded_rows(std::size_t padded);          // that many rows of `padded` floats
-  std::uint32_t* slots() { return slots_.data(); }  // log_capacity places, for rows that are compared again
-  std::uint32_t* keys() { return keys_.data(); }    // the same
+  float* decoded_rows(std::size_t padded);                  // that many rows of `padded` floats
+  std::uint32_t* slots() { return slots_.data(); }          // log_capacity places, for rows that are compared again
+  std::uint32_t* keys() { return keys_.data(); }            // the same
+  std::vector<std::uint32_t>& listed() { return listed_; }  // slots that a query may return
   std::vector<std::uint64_t>& denied_cells() { return denied_; }    // for sets of ids that a query is given
   std::vector<std::uint64_t>& allowed_cells() { return allowed_; }  // the same
   std::uint64_t* sorted() { return sorted_begin_; }                 // a beam for `wanted`
@@ -38,7 +39,7 @@ class Scratch {
  private:
   WalkScratch walk_;
   std::vector<std::uint64_t> beam_, frontier_, visited_, sorted_, picked_, log_, denied_, allowed_;
-  std::vector<std::uint32_t> met_, passed_, hop_keys_, slots_, keys_;
+  std::vector<std::uint32_t> met_, passed_, hop_keys_, slots_, keys_, listed_;
   std::vector<const unsigned char*> hop_rows_[2];
   std::vector<float> query_, decoded_, decoded_rows_;
   std::vector<unsigned char> codes_;

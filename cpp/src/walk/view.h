@@ -47,6 +47,7 @@ struct IdCells {
 struct SlotFilter {
   const std::uint64_t* allowed = nullptr;  // a bit per slot of the view; null: all of them
   IdCells denied_ids{}, allowed_ids{};
+  bool leaves_out() const { return allowed != nullptr || tests_ids(); }
   bool tests_ids() const { return denied_ids.cells != nullptr || allowed_ids.cells != nullptr; }
 };
 
