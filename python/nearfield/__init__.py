@@ -83,7 +83,7 @@ Float8, Float32, E4M3 = StorageDataType.Float8, StorageDataType.Float32, Storage
 Float16, CodesOnly = StorageDataType.Float16, StorageDataType.CodesOnly
 version: tuple[int, ...] = tuple(int(part) for part in _re.findall(r"\d+", __version__)[:3])
 
-_LOADED_WHEN_NAMED = frozenset(("evaluate", "report", "sklearn", "sources", "tune"))
+_LOADED_WHEN_NAMED = frozenset(("evaluate", "policy", "report", "sklearn", "sources", "tune"))
 
 
 def __getattr__(name: str) -> _types.ModuleType:
