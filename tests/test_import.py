@@ -41,6 +41,7 @@ print(*sorted(name for name in sys.modules if name.startswith("nearfield.")))
         "sources",
         "evaluate",
         "tune",
+        "policy",
         "cluster",
         "taste",
         "experiment",
