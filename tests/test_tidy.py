@@ -339,7 +339,8 @@ CPP_ROOMS = [
 ROOM_OF_HEADER = {
     "nearfield/types.h": "words", "nearfield/error.h": "words", "hash.h": "words",
     "threads.h": "words", "flags.h": "words", "census.h": "state", "state.h": "state",
-    "ids.h": "state", "files/block_guard.h": "state",
+    "ids.h": "state", "files/block_guard.h": "state", "column.h": "state",
+    "nearfield/columns.h": "words",
     "nearfield/index.h": "face", "nearfield/cpu.h": "face", "nearfield/filter.h": "words",
     "rows.h": "index", "stats.h": "index",
 }  # fmt: skip
@@ -347,6 +348,7 @@ ROOM_OF_SOURCE = {
     "state.cpp": "state",
     "census.cpp": "state",
     "ids.cpp": "state",
+    "column.cpp": "state",
     "hash.cpp": "words",
     "threads.cpp": "words",
 }

@@ -11,6 +11,7 @@
 
 #include "arrays.h"
 #include "bindings.h"
+#include "columns.h"
 #include "interrupt.h"
 #include "nearfield/filter.h"
 #include "streams.h"
@@ -48,7 +49,7 @@ Index load(const py::object& source, bool mmap, bool verify, std::optional<int> 
 }
 
 py::array_t<Id> add(Index& index, const Array<float>& vectors, const std::optional<Array<Id>>& ids,
-                    std::int64_t num_threads, py::object progress, int on_conflict) {
+                    std::int64_t num_threads, py::object progress, int on_conflict, const py::object& columns) {
   const Vectors in = vectors_of(vectors, index.config().dimensions, "vectors");
   if (ids && static_cast<std::size_t>(ids->size()) != in.rows) {
     throw InvalidInput("ids has " + std::to_string(ids->size()) + " entries for " + std::to_string(in.rows) +
@@ -56,7 +57,8 @@ py::array_t<Id> add(Index& index, const Array<float>& vectors, const std::option
   }
   py::array_t<Id> out(static_cast<py::ssize_t>(in.rows));
   Id* ids_out = out.mutable_data();
-  AddOptions options{threads_of(num_threads), {}, static_cast<OnConflict>(on_conflict)};
+  const GivenColumns given(columns);
+  AddOptions options{threads_of(num_threads), {}, static_cast<OnConflict>(on_conflict), &given.columns};
   if (in.rows > 1) options.poll = interruptible(std::move(progress));
   {
     const py::gil_scoped_release release;
@@ -158,11 +160,14 @@ py::array_t<std::uint64_t> table_of(const std::vector<QueryReport>& reports) {
 
 py::tuple query_filtered(const Index& index, const py::object& vectors, std::size_t k, std::size_t ef,
                          std::int64_t num_threads, const py::object& ids_to, const py::object& distances_to,
-                         const py::object& exclude, const py::object& allow, int plan, bool counts) {
+                         const py::object& exclude, const py::object& allow, const py::object& where, int plan,
+                         bool counts) {
   const Array<float> floats = plain_floats(vectors);
   const GivenSets excluded(exclude), allowed(allow);
   std::vector<QueryReport> reports(k > 0 ? vectors_of(floats, index.config().dimensions, "vectors").rows : 0);
-  const QueryFilter filter{excluded.sets, allowed.sets, static_cast<Plan>(plan), counts, reports.data()};
+  const std::vector<FilterStep> steps = where.is_none() ? std::vector<FilterStep>() : steps_of(where);
+  const QueryFilter filter{excluded.sets,           allowed.sets, where.is_none() ? nullptr : &steps,
+                           static_cast<Plan>(plan), counts,       reports.data()};
   const py::tuple found = query_with(index, floats, k, ef, num_threads, ids_to, distances_to, &filter);
   return py::make_tuple(found[0], found[1], table_of(reports));
 }
@@ -174,6 +179,34 @@ py::array_t<Id> ids(const Index& index, bool with_marked) {
     ids = index.ids(with_marked);
   }
   return array_of<Id>(ids);
+}
+
+std::size_t set_columns(Index& index, const Array<Id>& ids, const py::object& columns, bool all) {
+  const GivenColumns given(columns);
+  const py::gil_scoped_release release;
+  return index.set_columns(ids.data(), static_cast<std::size_t>(ids.size()), given.columns, all);
+}
+
+py::tuple get_column(const Index& index, const std::string& name, const Array<Id>& ids, bool all) {
+  ColumnRead read;
+  {
+    const py::gil_scoped_release release;
+    read = index.get_column(name, ids.data(), static_cast<std::size_t>(ids.size()), all);
+  }
+  return tuple_of(read);
+}
+
+py::list columns(const Index& index) {
+  std::vector<ColumnInfo> infos;
+  {
+    const py::gil_scoped_release release;
+    infos = index.columns();
+  }
+  py::list out;
+  for (const ColumnInfo& info : infos) {
+    out.append(py::make_tuple(info.name, static_cast<int>(info.type), info.num_words, info.bytes));
+  }
+  return out;
 }
 
 py::array_t<float> get_vectors(const Index& index, const Array<Id>& ids) {
@@ -284,15 +317,19 @@ void bind_index(py::module_& module) {
                                return py::make_tuple(c.slots, c.live, c.marked, c.removed, c.free, c.added);
                              })
       .def("add", &add, py::arg("vectors"), py::arg("ids"), py::arg("num_threads"), py::arg("progress"),
-           py::arg("on_conflict"))
+           py::arg("on_conflict"), py::arg("columns"))
       .def("remove", &remove, py::arg("ids"), py::arg("all"))
       .def("compact", &compact, py::arg("num_threads"), py::arg("progress"))
       .def("repair", &repair, py::arg("num_threads"), py::arg("progress"))
       .def("query", &query, py::arg("vectors"), py::arg("k"), py::arg("ef"), py::arg("num_threads"), py::arg("ids"),
            py::arg("distances"))
       .def("query_filtered", &query_filtered, py::arg("vectors"), py::arg("k"), py::arg("ef"), py::arg("num_threads"),
-           py::arg("ids"), py::arg("distances"), py::arg("exclude"), py::arg("allow"), py::arg("plan"),
-           py::arg("counts"))
+           py::arg("ids"), py::arg("distances"), py::arg("exclude"), py::arg("allow"), py::arg("where"),
+           py::arg("plan"), py::arg("counts"))
+      .def("set_columns", &set_columns, py::arg("ids"), py::arg("columns"), py::arg("all"))
+      .def("get_column", &get_column, py::arg("name"), py::arg("ids"), py::arg("all"))
+      .def("columns", &columns)
+      .def("drop_column", &Index::drop_column, py::arg("name"), released)
       .def("contains", &Index::contains, py::arg("id"), released)
       .def("holds", &Index::holds, py::arg("id"), released)
       .def("get_vectors", &get_vectors, py::arg("ids"))

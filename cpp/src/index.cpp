@@ -26,7 +26,9 @@
 #include "build/adopt.h"
 #include "build/recode.h"
 #include "codes/pairs.h"
+#include "columns/carry.h"
 #include "columns/filtered.h"
+#include "columns/write.h"
 #include "files/block_guard.h"
 #include "files/files.h"
 #include "ids.h"
@@ -180,27 +182,35 @@ struct Index::Impl {
     };
   }
 
-  AddSteps add_steps(std::size_t num_threads) {
-    return {.doom =
-                [this](std::span<const Id> ids) {
-                  const std::unique_lock lock(id_mutex);
-                  return doom(*state, table, ids);
-                },
-            .spare =
-                [this](std::span<const Id> ids) {
-                  const std::unique_lock lock(id_mutex);
-                  spare(*state, table, ids);
-                },
-            .publish =
-                [this](std::span<const Slot> slots, Entry entry) {
-                  const std::unique_lock lock(id_mutex);
-                  publish_rows(*state, table, slots, entry);
-                },
-            .after =
-                [this, num_threads](std::size_t rows) {
-                  bound_growth(*state, pool);
-                  maintain(rows * kSlotsPerRow, num_threads, true);
-                }};
+  AddSteps add_steps(std::size_t num_threads, const std::vector<ColumnValues>& given) {
+    return {
+        .doom =
+            [this](std::span<const Id> ids) {
+              const std::unique_lock lock(id_mutex);
+              return doom(*state, table, ids);
+            },
+        .describe =
+            [this, &given](std::span<const Slot> slots, std::span<const std::size_t> rows, std::span<const Id> ids) {
+              const std::unique_lock lock(id_mutex);
+              write_round(state->columns, given, slots, rows, find_all(table, ids));
+            },
+        .spare =
+            [this](std::span<const Id> ids) {
+              const std::unique_lock lock(id_mutex);
+              spare(*state, table, ids);
+              end_round(state->columns);
+            },
+        .publish =
+            [this](std::span<const Slot> slots, Entry entry) {
+              const std::unique_lock lock(id_mutex);
+              publish_rows(*state, table, slots, entry);
+              end_round(state->columns);
+            },
+        .after =
+            [this, num_threads](std::size_t rows) {
+              bound_growth(*state, pool);
+              maintain(rows * kSlotsPerRow, num_threads, true);
+            }};
   }
 
   // The slice that rows pay for which were added or removed. Under the write lock.
@@ -243,11 +253,17 @@ struct Index::Impl {
     slots_are_found = true;
   }
 
+  CarriedColumns view_columns_now() {
+    const std::shared_lock lock(id_mutex);
+    return view_columns(state->columns);
+  }
+
   // Returns the state that was replaced: queries may still read it.
-  std::unique_ptr<State> replace(Compacted compacted) {
+  std::unique_ptr<State> replace(Compacted compacted, CarriedColumns& columns) {
     IdTable fresh(compacted.state->ids);
     build_id_table(*compacted.state, fresh);
     const std::unique_lock lock(id_mutex);
+    finish_columns(columns, compacted.slot_of, compacted.state->count.load(), state->columns, compacted.state->columns);
     carry_flags(*state, compacted.slot_of, *compacted.state, fresh);
     table = std::move(fresh);
     table_is_built = true;
@@ -292,17 +308,21 @@ void Index::add(const float* vectors, std::size_t rows, const Id* ids, Id* ids_o
   const std::scoped_lock writing(impl.write_mutex);
   impl.metric.check_storable(vectors, rows, "vectors", options.num_threads);
   impl.begin_writing();
+  const std::vector<ColumnValues> none;
+  const std::vector<ColumnValues>& given = options.columns != nullptr ? *options.columns : none;
   Batch batch;
   {
     const auto lock = impl.look_up();
+    check_columns(impl.state->columns, given);
     batch = resolve_batch(impl.table, ids, rows, impl.state->next_id, options.on_conflict);
   }
   settle_slots(*impl.state, impl.pool, impl.under_id_lock());
   {
     const std::unique_lock lock(impl.id_mutex);
     impl.table.reserve(batch.ids.data(), batch.ids.size(), impl.state->count.load());
+    make_columns(impl.state->columns, given);
   }
-  add_rows(*impl.state, impl.metric, impl.pool, vectors, batch, options, impl.add_steps(options.num_threads));
+  add_rows(*impl.state, impl.metric, impl.pool, vectors, batch, options, impl.add_steps(options.num_threads, given));
   impl.state->next_id = batch.next_id;
   if (ids_out != nullptr) std::copy(batch.ids.begin(), batch.ids.end(), ids_out);
 }
@@ -316,6 +336,8 @@ std::size_t Index::remove(const Id* ids, std::size_t rows, bool all) {
     const std::unique_lock lock(impl.id_mutex);
     prepare_to_die(*impl.state);
     impl.table.reserve_to_erase();
+    forget_rows(impl.state->columns,
+                all ? find_all_or_throw(impl.table, {ids, rows}) : find_all(impl.table, {ids, rows}));
     removed = nearfield::remove(*impl.state, impl.table, {ids, rows}, all);
   }
   const std::unique_lock writing(impl.write_mutex, std::try_to_lock);  // an add that is under way does it, else
@@ -341,7 +363,10 @@ void Index::compact(std::size_t num_threads, const Poll& poll) {
   settle_slots(*impl.state, impl.pool, impl.under_id_lock());
   repair_all(*impl.state, impl.metric, impl.pool, num_threads, poll, impl.under_id_lock());
   const std::size_t before = bytes_of(*impl.state);
-  const std::unique_ptr<State> old = impl.replace(nearfield::compact(*impl.state, impl.metric, num_threads, poll));
+  CarriedColumns columns = impl.view_columns_now();
+  Compacted compacted = nearfield::compact(*impl.state, impl.metric, num_threads, poll);
+  carry_columns(columns, compacted.slot_of, compacted.state->count.load());
+  const std::unique_ptr<State> old = impl.replace(std::move(compacted), columns);
   impl.pool.wait_until_left(impl.pool.advance());  // queries on their way: milliseconds
   impl.bytes_given_back += before - std::min(before, bytes_of(*impl.state));
 }
@@ -396,13 +421,42 @@ std::vector<Id> Index::ids(bool with_marked) const {
   return list_ids(*impl_->state, with_marked);
 }
 
+std::size_t Index::set_columns(const Id* ids, std::size_t rows, const std::vector<ColumnValues>& columns, bool all) {
+  Impl& impl = *impl_;
+  impl.look_up();
+  const std::unique_lock lock(impl.id_mutex);
+  const std::vector<Slot> slots = all ? find_all_or_throw(impl.table, {ids, rows}) : find_all(impl.table, {ids, rows});
+  check_columns(impl.state->columns, columns);
+  make_columns(impl.state->columns, columns);
+  change_rows(impl.state->columns, columns, slots);
+  return static_cast<std::size_t>(std::count_if(slots.begin(), slots.end(), [](Slot slot) { return slot != kNoSlot; }));
+}
+
+ColumnRead Index::get_column(const std::string& name, const Id* ids, std::size_t rows, bool all) const {
+  const auto lock = impl_->look_up();
+  const IdTable& table = impl_->table;
+  return read_rows(column_of(impl_->state->columns, name),
+                   all ? find_all_or_throw(table, {ids, rows}) : find_all(table, {ids, rows}));
+}
+
+std::vector<ColumnInfo> Index::columns() const {
+  const std::shared_lock lock(impl_->id_mutex);
+  return infos_of(impl_->state->columns);
+}
+
+void Index::drop_column(const std::string& name) {
+  const std::scoped_lock writing(impl_->write_mutex);  // no round has counted the columns
+  const std::unique_lock lock(impl_->id_mutex);
+  nearfield::drop_column(impl_->state->columns, name);
+}
+
 IndexStats Index::stats() const {
   const std::scoped_lock writing(impl_->write_mutex);
   impl_->begin_writing();
   IndexStats stats = collect_stats(*impl_->state, impl_->metric);
   const std::shared_lock lock(impl_->id_mutex);
   stats.rows = count_rows(*impl_->state);  // a removal beside this changes several counts
-  stats.other_bytes += impl_->table.bytes();
+  stats.other_bytes += impl_->table.bytes() + bytes_of(impl_->state->columns);
   stats.bytes_given_back = impl_->bytes_given_back;
   return stats;
 }

@@ -129,6 +129,18 @@ void build_id_table(const State& state, IdTable& table) {
   }
 }
 
+std::vector<Slot> find_all(const IdTable& table, std::span<const Id> ids) {
+  std::vector<Slot> slots(ids.size());
+  std::transform(ids.begin(), ids.end(), slots.begin(), [&table](Id id) { return table.find(id); });
+  return slots;
+}
+
+std::vector<Slot> find_all_or_throw(const IdTable& table, std::span<const Id> ids) {
+  std::vector<Slot> slots(ids.size());
+  std::transform(ids.begin(), ids.end(), slots.begin(), [&table](Id id) { return find_or_throw(table, id); });
+  return slots;
+}
+
 Slot find_live(const State& state, const IdTable& table, Id id) {
   const Slot slot = table.find(id);
   return slot != kNoSlot && is_live(state, slot) ? slot : kNoSlot;

@@ -40,6 +40,9 @@ void carry_flags(const State& old, const std::vector<Slot>& slot_of, State& stat
 // Enter every slot of a file that was read that holds a row.
 void build_id_table(const State& state, IdTable& table);
 
+// Of each id its slot; of one that is not there kNoSlot, or UnknownId.
+std::vector<Slot> find_all(const IdTable& table, std::span<const Id> ids);
+std::vector<Slot> find_all_or_throw(const IdTable& table, std::span<const Id> ids);
 Slot find_live(const State& state, const IdTable& table, Id id);  // kNoSlot when absent or marked
 void mark(State& state, const IdTable& table, Id id);             // throws UnknownId
 void unmark(State& state, const IdTable& table, Id id);           // throws UnknownId, InvalidInput

@@ -16,6 +16,7 @@
 #include "codes/grid.h"
 #include "codes/long_rows.h"
 #include "codes/sketch.h"
+#include "column.h"
 #include "graph/graph.h"
 #include "nearfield/types.h"
 #include "planes/plane.h"
@@ -111,6 +112,7 @@ struct State {
   std::size_t unswept = 0;    // rows added since the last connectivity sweep
 
   Attachments attachments;
+  Columns columns;  // of the rows' attributes
 
   std::unique_ptr<BlockGuard> guard;  // set where the planes are a mapped file, else null
 

@@ -40,6 +40,7 @@ struct MortalIndex : OpenIndex {
     table.reserve(batch.ids.data(), batch.ids.size(), state.count.load());
     const AddSteps steps{
         .doom = [this](std::span<const Id> of_round) { return doom(state, table, of_round); },
+        .describe = [](std::span<const Slot>, std::span<const std::size_t>, std::span<const Id>) {},
         .spare = [this](std::span<const Id> of_round) { spare(state, table, of_round); },
         .publish = [this](std::span<const Slot> slots, Entry entry) { publish_rows(state, table, slots, entry); },
         .after = [this](std::size_t) { settle(); }};

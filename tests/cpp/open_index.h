@@ -26,7 +26,8 @@ struct OpenIndex {
     table.reserve(batch.ids.data(), batch.ids.size(), state.count.load());
     const AddSteps steps{
         .doom = {},  // automatic ids replace nothing
-        .spare = {},
+        .describe = [](std::span<const Slot>, std::span<const std::size_t>, std::span<const Id>) {},
+        .spare = [](std::span<const Id>) {},
         .publish = [this](std::span<const Slot> slots, Entry entry) { publish_rows(state, table, slots, entry); },
         .after = [](std::size_t) {}};
     add_rows(state, metric, pool, vectors.data(), batch, {num_threads, {}}, steps);

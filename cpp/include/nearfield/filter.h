@@ -3,6 +3,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "nearfield/types.h"
 
@@ -17,6 +20,34 @@ struct IdSets {
                                            // more than there are queries, ascending, the last num_ids. Null: one set
   const std::uint8_t* absent = nullptr;  // per query: not 0 where it has no set, which is not an empty one; may be null
   bool given = false;                    // false: none has
+};
+
+// One step of a filter expression, in the order in which a stack takes them: a test puts its result on the stack, `And`
+// and `Or` take `operands` and put one there, `Not` takes one. A test of a row without a value fails; so `Not` of it
+// holds.
+struct FilterStep {
+  enum class Kind : std::uint8_t {
+    Never = 0,
+    Ints = 1,     // the value lies in one of `ranges`: of Bool, Int8 to Int64 and Timestamp
+    Floats = 2,   // the value lies in one of `float_ranges`: of Float32 and Float64; NaN in none
+    Words = 3,    // the value is one of `words`: of Category
+    AnyTag = 4,   // one of `words` is among the tags
+    AllTags = 5,  // all of them are
+    Null = 6,     // there is no value
+    Ids = 7,      // the id of the row is one of `ids`
+    IdRange = 8,  // or lies in one of `id_ranges`
+    And = 9,
+    Or = 10,
+    Not = 11,
+  };
+  Kind kind = Kind::Never;
+  std::string column;
+  std::vector<std::pair<std::int64_t, std::int64_t>> ranges;  // both ends belong to it
+  std::vector<std::pair<double, double>> float_ranges;
+  std::vector<std::pair<Id, Id>> id_ranges;
+  std::vector<std::string> words;
+  std::vector<Id> ids;
+  std::size_t operands = 0;
 };
 
 // How the answer to a filtered query is found.
@@ -45,6 +76,7 @@ struct QueryReport {
 
 struct QueryFilter {
   IdSets exclude, allow;
+  const std::vector<FilterStep>* where = nullptr;  // null: no expression
   Plan plan = Plan::Auto;
   bool counts = false;             // whether what is allowed is counted, though nothing else needs it
   QueryReport* reports = nullptr;  // one per query, or null

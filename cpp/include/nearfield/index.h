@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "nearfield/columns.h"
 #include "nearfield/types.h"
 
 namespace nearfield {
@@ -92,6 +93,15 @@ class Index {
   // of the others back; waits for a save and for queries on their way. Takes as much memory as the index again
   // meanwhile, and little longer than a repair. When poll throws, at most the repair has been done.
   void compact(std::size_t num_threads, const Poll& poll);
+
+  // Attributes. Values of columns that are given, for ids that are live or marked; others keep theirs. With `all`,
+  // throws UnknownId and changes nothing where one is not there; returns how many rows were changed.
+  std::size_t set_columns(const Id* ids, std::size_t rows, const std::vector<ColumnValues>& columns, bool all);
+  // Of each id, in their order; with `all`, throws UnknownId where one is not there, else it has no value. Throws
+  // InvalidInput where there is no such column.
+  ColumnRead get_column(const std::string& name, const Id* ids, std::size_t rows, bool all) const;
+  std::vector<ColumnInfo> columns() const;    // in the order in which they came
+  void drop_column(const std::string& name);  // throws InvalidInput where there is none
 
   IndexStats stats() const;      // reads everything once: O(links + vectors)
   std::string validate() const;  // empty, or the first structural fault in words

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <vector>
 
 namespace nearfield {
 
@@ -64,10 +65,15 @@ enum class OnConflict : std::uint8_t {
   Keep,    // it is left out; of equal ids in one call the first row is stored
 };
 
+struct ColumnValues;  // nearfield/columns.h
+
 struct AddOptions {
   std::size_t num_threads = 0;  // 0 = all cores
   Poll poll;                    // empty = never called
   OnConflict on_conflict = OnConflict::Update;
+  // Attributes of the rows, in their order; null: none. A row that takes the place of another has that one's values in
+  // columns that are not given; others have none there.
+  const std::vector<ColumnValues>* columns = nullptr;
 };
 
 struct QueryFilter;  // nearfield/filter.h

@@ -115,6 +115,7 @@ std::size_t add_round(State& state, const Metric& metric, ScratchPool& pool, con
   Entry entry = state.graph.entry();
   try {
     const std::size_t doomed = batch.may_replace ? steps.doom(ids) : 0;
+    steps.describe(taken.slots(), std::span(batch.rows).subspan(done, rows), ids);
     // All memory is taken before links lead to the rows: from then on nothing fails.
     Plane recent(state.vectors.row_bytes());
     const bool lets_go = lets_vectors_go(state, count_with);
@@ -123,7 +124,7 @@ std::size_t add_round(State& state, const Metric& metric, ScratchPool& pool, con
     taken.publish(steps, entry);
     if (lets_go) state.vectors.swap(recent);
   } catch (...) {
-    if (batch.may_replace) steps.spare(ids);
+    steps.spare(batch.may_replace ? std::span<const Id>(ids) : std::span<const Id>());
     throw;
   }
   codes.keep();

@@ -16,6 +16,8 @@ namespace nearfield {
 struct AddSteps {
   // Before a round is linked: the slots that these ids lead to take no new link. Returns how many there are.
   std::function<std::size_t(std::span<const Id> ids)> doom;
+  // The attributes of the round: rows[i] of the batch, to be found under ids[i], goes to slots[i].
+  std::function<void(std::span<const Slot> slots, std::span<const std::size_t> rows, std::span<const Id> ids)> describe;
   // When the round will not be published: they do again.
   std::function<void(std::span<const Id> ids)> spare;
   // The rows of the round are written and linked: they become visible (ARCHITECTURE.md, "Publication").

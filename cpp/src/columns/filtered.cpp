@@ -10,6 +10,7 @@
 #include "columns/allowed.h"
 #include "columns/id_cells.h"
 #include "columns/plan.h"
+#include "columns/program.h"
 #include "columns/scan.h"
 #include "files/block_guard.h"
 #include "nearfield/error.h"
@@ -82,18 +83,22 @@ void compile_shared(Batch& batch) {
   Shared& shared = batch.shared;
   const std::span<const Id> excluded = is_shared(filter.exclude) ? shared_set(filter.exclude) : std::span<const Id>();
   const std::size_t count = batch.current.load()->count.load();
-  const bool looks_up = is_shared(filter.allow) || excluded.size() >= std::max<std::size_t>(1, count / kLookedUpShare);
+  const bool looks_up = filter.where != nullptr || is_shared(filter.allow) ||
+                        excluded.size() >= std::max<std::size_t>(1, count / kLookedUpShare);
   if (!looks_up) {
     if (!excluded.empty()) shared.denied = fill_cells(shared.cells, excluded, shared.num_denied);
     return;
   }
   shared.lease = batch.pool.lend();
+  std::optional<BoundProgram> where;
   batch.with_ids([&](const State& state, const IdTable& table) {
     shared.reading = read_state(state, batch.metric);
+    if (filter.where != nullptr) where.emplace(*filter.where, state.columns);
     shared.allowed = all_returnable(shared.reading->view);
     if (is_shared(filter.allow)) keep_only(*shared.allowed, table, shared_set(filter.allow));
     take_away(*shared.allowed, table, excluded);
   });
+  if (where) where->keep_passing(*shared.allowed, *shared.reading);
   if (shared.allowed->count <= shared.reading->view.count / kListedShare) {
     const SlotFilter bits{.allowed = shared.allowed->bits.data()};
     shared.list.resize(shared.allowed->count);

@@ -98,6 +98,7 @@
 //                      rows had ever been added before the one of
 //                      the slot. Only with feature bit 2; else, and
 //                      where it is absent, the slot itself
+//   14    column       u8, see below. One each, names differ; required    bytes
 //   64    attachment   u8. u32 length of the name, the name, the      bytes
 //                      bytes; one section each, names ascending
 //
@@ -130,6 +131,26 @@
 //   24      4 * d center           float32 per dimension, padded to 16: what is subtracted before vectors are projected
 //   -       512   origin           float32 per axis: what code 0 stands for
 //   -       128*b axes             i8 per axis and dimension, padded to b, a multiple of 64, with 0; -127 ... 127
+//
+// Column
+//
+//   OFFSET  SIZE  FIELD            MEANING, LEGAL VALUES
+//   0       4     type             1 bool, 2 int8, 3 int16, 4 int32, 5 int64, 6 float32, 7 float64, 8 timestamp in
+//                                  microseconds since 1970 UTC, 9 category, 10 tags
+//   4       4     name_bytes       1 ... 255
+//   8       8     num_words        of category and tags, else 0
+//   16      8     num_sets         of tags: different sets of words, else 0
+//   24      8     word_bytes       of all words together
+//   32      8     set_bytes        of all sets together
+//   40      8     num_chunks       of 4096 slots each; those that are missing at the end hold no value
+//   48      -     name             padded to 8 with 0, as all that follows
+//   -       -     words            u32 length of each, then their bytes; each once
+//   -       -     sets             u32 length of each in bytes, then u32 numbers of words, ascending; each set once
+//   -       -     widths           u8 per chunk: 0 no slot has a value, and nothing of it follows; else bytes of a
+//   value:
+//                                  that of the type; of category and tags 1, 2 or 4
+//   -       -     chunks           u64[64]: a bit per slot that has a value; then a value per slot, 0 where there is
+//                                  none: number of a word or a set; slots that are free, and behind the last, have none
 //
 // What is promised between versions: a file of version v is read by every later nearfield (golden files in
 // tests/files/data hold it to that). A change that an old reader can ignore is a new optional section; one
@@ -215,6 +236,7 @@ enum class Kind : std::uint32_t {
   Sketches = 11,
   LongRows = 12,
   Numbers = 13,
+  Column = 14,
   Attachment = 64,
 };
 inline constexpr std::size_t kNumPlanes = 7;  // kinds 1 ... 7
@@ -236,6 +258,8 @@ constexpr const char* name_of(std::uint32_t kind) {
       return "long_rows";
     case Kind::Numbers:
       return "numbers";
+    case Kind::Column:
+      return "column";
     case Kind::Attachment:
       return "attachment";
     default:
@@ -265,6 +289,18 @@ struct SketchHead {
   std::uint32_t reserved = 0;
 };
 static_assert(sizeof(SketchHead) == 24 && std::is_trivially_copyable_v<SketchHead>);
+
+// Behind it stand the name, the words, the sets, the widths and the chunks.
+struct ColumnHead {
+  std::uint32_t type = 0;
+  std::uint32_t name_bytes = 0;
+  std::uint64_t num_words = 0;
+  std::uint64_t num_sets = 0;
+  std::uint64_t word_bytes = 0;
+  std::uint64_t set_bytes = 0;
+  std::uint64_t num_chunks = 0;
+};
+static_assert(sizeof(ColumnHead) == 48 && std::is_trivially_copyable_v<ColumnHead>);
 
 struct Section {
   std::uint32_t kind = 0;

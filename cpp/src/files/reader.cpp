@@ -11,6 +11,7 @@
 #include "files/block_guard.h"
 #include "files/block_sums.h"
 #include "files/code_sections.h"
+#include "files/column_sections.h"
 #include "files/content.h"
 #include "files/fault.h"
 #include "files/format.h"
@@ -207,6 +208,9 @@ std::unique_ptr<State> read_nf(const ByteSource& source, const LoadOptions& opti
       read_or_map(section, i, codes->sketches);
     } else if (&section == numbers) {
       read_or_map(section, i, state->numbers);
+    } else if (section.kind == static_cast<std::uint32_t>(format::Kind::Column)) {
+      read_column(read_bytes(source, section, table.sums[i]), section.offset, source.name(), table.header.count,
+                  state->columns);
     } else if (section.kind == static_cast<std::uint32_t>(format::Kind::Attachment)) {
       read_attachment(source, section, table.sums[i], *state);
     } else if (&section != code_sections.grid && &section != code_sections.sketch &&

@@ -87,7 +87,8 @@ Snapshot::Snapshot(State& of)
       upper_links(copy_upper_links(of.graph, flags)),
       vectors(copy_kept_vectors(of, flags, count_vectors(of, flags.bytes.size(), published), published)),
       num_vectors(count_vectors(of, flags.bytes.size(), published)),
-      attachments(of.attachments) {
+      attachments(of.attachments),
+      columns(view_columns_for_file(of.columns)) {
   of.graph.kept.begin(count(), of.graph.places(0), most_kept(of, count()));
 }
 

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "files/column_sections.h"
 #include "files/flags_copy.h"
 #include "state.h"
 
@@ -38,6 +39,7 @@ struct Snapshot {
   const std::vector<std::byte> vectors;  // of CodesOnly: those of its section, as format.h has it
   const std::size_t num_vectors;         // rows of that section
   const Attachments attachments;
+  const std::vector<ColumnView> columns;
 
   std::size_t count() const { return flags.bytes.size(); }
 };

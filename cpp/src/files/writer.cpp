@@ -170,6 +170,10 @@ Layout lay_out(const Snapshot& snapshot) {
     if (!snapshot.long_rows.empty()) layout.sections.push_back(slots_section(snapshot.long_rows.size()));
   }
   if (snapshot.has_numbers) add_optional(Kind::Numbers, state.numbers, count);
+  for (const ColumnView& column : snapshot.columns) {
+    layout.sections.push_back(bytes_section(Kind::Column, column.bytes));
+    layout.sections.back().flags = format::kRequired;
+  }
   for (const auto& [name, bytes] : snapshot.attachments) layout.sections.push_back(attachment_section(name, *bytes));
 
   std::uint64_t end = format::kHeaderBytes;
@@ -246,9 +250,9 @@ void put_links(SectionWriter& out, const Snapshot& snapshot) {
   }
 }
 
-// `attachments` is how many of them were written before.
+// `before`: how many of its kind were written.
 void put_content(SectionWriter& out, const Snapshot& snapshot, const Layout& layout, const Section& section,
-                 std::size_t attachments) {
+                 std::size_t before) {
   const State& state = snapshot.state;
   const FlagsCopy& flags = snapshot.flags;
   switch (static_cast<Kind>(section.kind)) {
@@ -279,8 +283,11 @@ void put_content(SectionWriter& out, const Snapshot& snapshot, const Layout& lay
       return out.put(snapshot.long_rows.data(), section.bytes);
     case Kind::Numbers:
       return out.put_plane(state.numbers, flags);
+    case Kind::Column:
+      return put_column(snapshot.columns[before], flags,
+                        [&out](const void* data, std::size_t bytes) { out.put(data, bytes); });
     case Kind::Attachment: {
-      const auto& [name, bytes] = *std::next(snapshot.attachments.begin(), static_cast<long>(attachments));
+      const auto& [name, bytes] = *std::next(snapshot.attachments.begin(), static_cast<long>(before));
       return put_attachment(out, name, *bytes);
     }
   }
@@ -293,12 +300,14 @@ void write_index(const Snapshot& snapshot, const ByteSink& sink) {
   Output out(sink);
   out.put(&layout.header, sizeof layout.header);
   std::vector<std::uint64_t> all_sums;
-  std::size_t attachments = 0;
+  std::size_t before = 0;
+  std::uint32_t last_kind = 0;
   for (Section& section : layout.sections) {
+    before = section.kind == last_kind ? before + 1 : 0;
+    last_kind = section.kind;
     out.pad_to(section.offset);
     SectionWriter writer(out);
-    put_content(writer, snapshot, layout, section, attachments);
-    attachments += section.kind == static_cast<std::uint32_t>(Kind::Attachment);
+    put_content(writer, snapshot, layout, section, before);
     const std::vector<std::uint64_t> sums = writer.finish();
     section.sums_sum = xxh64(sums.data(), sums.size() * sizeof(std::uint64_t));
     all_sums.insert(all_sums.end(), sums.begin(), sums.end());
