@@ -177,7 +177,7 @@ PYTHON_ROOMS: list[tuple[str, set[str]]] = [
         "below the index",
         {
             "_adding", "_archives", "_arrays", "_arrow", "_check_cpu", "_chunks", "_files",
-            "_filtering", "_roaring", "id_sets", "query_plan",
+            "_described", "_filtering", "_roaring", "id_sets", "query_plan",
             "_key_table", "_keyed", "_keys", "_numbers", "_progress", "_removing", "_source",
             "columns", "e4m3", "evaluate", "exact", "filters", "ids", "memory", "neighbors",
             "parquet", "simd", "sources", "spaces", "stats", "tune",

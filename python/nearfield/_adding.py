@@ -9,8 +9,9 @@ from nearfield import _core
 from nearfield._arrays import as_ids, as_vectors
 from nearfield._chunks import BLOCK_ROWS, blocks, is_chunked
 from nearfield._progress import Report, reporting
+from nearfield.columns import as_columns
 from nearfield.errors import DuplicateId, InvalidInput, NotFinite
-from nearfield.typing import Chunks, IdsLike, OnConflict, Progress, VectorsLike
+from nearfield.typing import Chunks, ColumnsLike, IdsLike, OnConflict, Progress, VectorsLike
 
 __all__ = ["add_rows", "conflict_of"]
 
@@ -24,6 +25,7 @@ def add_rows(
     num_threads: int,
     progress: Progress,
     on_conflict: OnConflict = "update",
+    columns: ColumnsLike | None = None,
 ) -> list[int]:
     """Add vectors to the core; see `nearfield.Index.add_items`.
 
@@ -40,6 +42,8 @@ def add_rows(
     progress : None, bool or callable
         As for `nearfield.Index.add_items`.
     on_conflict : {"update", "error", "keep"}
+        As for `nearfield.Index.add_items`.
+    columns : mapping of str to sequence or None
         As for `nearfield.Index.add_items`.
 
     Returns
@@ -60,6 +64,11 @@ def add_rows(
                     "ids is given beside an iterator; put the ids into its tuples (ids, vectors)"
                 )
                 raise InvalidInput(message)
+            if columns is not None:
+                message = (
+                    "columns is given beside an iterator; add blocks of vectors, each with its own"
+                )
+                raise InvalidInput(message)
             return _add_chunks(core, vectors, num_threads, report, conflict)  # type: ignore[arg-type]
         rows = as_vectors(vectors, core.dimensions, "vectors", axes=2)  # type: ignore[arg-type]
         given = None if ids is None else as_ids(ids)
@@ -68,7 +77,8 @@ def add_rows(
         if given is not None and len(given) != len(rows):
             message = f"ids has {len(given)} ids for {len(rows)} vectors; expected one for each"
             raise InvalidInput(message)
-        added: list[int] = core.add(rows, given, num_threads, report, conflict).tolist()
+        described = None if columns is None else as_columns(columns, len(rows), core)
+        added: list[int] = core.add(rows, given, num_threads, report, conflict, described).tolist()
         if report is not None:
             report(len(rows), len(rows))
         return added
@@ -112,7 +122,7 @@ def _add_chunks(
         before = len(added)
         within = None if report is None else _shifted(report, before)
         try:
-            added += core.add(vectors, ids, num_threads, within, on_conflict).tolist()
+            added += core.add(vectors, ids, num_threads, within, on_conflict, None).tolist()
         except NotFinite as error:
             raise NotFinite(*_in_whole_input(error, before)) from error
         except DuplicateId as error:

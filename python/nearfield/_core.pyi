@@ -29,6 +29,11 @@ def encode(vectors: NDArray[np.float32], storage: int) -> NDArray[np.uint8]: ...
 def decode(rows: NDArray[np.uint8], storage: int) -> NDArray[np.float32]: ...
 def xxh64(data: bytes, seed: int = 0) -> int: ...
 
+_Column = tuple[
+    str, int, NDArray[Any], NDArray[np.uint8] | None, NDArray[np.uint64] | None, list[str]
+]
+"""(name, type, values, present, ends of tags, words)"""
+
 class Index:
     def __init__(
         self,
@@ -75,6 +80,7 @@ class Index:
         num_threads: int,
         progress: Callable[[int, int], object] | None,
         on_conflict: int,
+        columns: list[_Column] | None,
     ) -> NDArray[np.uint64]:
         """on_conflict: 0 update, 1 error, 2 keep."""
     def remove(self, ids: NDArray[np.uint64], all: bool) -> int: ...
@@ -104,6 +110,7 @@ class Index:
         | None,
         allow: tuple[NDArray[np.uint64], NDArray[np.uint64] | None, NDArray[np.uint8] | None]
         | None,
+        where: list[tuple[int, str, Any]] | None,
         plan: int,
         counts: bool,
     ) -> tuple[
@@ -115,6 +122,14 @@ class Index:
 
         Sets: ids, where those of each query begin and end, 1 where a query has none.
         """
+    def set_columns(self, ids: NDArray[np.uint64], columns: list[_Column], all: bool) -> int: ...
+    def get_column(
+        self, name: str, ids: NDArray[np.uint64], all: bool
+    ) -> tuple[int, bytes, NDArray[np.uint8], NDArray[np.uint64] | None, list[str]]:
+        """(type, values, present, ends of tags, words)."""
+    def columns(self) -> list[tuple[str, int, int, int]]:
+        """(name, type, words, bytes) of each."""
+    def drop_column(self, name: str) -> None: ...
     def contains(self, id: int) -> bool: ...
     def holds(self, id: int) -> bool: ...
     def get_vectors(self, ids: NDArray[np.uint64]) -> NDArray[np.float32]: ...

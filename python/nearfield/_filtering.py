@@ -104,7 +104,7 @@ def query_filtered(
     allow = _as_sets(given.allow, "allow", queries, core)
     plan = _EXACT if given.exact else _AUTO
     found, cost, report = core.query_filtered(
-        vectors, k, ef, num_threads, *out, exclude, allow, plan, given.explain
+        vectors, k, ef, num_threads, *out, exclude, allow, None, plan, given.explain
     )
     result = Neighbors(found)
     result._cost = cost

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearfield._arrow import arrow_column, is_arrow
+from nearfield._core import Index as Core
 from nearfield.errors import InvalidInput
 
 __all__ = ["ColumnInfo", "as_columns", "column_of"]
@@ -20,20 +21,16 @@ TYPES = (
 )  # fmt: skip
 """As `nearfield::ColumnType` numbers them."""
 
-_DTYPES = {
-    name: np.dtype(dtype)
-    for name, dtype in {
-        "bool": np.bool_,
-        "int8": np.int8,
-        "int16": np.int16,
-        "int32": np.int32,
-        "int64": np.int64,
-        "float32": np.float32,
-        "float64": np.float64,
-        "timestamp": "M8[us]",
-        "category": np.uint32,
-        "tags": np.uint32,
-    }.items()
+_DTYPES = dict(
+    zip(
+        TYPES[1:],
+        map(np.dtype, ("?", "i1", "i2", "i4", "i8", "f4", "f8", "M8[us]", "u4", "u4")),
+        strict=True,
+    )
+)
+_FAMILY = {"int8": "int", "int16": "int", "int32": "int", "int64": "int"} | {
+    "float32": "float",
+    "float64": "float",
 }
 Given: TypeAlias = tuple[
     str, int, NDArray[Any], NDArray[np.uint8] | None, NDArray[np.uint64] | None, list[str]
@@ -74,7 +71,7 @@ class _Values(NamedTuple):
     words: Sequence[str] = ()
 
 
-def as_columns(given: Any, rows: int, argument: str = "columns") -> list[Given]:
+def as_columns(given: Any, rows: int, core: Core) -> list[Given]:
     """Read columns: one value, or None, for each row.
 
     Parameters
@@ -83,8 +80,9 @@ def as_columns(given: Any, rows: int, argument: str = "columns") -> list[Given]:
         Values by name; see ``columns`` of `nearfield.Index.add_items`.
     rows : int
         How many values each has to have.
-    argument : str, default "columns"
-        What errors call it.
+    core : Core
+        The index: numbers are converted to the type that a column has there, where that loses no
+        more than the digits of a float.
 
     Returns
     -------
@@ -94,25 +92,28 @@ def as_columns(given: Any, rows: int, argument: str = "columns") -> list[Given]:
     Raises
     ------
     InvalidInput
-        A wrong number of values, or such that have no common type.
+        A wrong number of values, or such that have no common type, or do not fit the column.
     TypeError
         No mapping of names to sequences.
     """
     if not isinstance(given, Mapping):
-        message = f"{argument} is of type {type(given).__name__}; expected a dict of name to values"
+        message = f"columns is of type {type(given).__name__}; expected a dict of name to values"
         raise TypeError(message)
-    return [_one(name, values, rows, argument) for name, values in given.items()]
+    known = {name: TYPES[kind] for name, kind, *_ in core.columns()}
+    return [_one(name, values, rows, known) for name, values in given.items()]
 
 
-def _one(name: object, given: Any, rows: int, argument: str) -> Given:
+def _one(name: object, given: Any, rows: int, known: dict[str, str]) -> Given:
     if not isinstance(name, str):
-        message = f"{argument} has a key of type {type(name).__name__}; expected names"
+        message = f"columns has a key of type {type(name).__name__}; expected names"
         raise TypeError(message)
     if name == "id":
-        message = f"{argument} names a column 'id', which expressions keep for the id of a vector"
+        message = "columns names a column 'id', which expressions keep for the id of a vector"
         raise InvalidInput(message)
-    where = f"{argument}[{name!r}]"
+    where = f"columns[{name!r}]"
     values = _read(given, where)
+    if name in known and values.type != known[name]:
+        values = _as_type(values, known[name], where)
     count = len(values.values) if values.ends is None else len(values.ends) - 1
     if count != rows:
         message = f"{where} has {count} values; expected {rows}, one for each vector"
@@ -122,6 +123,36 @@ def _one(name: object, given: Any, rows: int, argument: str) -> Given:
         present = np.ascontiguousarray(values.present, dtype=np.uint8)
     array = np.ascontiguousarray(values.values, dtype=_DTYPES[values.type])
     return name, TYPES.index(values.type), array, present, values.ends, list(values.words)
+
+
+def _as_type(values: _Values, kind: str, where: str) -> _Values:
+    """Convert values to the type of the column that is there."""
+    there = np.ones(len(values.values), dtype=bool) if values.present is None else values.present
+    if not there.any() and values.ends is None:
+        return _nothing(kind, len(values.values))
+    if _FAMILY.get(kind) is None or _FAMILY.get(values.type) is None:
+        message = (
+            f"{where} was given as {values.type}, but the index keeps it as {kind}; convert the "
+            "values, or drop the column first"
+        )
+        raise InvalidInput(message)
+    dtype, given = _DTYPES[kind], values.values
+    if _FAMILY[kind] == "int":
+        limits = np.iinfo(dtype)
+        bad = there & ((given < limits.min) | (given > limits.max) | (given != np.trunc(given)))
+        if bad.any():
+            message = (
+                f"{where} holds {given[int(bad.argmax())]}, but the index keeps it as {kind}; drop "
+                "the column and set it anew to change its type"
+            )
+            raise InvalidInput(message)
+    return _Values(kind, np.where(there, given, 0).astype(dtype), values.present)
+
+
+def _nothing(kind: str, rows: int) -> _Values:
+    ends = np.zeros(rows + 1, dtype=np.uint64) if kind == "tags" else None
+    count = 0 if kind == "tags" else rows
+    return _Values(kind, np.zeros(count, dtype=_DTYPES[kind]), np.zeros(rows, dtype=bool), ends)
 
 
 def _read(given: Any, where: str) -> _Values:
@@ -238,7 +269,9 @@ def _of_tags(values: list[Any], present: NDArray[np.bool_], where: str) -> _Valu
     return _Values("tags", places, present, ends, words)
 
 
-def column_of(read: tuple[int, bytes, NDArray[np.uint8], Any, list[str]]) -> np.ma.MaskedArray:
+def column_of(
+    read: tuple[int, bytes, NDArray[np.uint8], Any, list[str]],
+) -> np.ma.MaskedArray[Any, Any]:
     """Give what the core read as an array.
 
     Parameters
@@ -257,7 +290,7 @@ def column_of(read: tuple[int, bytes, NDArray[np.uint8], Any, list[str]]) -> np.
     values = np.frombuffer(data, dtype=_DTYPES[kind])
     mask = present == 0
     if kind == "category":
-        values = _objects([words[place] if there else None for place, there in zip(values.tolist(), present, strict=True)])
+        values = _objects([words[place] if words else None for place in values.tolist()])
     elif kind == "tags":
         spans = zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)
         tags = [words[place] for place in values.tolist()]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 import numpy as np
@@ -11,11 +11,13 @@ from nearfield import _files
 from nearfield._adding import add_rows
 from nearfield._arrays import as_ids, as_outputs, as_vectors
 from nearfield._core import Index as Core
+from nearfield._described import Described
 from nearfield._filtering import Filter, default_ef, query_filtered
 from nearfield._keys import ATTACHMENT as KEYS
 from nearfield._numbers import as_count, as_ef, as_id, as_threads, as_whole
 from nearfield._progress import reporting
 from nearfield._removing import remove_ids, with_ids
+from nearfield.columns import as_columns
 from nearfield.errors import FileMismatch, InvalidInput
 from nearfield.ids import LabelSetView
 from nearfield.neighbors import LARGE_K, Neighbors, refuse_large_k, too_few
@@ -24,6 +26,7 @@ from nearfield.stats import IndexStats, stats_of
 from nearfield.typing import (
     Chunks,
     CodesName,
+    ColumnsLike,
     Distances,
     FileFormat,
     Ids,
@@ -52,7 +55,7 @@ _DEFAULT_EF = 10
 _MOST_ROWS = 2**31  # of any index
 
 
-class Index:
+class Index(Described):
     """An index of vectors that finds the nearest neighbours of a query, approximately and fast.
 
     Calling ``Index`` gives a `FloatIndex`, `Float8Index` or `E4M3Index` where the storage has such
@@ -181,7 +184,13 @@ class Index:
 
     # --- grow ---
 
-    def add_item(self, vector: VectorLike, id: int | None = None) -> int:
+    def add_item(
+        self,
+        vector: VectorLike,
+        id: int | None = None,
+        *,
+        columns: Mapping[str, Any] | None = None,
+    ) -> int:
         """Add or overwrite one vector.
 
         Parameters
@@ -191,6 +200,8 @@ class Index:
         id : int or None, default None
             None takes an id that is not in use: 0, 1, 2, ... as long as all ids are automatic.
             A known id is overwritten, and comes back if it was marked as deleted.
+        columns : mapping of str to value, optional
+            Its attributes: as for `add_items`, one value each.
 
         Returns
         -------
@@ -208,7 +219,10 @@ class Index:
         """
         row = as_vectors(vector, self.num_dimensions, "vector", axes=1)
         ids = None if id is None else as_ids([as_id(id)], "id")
-        return int(self._core.add(row[np.newaxis], ids, 1, None, 0)[0])
+        described = None
+        if columns is not None:
+            described = as_columns({name: [one] for name, one in columns.items()}, 1, self._core)
+        return int(self._core.add(row[np.newaxis], ids, 1, None, 0, described)[0])
 
     def add_items(
         self,
@@ -216,6 +230,7 @@ class Index:
         ids: IdsLike | None = None,
         num_threads: int | None = -1,
         *,
+        columns: ColumnsLike | None = None,
         on_conflict: OnConflict = "update",
         progress: Progress = None,
     ) -> list[int]:
@@ -232,6 +247,12 @@ class Index:
             0 to 2^64-2. None or empty: automatic ids that are not in use.
         num_threads : int or None, default -1
             Below 1 or None: all cores. The index does not depend on it.
+        columns : mapping of str to sequence, optional
+            Attributes by name, a value for each vector or None for no value: bool, int, float, str
+            (a category), dates and times (kept as microseconds, UTC where they name no zone), lists
+            of str (tags); arrays, masked arrays and Arrow columns keep their own types. A new name
+            makes a column, which other vectors have no value of; an id that is overwritten keeps
+            its values in columns that are not named. Any name but ``"id"``.
         on_conflict : {"update", "error", "keep"}, default "update"
             What becomes of a row whose id is in the index. ``"update"``: it takes the place of the
             vector that is there, also of one that was marked as deleted; of equal ids in one call
@@ -256,9 +277,10 @@ class Index:
         DuplicateId
             An id is in the index, or twice in the call, and ``on_conflict="error"``.
         InvalidInput
-            Not 2-D; a value that the storage cannot hold; as many ids as rows are needed.
+            Not 2-D; a value that the storage cannot hold; as many ids as rows are needed; a column
+            of another length, or of another type than it has in the index.
         TypeError
-            Not real numbers; ids that are not integers.
+            Not real numbers; ids that are not integers; columns that are no mapping.
 
         Notes
         -----
@@ -278,7 +300,9 @@ class Index:
         >>> index.add_items((None, [[i, i]]) for i in range(3))
         [0, 1, 2]
         """
-        return add_rows(self._core, vectors, ids, as_threads(num_threads), progress, on_conflict)
+        return add_rows(
+            self._core, vectors, ids, as_threads(num_threads), progress, on_conflict, columns
+        )
 
     def upsert(
         self,
@@ -286,13 +310,14 @@ class Index:
         ids: IdsLike | None = None,
         num_threads: int | None = -1,
         *,
+        columns: ColumnsLike | None = None,
         progress: Progress = None,
     ) -> list[int]:
         """Add vectors, or replace those whose ids are in the index.
 
         Parameters
         ----------
-        vectors, ids, num_threads, progress
+        vectors, ids, num_threads, columns, progress
             As for `add_items`, whose default ``on_conflict="update"`` does the same; here ids are
             needed, beside the vectors or from the iterator.
 
@@ -313,7 +338,7 @@ class Index:
         ``list(index)`` and of vectors at equal distance. No vectors with no ids change nothing.
         """
         rows = with_ids(vectors, ids, self._core.dimensions)
-        return self.add_items(rows, ids, num_threads, progress=progress)
+        return self.add_items(rows, ids, num_threads, columns=columns, progress=progress)
 
     # --- shrink ---
 

@@ -6,7 +6,7 @@ Shapes are given in the docstrings of the functions; numpy's types cannot carry 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, Protocol, SupportsIndex, TypeAlias
 
 import numpy as np
@@ -17,6 +17,8 @@ __all__ = [
     "ArrowStream",
     "Chunks",
     "CodesName",
+    "ColumnValues",
+    "ColumnsLike",
     "Distances",
     "FileFormat",
     "Ids",
@@ -73,6 +75,10 @@ VectorLike: TypeAlias = ArrayLike | Exchangeable | ArrowArray | ArrowStream
 VectorsLike: TypeAlias = ArrayLike | Exchangeable | ArrowArray | ArrowStream
 IdsLike: TypeAlias = Sequence[int] | ArrayLike | ArrowArray | ArrowStream
 IdsOrOne: TypeAlias = IdsLike | Iterable[int] | int
+ColumnsLike: TypeAlias = Mapping[str, Any]
+"""Values by name of a column; see ``columns`` of `nearfield.Index.add_items`."""
+ColumnValues: TypeAlias = np.ma.MaskedArray[Any, Any]
+"""Values of a column, masked where there is none."""
 SetsLike: TypeAlias = Any
 """A set of ids for all queries, or one for each: see ``exclude`` of `nearfield.Index.query`."""
 Chunks: TypeAlias = Iterable[tuple[IdsLike | None, VectorsLike]]
