@@ -134,17 +134,44 @@ std::pair<std::uint8_t, std::uint8_t> widths_of(ColumnType type) {
   return {width, width};
 }
 
-void check_chunk(const Parts& parts, const Column& column, const ColumnChunk& chunk, std::size_t slots) {
-  const std::size_t numbers = column.type == ColumnType::Category ? column.words.size() : column.sets.size();
-  const bool is_number = column.type == ColumnType::Category || column.type == ColumnType::Tags;
+template <class T>
+std::uint64_t greatest_of(const ColumnChunk& chunk) {
+  T greatest = 0;
   for (std::size_t place = 0; place < kChunkSlots; ++place) {
-    const std::uint64_t bits = bits_at(chunk, place);
-    const bool has = has_value(chunk, place);
-    parts.require(has || bits == 0, "column.values", bits, "0 where there is no value");
-    parts.require(!has || place < slots, "column.present", place, "no value behind the last slot");
-    parts.require(!has || !is_number || bits < numbers, "column.values", bits, "the number of a word or a set");
-    parts.require(column.type != ColumnType::Bool || bits <= 1, "column.values", bits, "0 or 1");
+    T value;
+    std::memcpy(&value, chunk.values.data() + place * sizeof value, sizeof value);
+    greatest = std::max(greatest, value);
   }
+  return greatest;
+}
+
+std::uint64_t greatest_of(const ColumnChunk& chunk) {
+  return chunk.width == 1   ? greatest_of<std::uint8_t>(chunk)
+         : chunk.width == 2 ? greatest_of<std::uint16_t>(chunk)
+                            : greatest_of<std::uint32_t>(chunk);
+}
+
+// Where most have values this reads a word for 64 of them, and those of numbers in vectors.
+void check_chunk(const Parts& parts, const Column& column, const ColumnChunk& chunk, std::size_t slots) {
+  for (std::size_t w = 0; w < kChunkWords; ++w) {
+    const std::size_t exist = slots - std::min(slots, 64 * w);
+    const std::uint64_t may_have = exist >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << exist) - 1;
+    parts.require((chunk.present[w] & ~may_have) == 0, "column.present", w, "no value behind the last slot");
+    for (std::uint64_t without = ~chunk.present[w]; without != 0; without &= without - 1) {
+      const std::uint64_t bits = bits_at(chunk, 64 * w + static_cast<std::size_t>(std::countr_zero(without)));
+      parts.require(bits == 0, "column.values", bits, "0 where there is no value");
+    }
+  }
+  const bool has_any = std::any_of(chunk.present.begin(), chunk.present.end(), [](std::uint64_t w) { return w != 0; });
+  const std::uint64_t below = column.type == ColumnType::Bool       ? 2
+                              : column.type == ColumnType::Category ? column.words.size()
+                              : column.type == ColumnType::Tags     ? column.sets.size()
+                                                                    : 0;
+  const bool is_number =
+      column.type == ColumnType::Bool || column.type == ColumnType::Category || column.type == ColumnType::Tags;
+  if (!is_number || !has_any) return;
+  const std::uint64_t greatest = greatest_of(chunk);
+  parts.require(greatest < below, "column.values", greatest, "0 or 1, or the number of a word or a set");
 }
 
 }  // namespace
