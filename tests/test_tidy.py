@@ -176,11 +176,11 @@ PYTHON_ROOMS: list[tuple[str, set[str]]] = [
     (
         "below the index",
         {
-            "_adding", "_archives", "_arrays", "_arrow", "_check_cpu", "_chunks", "_files",
-            "_described", "_filtering", "_roaring", "id_sets", "query_plan",
-            "_key_table", "_keyed", "_keys", "_numbers", "_progress", "_removing", "_source",
-            "columns", "e4m3", "evaluate", "exact", "filters", "ids", "memory", "neighbors",
-            "parquet", "simd", "sources", "spaces", "stats", "tune",
+            "_adding", "_archives", "_arrays", "_arrow", "_check_cpu", "_chunks", "_described",
+            "_expressions", "_files", "_filtering", "_key_table", "_keyed", "_keys", "_numbers",
+            "_progress", "_removing", "_roaring", "_source", "columns", "e4m3", "evaluate", "exact",
+            "filters", "id_sets", "ids", "memory", "neighbors", "parquet", "query_plan", "simd",
+            "sources", "spaces", "stats", "tune",
         },
     ),
     ("index", {"index", "string_index", "opening", "watching"}),

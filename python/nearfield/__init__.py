@@ -19,8 +19,12 @@ import importlib as _importlib
 import os as _os
 import re as _re
 import types as _types
+from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from nearfield import _check_cpu
+
+if _TYPE_CHECKING:
+    from nearfield.filters import Columns, F
 
 # The one moment at which the environment is read.
 _check_cpu.load_core(_os.environ)
@@ -50,6 +54,7 @@ __all__ = [
     "E4M3Index",
     "Euclidean",
     "ExactIndex",
+    "F",
     "Float8",
     "Float8Index",
     "Float16",
@@ -83,11 +88,15 @@ Float8, Float32, E4M3 = StorageDataType.Float8, StorageDataType.Float32, Storage
 Float16, CodesOnly = StorageDataType.Float16, StorageDataType.CodesOnly
 version: tuple[int, ...] = tuple(int(part) for part in _re.findall(r"\d+", __version__)[:3])
 
-_LOADED_WHEN_NAMED = frozenset(("evaluate", "policy", "report", "sklearn", "sources", "tune"))
+_LOADED_WHEN_NAMED = frozenset(
+    ("evaluate", "filters", "policy", "report", "sklearn", "sources", "tune")
+)
 
 
-def __getattr__(name: str) -> _types.ModuleType:
+def __getattr__(name: str) -> _types.ModuleType | Columns:
     """Import a sub-module when it is first named: ``nf.evaluate`` works, and costs nothing before.
+
+    So does `nearfield.filters.F`, as ``nf.F``.
 
     Parameters
     ----------
@@ -96,14 +105,17 @@ def __getattr__(name: str) -> _types.ModuleType:
 
     Returns
     -------
-    module
-        The sub-module.
+    module or Columns
+        The sub-module, or `nearfield.filters.F`.
 
     Raises
     ------
     AttributeError
         There is none of this name.
     """
+    if name == "F":
+        found: Columns = _importlib.import_module("nearfield.filters").F
+        return found
     if name in _LOADED_WHEN_NAMED:
         return _importlib.import_module(f"nearfield.{name}")
     message = f"module 'nearfield' has no attribute {name!r}"

@@ -7,7 +7,8 @@
     │   ├─ DimensionMismatch                        a vector of the wrong width
     │   ├─ NotFinite                                NaN or infinity; `row` is the first bad one
     │   ├─ DuplicateId                              an `id` that may stand only once stands twice
-    │   └─ IndexFull                                more rows than an index can hold
+    │   ├─ IndexFull                                more rows than an index can hold
+    │   └─ ExpressionError                          `where` cannot be read, or not of these columns
     ├─ UnknownId(KeyError, RuntimeError)            no live vector under this `id`
     ├─ TooFewNeighbors(RuntimeError) = RecallError  fewer results than asked for; `partial` has them
     ├─ IndexFileError(ValueError, RuntimeError)
@@ -47,6 +48,7 @@ __all__ = [
     "CpuNotSupported",
     "DimensionMismatch",
     "DuplicateId",
+    "ExpressionError",
     "FileMismatch",
     "IndexFileError",
     "IndexFileNotAccessible",
@@ -121,6 +123,37 @@ class DuplicateId(InvalidInput):
 
 class IndexFull(InvalidInput):
     """The rows do not fit into one index; split them into shards."""
+
+
+class ExpressionError(InvalidInput):
+    """An expression, such as ``where=``, cannot be read or does not fit the columns.
+
+    The message shows the line with a mark under the place.
+
+    Attributes
+    ----------
+    text : str or None
+        What `start` and `end` count in: the expression as it was written, or, where it was made by
+        operators or JSON, the condition that is refused as text. None where there is no place.
+    start, end : int or None
+        The place: characters of `text` from `start` up to `end`, counted from 0.
+    path : str or None
+        For JSON, where it stands: ``$.and[1].op``.
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        text: str | None = None,
+        start: int | None = None,
+        end: int | None = None,
+        path: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.text = text
+        self.start = start
+        self.end = end
+        self.path = path
 
 
 class UnknownId(NearfieldError, KeyError, RuntimeError):

@@ -16,6 +16,7 @@ BUILTINS = {
     "NotFinite": (errors.InvalidInput,),
     "DuplicateId": (errors.InvalidInput,),
     "IndexFull": (errors.InvalidInput,),
+    "ExpressionError": (errors.InvalidInput,),
     "UnknownId": (KeyError, RuntimeError),
     "TooFewNeighbors": (RuntimeError,),
     "IndexFileError": (ValueError, RuntimeError),
