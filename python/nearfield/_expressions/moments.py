@@ -6,7 +6,8 @@ Without an offset, a moment is one of UTC: that is what numpy's and most columns
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, timedelta
+from typing import cast
 
 import numpy as np
 
@@ -51,7 +52,7 @@ def text_of_moment(given: date | np.datetime64) -> str:
     try:
         given = given.astimezone(UTC)
     except OverflowError:
-        message = "expected a year from 1 to 9999 in UTC"
+        message = f"expected a year from {MINYEAR} to {MAXYEAR} in UTC"
         raise ValueError(message) from None
     return given.isoformat().replace("+00:00", "Z")
 
@@ -60,15 +61,16 @@ def _from_numpy(given: np.datetime64) -> datetime:
     if np.isnat(given):
         message = "expected a time; NaT is none (write .is_null() to ask for rows without a value)"
         raise ValueError(message)
+    # Years first: numpy's own steps from coarse units to fine ones overflow in silence.
+    year = int(given.astype("datetime64[Y]").astype(np.int64)) + 1970
+    if not MINYEAR <= year <= MAXYEAR:
+        message = f"expected a year from {MINYEAR} to {MAXYEAR} in UTC"
+        raise ValueError(message)
     fine = given.astype("datetime64[us]")
     if fine != given:
         message = "expected microseconds at most; write .astype('datetime64[us]') to round it"
         raise ValueError(message)
-    moment = fine.item()
-    if not isinstance(moment, datetime):  # numpy gives a number where datetime has no such year
-        message = "expected a year from 1 to 9999 in UTC"
-        raise ValueError(message)
-    return moment
+    return cast(datetime, fine.item())
 
 
 def microseconds_of(text: str) -> int:
