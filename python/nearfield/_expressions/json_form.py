@@ -176,9 +176,7 @@ class _Reader:
         if "not" in given:
             self.keys(given, ("not",), path)
             term = self.node(given["not"], f"{path}.not", depth + 1)
-            message = fault_of_size((term,))
-            if message:
-                self.refuse(message, path)
+            self.refuse_size([term], path)
             return Not(term)
         if "registered" in given:
             self.keys(given, ("registered",), path)
@@ -195,17 +193,19 @@ class _Reader:
     def terms(self, kind: type[And] | type[Or], given: Any, path: str, depth: int) -> Expression:
         if not isinstance(given, list | tuple):
             self.refuse(f"found {quoted(given)}, expected a list of conditions", path)
-        if len(given) > MOST_VALUES:
-            message = f"joins {len(given)} conditions; expected at most {MOST_VALUES}"
-            self.refuse(message, path)
         terms: list[Expression] = []
         size = 0
         for i, term in enumerate(given):
             terms.append(self.node(term, f"{path}[{i}]", depth + 1))
             size += terms[-1].size
             if size >= MOST_SIZE:  # one object may stand in many places, so it is counted at once
-                self.refuse(fault_of_size(terms), path)
+                self.refuse_size(terms, path)
         return both(kind, terms)
+
+    def refuse_size(self, terms: list[Expression], path: str) -> None:
+        message = fault_of_size(terms)
+        if message:
+            self.refuse(message, path)
 
     def condition(self, given: Mapping[str, Any], path: str) -> Expression:
         column = self.name(given["column"], f"{path}.column")
@@ -258,8 +258,8 @@ class _Reader:
         if isinstance(given, Mapping):
             return self.parameter(given, path)
         if isinstance(given, list | tuple):
-            message = fault_of_size((), len(given))
-            if message:
+            if len(given) > MOST_VALUES:
+                message = f"has {len(given)} values; expected at most {MOST_VALUES}: {_PARAMETER}"
                 self.refuse(message, path)
             return tuple([self.value(one, f"{path}[{i}]", column) for i, one in enumerate(given)])
         return cast(tuple[Value, ...], self.read(as_values, given, path, column))
@@ -275,6 +275,7 @@ class _Reader:
             raise fault(str(error).removeprefix("where: "), None, path, self.argument) from None
 
 
+_PARAMETER = 'put {"param": "name"} in its place and give them in params'
 _EXAMPLE = '{"column": "market", "op": "=", "value": "SE"}'
 
 

@@ -36,11 +36,11 @@ __all__ = [
 ]
 
 MOST_DEPTH = 100
-"""Nodes on the longest way from the root to a leaf, and brackets and ``not`` around a condition."""
-MOST_VALUES = 10_000
-"""Values of one list, and operands of one ``and`` or ``or``; more ids belong into a parameter."""
+"""Levels of a tree, and brackets and ``not`` around a condition of a text."""
 MOST_SIZE = 100_000
-"""Nodes and values of one tree, those that it has in several places counted as often."""
+"""Nodes of a tree, those that it has in several places counted as often."""
+MOST_VALUES = 10_000
+"""Values of a list that is written out; more of them, such as ids, belong into a parameter."""
 
 Op: TypeAlias = Literal["=", "!=", "<", "<=", ">", ">="]
 Key: TypeAlias = tuple[Any, ...]
@@ -128,7 +128,8 @@ class Expression(Combinable):
     place : Place or None
         Where it was written; None for what operators, JSON or a rewriting made.
     depth, size : int
-        Levels of the tree below and including this node; its nodes and values.
+        Levels of the tree from this node down, and its nodes. A leaf and its complement are one
+        level and one node, so that no rewriting of a legal tree is too large.
     """
 
     place: Place | None = field(default=None, repr=False)
@@ -148,11 +149,11 @@ class Expression(Combinable):
     def _as_node(self) -> Expression:
         return self
 
-    def _measure(self, terms: tuple[Expression, ...], values: int = 0) -> None:
-        message = fault_of_size(terms, values)
+    def _measure(self, terms: tuple[Expression, ...]) -> None:
+        message = fault_of_size(terms)
         if message:
             raise fault(message, self.place)
-        depth, size = 0, 1 + values
+        depth, size = 0, 1
         for term in terms:
             depth = max(depth, term.depth)
             size += term.size
@@ -203,7 +204,8 @@ class Not(Expression):
     term: Expression
 
     def __post_init__(self) -> None:
-        self._measure((self.term,))
+        if self.term.depth > 1 or isinstance(self.term, Not):
+            self._measure((self.term,))
 
     def key(self) -> Key:
         """Give what is equal for equal trees."""
@@ -230,9 +232,6 @@ class In(Expression):
     column: str
     values: Values | Parameter | IdArray
 
-    def __post_init__(self) -> None:
-        self._measure((), _count(self.values))
-
     def key(self) -> Key:
         """Give what is equal for equal trees."""
         return "in", self.column, _key_of_values(self.values)
@@ -258,9 +257,6 @@ class Has(Expression):
     column: str
     mode: Literal["any", "all"]
     values: Values | Parameter
-
-    def __post_init__(self) -> None:
-        self._measure((), _count(self.values))
 
     def key(self) -> Key:
         """Give what is equal for equal trees."""
@@ -300,44 +296,31 @@ class Registered(Expression):
         return "registered", self.name
 
 
-def fault_of_size(terms: Sequence[Expression], values: int = 0) -> str:
-    """Say why no node may be made of so much.
+def fault_of_size(terms: Sequence[Expression]) -> str:
+    """Say why no node may be made above so much.
 
     Parameters
     ----------
     terms : sequence of Expression
         What it would join.
-    values : int, default 0
-        How many values it would hold.
 
     Returns
     -------
     str
         A sentence; empty where one may be made.
     """
-    if len(terms) > MOST_VALUES:
-        return f"joins {len(terms)} conditions; expected at most {MOST_VALUES}; use `in`"
-    if values > MOST_VALUES:
-        return (
-            f"holds a list of {values} values; expected at most {MOST_VALUES}: put a parameter in "
-            "its place, as in `id in $ids`, and give the values beside it"
-        )
-    size = values
+    size = 1
     for term in terms:
         if term.depth >= MOST_DEPTH:
             return f"is nested deeper than {MOST_DEPTH} levels; write it flatter"
         size += term.size
-    if size >= MOST_SIZE:
-        return f"has more than {MOST_SIZE} conditions and values; put lists into parameters"
+    if size > MOST_SIZE:
+        return f"has more than {MOST_SIZE} conditions; put values into lists, as in `x in [1, 2]`"
     return ""
 
 
 TRUE = And(())
 FALSE = Or(())
-
-
-def _count(values: Values | Parameter | IdArray) -> int:
-    return len(values) if isinstance(values, tuple) else 1
 
 
 def _key_of_values(values: Values | Parameter | IdArray) -> Key:

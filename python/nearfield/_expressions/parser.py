@@ -179,7 +179,7 @@ def _joined(tokens: Tokens, kind: type[And] | type[Or], waiting: list[_Span], sp
 
 def _bare(tokens: Tokens, node: Expression) -> str | None:
     """Give the column that was read last, if it is a condition by itself."""
-    while isinstance(node, And | Or | Not) and node.depth > 1:
+    while isinstance(node, Not) or (isinstance(node, And | Or) and node.terms):
         node = node.term if isinstance(node, Not) else node.terms[-1]
     if isinstance(node, Flag) and node.place is not None and node.place.end == tokens.last.end:
         return node.column
