@@ -45,7 +45,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     if len(near) > _MOST:
         return None
     of_folded = {one.casefold(): one for one in reversed(sorted(near))}
-    found = difflib.get_close_matches(folded, of_folded, n=1, cutoff=0.6)
+    found = difflib.get_close_matches(folded, of_folded, n=1, cutoff=0.65)
     if found:
         return of_folded[found[0]]
     letters = sorted(folded)  # two letters that changed places are most of a short word
