@@ -156,7 +156,7 @@ def test_a_compiler_gets_values_that_the_column_can_hold(text):
     assert to_text(bind(parse(text), SCHEMA, None, FILTERS).tree) == BOUND[text]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(fitting(), rows())
 def test_a_bound_expression_means_the_same(tree, given_rows):
     bound = bind(tree, SCHEMA, {}, FILTERS).tree
@@ -189,7 +189,7 @@ def is_plain(kind, value):
     return type(value) is str
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(fitting())
 def test_leaves_are_of_the_shapes_that_are_promised(tree):
     bound = bind(tree, SCHEMA, {}, FILTERS)
@@ -265,7 +265,7 @@ def with_parameters(node, params, draw):
     return node
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(fitting(), st.data())
 def test_a_parameter_is_as_good_as_its_value(tree, data):
     params = {}

@@ -100,14 +100,14 @@ def test_forms_that_mean_the_same_share_one(text):
     assert to_text(canonical(parse(text))) == FORMS[text]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(fitting(), rows())
 def test_it_means_the_same_whatever_is_null(tree, given_rows):
     raw = evaluate(tree, given_rows, FILTERS)
     assert evaluate(canonical(tree), given_rows, FILTERS) == raw
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(fitting(), rows())
 def test_an_expression_and_its_complement_share_all_rows(tree, given_rows):
     for one, other in ((tree, Not(tree)), (canonical(tree), canonical(Not(tree)))):
@@ -193,14 +193,14 @@ def test_ids_cannot_be_changed_by_whoever_gave_them():
 
 
 def test_the_largest_trees_have_one():
-    terms = tuple(Compare("x", "=", i) for i in range(40_000))
+    terms = tuple(Compare("x", "=", i) for i in range(10_000))
     made = Or((Not(Or(terms)), Not(And(terms)), Flag("a")))
     while made.depth < MOST_DEPTH - 2:
         name = str(made.depth)
         made = Or((Not(made), Flag(name))) if made.depth % 3 else And((Registered(name), made))
-    assert canonical(Not(made)).size > 80_000
-    joined = And((And(terms), And((Flag("a"), And(terms))), Not(Or(terms[:10_000]))))
+    assert canonical(Not(made)).size > 20_000
+    joined = And((And(terms), And((Flag("a"), And(terms))), Not(Or(terms[:1000]))))
     assert canonical(joined) == FALSE
     joined = And((And(terms), And((Flag("a"), And(terms))), Not(Or((Flag("b"), Flag("c"))))))
-    assert len(canonical(joined).terms) == 40_003
+    assert len(canonical(joined).terms) == 10_003
     assert isinstance(hash(canonical(joined)), int)

@@ -45,7 +45,7 @@ from nearfield._expressions.nodes import (
     both,
 )
 from nearfield._expressions.spots import Part, spot
-from nearfield._expressions.tokens import name_in_text
+from nearfield._expressions.tokens import name_in_words
 from nearfield._expressions.values import ID
 from nearfield.errors import InvalidInput
 
@@ -116,9 +116,9 @@ def bind(
         An unknown column, filter or parameter, an operator or a value that the type of the column
         does not have, a parameter that is not used; the message marks the place.
     InvalidInput
-        A column named ``id``, an array of several axes, ids that cannot be.
+        A column named ``id``.
     TypeError
-        A parameter of a type that is none of a value's or list's.
+        A parameter of a type that no value has, such as None.
 
     Examples
     --------
@@ -237,7 +237,10 @@ class _Binder:
             return self.registered(Registered(name, place=node.place), node, 0)
         given = self.literals.given(node, 0, name)
         given = list(given) if isinstance(given, Set) else given
-        ids = IdArray(as_ids(given, label_of(name)))
+        try:
+            ids = IdArray(as_ids(given, label_of(name)))
+        except (InvalidInput, TypeError) as error:
+            raise fault(str(error), spot(node, 0)) from None
         if len(ids) < 2:
             return chosen(node.column, tuple(ids), node.place)
         return In(node.column, ids, place=node.place)
@@ -254,7 +257,7 @@ class _Binder:
         self.literals.refuse_both(written, part, name)
         if name in self.literals.filters:
             return node
-        shown = name_in_text(name)
+        shown = name_in_words(name)
         if name in self.literals.params:
             message = (
                 f"${shown} is a parameter, which stands for a value; expected a registered filter, "
@@ -262,7 +265,7 @@ class _Binder:
             )
             raise fault(message, spot(written, part))
         near = nearest(name, self.literals.filters)
-        hint = f"; did you mean ${name_in_text(near)}?" if near else ""
+        hint = f"; did you mean ${name_in_words(near)}?" if near else ""
         known = names_in_words(self.literals.filters)
         message = f"there is no registered filter {quoted(name)}; {known}{hint}"
         raise fault(message, spot(written, part))
@@ -272,14 +275,14 @@ class _Binder:
         of = _ID_TYPE if node.column == ID else self.schema.get(node.column)
         if of is None:
             near = nearest(node.column, self.schema)
-            hint = f"; did you mean {name_in_text(near)}?" if near else ""
+            hint = f"; did you mean {name_in_words(near)}?" if near else ""
             known = names_in_words(self.schema)
             message = f"there is no column {quoted(node.column)}; {known}{hint}"
             raise fault(message, spot(node, "column"))
         allowed = OPERATORS[of.kind]
         if operator in allowed or (not operator and of.kind == "bool"):
             return of
-        name, kind, can = name_in_text(node.column), kind_in_words(of), ", ".join(allowed)
+        name, kind, can = name_in_words(node.column), kind_in_words(of), ", ".join(allowed)
         if not operator:
             message = f"{name} is {kind}, not a bool; expected an operator behind it ({can})"
             raise fault(message, spot(node, "column"))

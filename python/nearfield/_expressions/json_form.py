@@ -167,7 +167,7 @@ class _Reader:
     def node(self, given: Any, path: str, depth: int) -> Expression:
         if not isinstance(given, Mapping):
             self.refuse(f"found {quoted(given)}, expected a condition such as {_EXAMPLE}", path)
-        if depth > MOST_DEPTH:
+        if depth > MOST_DEPTH + 1:  # the complement of a leaf is an object more, but no level
             self.refuse(f"is nested deeper than {MOST_DEPTH} levels; write it flatter", path)
         for kind, name in ((And, "and"), (Or, "or")):
             if name in given:
@@ -176,7 +176,8 @@ class _Reader:
         if "not" in given:
             self.keys(given, ("not",), path)
             term = self.node(given["not"], f"{path}.not", depth + 1)
-            self.refuse_size([term], path)
+            if term.depth > 1:
+                self.refuse_size([term], path)
             return Not(term)
         if "registered" in given:
             self.keys(given, ("registered",), path)
@@ -198,8 +199,10 @@ class _Reader:
         for i, term in enumerate(given):
             terms.append(self.node(term, f"{path}[{i}]", depth + 1))
             size += terms[-1].size
-            if size >= MOST_SIZE:  # one object may stand in many places, so it is counted at once
-                self.refuse_size(terms, path)
+            if size > MOST_SIZE:  # one object may stand in many places, so it is counted at once
+                break
+        if len(terms) > 1:
+            self.refuse_size(terms, path)
         return both(kind, terms)
 
     def refuse_size(self, terms: list[Expression], path: str) -> None:

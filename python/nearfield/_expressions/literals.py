@@ -22,7 +22,7 @@ from nearfield._expressions.nodes import (
     Value,
 )
 from nearfield._expressions.spots import Part, spot
-from nearfield._expressions.tokens import name_in_text
+from nearfield._expressions.tokens import name_in_words
 from nearfield._expressions.values import as_list, as_value
 from nearfield._expressions.writer import value_in_text
 from nearfield.errors import ExpressionError
@@ -45,7 +45,7 @@ class Note(NamedTuple):
 
     def __str__(self) -> str:
         hint = f"; did you mean {quoted(self.nearest)}?" if self.nearest else ""
-        return f"no row has {quoted(self.value)} in {name_in_text(self.column)}{hint}"
+        return f"no row has {quoted(self.value)} in {name_in_words(self.column)}{hint}"
 
 
 _NUMBERS = (FLOATS | INTEGERS.keys()) - {"timestamp"}
@@ -99,7 +99,7 @@ class Literals:
             It is both.
         """
         if name in self.params and name in self.filters:
-            shown = name_in_text(name)
+            shown = name_in_words(name)
             message = f"${shown} is both a parameter and a registered filter; rename one of them"
             raise fault(message, spot(node, part))
 
@@ -127,7 +127,7 @@ class Literals:
         if name in self.params:
             self.used.add(name)
             return self.params[name]
-        shown = name_in_text(name)
+        shown = name_in_words(name)
         if name in self.filters:
             message = (
                 f"${shown} is a registered filter, which stands alone or behind `id in`; expected "
@@ -135,7 +135,7 @@ class Literals:
             )
             raise fault(message, spot(node, part))
         near = nearest(name, self.params)
-        hint = f"did you mean ${name_in_text(near)}?" if near else "give it in params"
+        hint = f"did you mean ${name_in_words(near)}?" if near else "give it in params"
         message = f"there is no value for ${shown}; {hint}"
         raise fault(message, spot(node, part))
 
@@ -168,7 +168,7 @@ class Literals:
         given = self.given(node, part, value.name)
         if isinstance(given, list | tuple | set | frozenset) or getattr(given, "ndim", 0) > 0:
             message = (
-                f"${name_in_text(value.name)} is {quoted(given)}; expected one value here (a list "
+                f"${name_in_words(value.name)} is {quoted(given)}; expected one value here (a list "
                 "stands behind `in`, `has any` and `has all`)"
             )
             raise fault(message, spot(node, part))
@@ -196,15 +196,18 @@ class Literals:
 
         Raises
         ------
-        ExpressionError, InvalidInput, TypeError
+        ExpressionError, TypeError
             As for `value`; a parameter that is no list.
         """
         if not isinstance(values, Parameter):
             return [self.value(node, i, value, of) for i, value in enumerate(values)]
         what = label_of(values.name)
         given = self.given(node, 0, values.name)
-        if isinstance(given, str | bytes) or (np.ndim(given) == 0 and not isinstance(given, Set)):
-            message = f"${name_in_text(values.name)} is {quoted(given)}; expected a list of values"
+        if isinstance(given, str | bytes) or not (
+            isinstance(given, list | tuple | Set) or np.ndim(given) == 1
+        ):
+            shown = quoted(given) if np.ndim(given) == 0 else f"of shape {np.shape(given)}"
+            message = f"${name_in_words(values.name)} is {shown}; expected a list of values"
             raise fault(message, spot(node, 0))
         found: list[Plain] = []
         for i, one in enumerate(as_list(given, what)):
@@ -234,7 +237,7 @@ class Literals:
         shown = value_in_text(value)
         message = (
             f"{what} is {shown if len(shown) < 40 else shown[:40] + '...'}; "
-            f"{name_in_text(node.column)} is {kind_in_words(of)}, which is compared with "
+            f"{name_in_words(node.column)} is {kind_in_words(of)}, which is compared with "
             f"{_WANTED.get(kind, 'numbers, written without quotes')}"
         )
         raise fault(message, spot(node, part))
@@ -314,6 +317,6 @@ def names_in_words(known: Iterable[str]) -> str:
     names = sorted(known)
     if not names:
         return "there are none"
-    shown = ", ".join(name_in_text(name) for name in names[:_MOST_NAMES])
+    shown = ", ".join(name_in_words(name) for name in names[:_MOST_NAMES])
     more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
     return f"there are {shown}{more}"

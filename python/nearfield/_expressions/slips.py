@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nearfield._expressions.faults import Place, fault, quoted
 from nearfield._expressions.nearest import nearest
-from nearfield._expressions.tokens import SLIPS, Token, Tokens, name_in_text
+from nearfield._expressions.tokens import SLIPS, Token, Tokens, name_in_words
 from nearfield.errors import ExpressionError
 
 __all__ = [
@@ -163,7 +163,7 @@ def no_value(tokens: Tokens, column: str) -> ExpressionError:
     word = str(token.value)
     if token.kind in ("name", "keyword") and word.lower() in _NULLS:
         negated = "is not null" if last.value == "!=" else "is null"
-        hint = f"write {_name(column)} {negated}"
+        hint = f"write {name_in_words(column)} {negated}"
     elif token.kind == "name":
         hint = f"put text in quotes, as in '{_short(word)}'; a column is compared with values alone"
     elif token.kind == "keyword":
@@ -205,7 +205,8 @@ def no_list(tokens: Tokens, column: str, operator: str) -> ExpressionError:
     elif token.kind in ("number", "string"):
         shown = _short(tokens.text[token.start : token.end])
         single = "=" if operator == "in" else "has"
-        hint = f"write {_name(column)} {operator} [{shown}], or {_name(column)} {single} {shown}"
+        name = name_in_words(column)
+        hint = f"write {name} {operator} [{shown}], or {name} {single} {shown}"
     elif token.kind == "name":
         hint = f"write $ before the name of a parameter, as in ${_short(str(token.value))}"
     return _refused(tokens, f"a list after `{operator}`, [...] or $name", hint)
@@ -256,7 +257,7 @@ def no_and_of_between(tokens: Tokens, column: str) -> ExpressionError:
     ExpressionError
         Not yet raised.
     """
-    hint = f"write {_name(column)} between 1990 and 1999; both bounds are included"
+    hint = f"write {name_in_words(column)} between 1990 and 1999; both bounds are included"
     return _refused(tokens, "`and` with the upper bound", hint)
 
 
@@ -279,7 +280,7 @@ def no_null(tokens: Tokens, column: str, *, negated: bool) -> ExpressionError:
     """
     token = tokens.next
     expected = "null" if negated else "null or not null"
-    name = _name(column)
+    name = name_in_words(column)
     hint = f"values are compared by {'!=' if negated else '='}"
     if token.kind == "name" and str(token.value).lower() in _NULLS:
         hint = f"write {name} is {'not ' if negated else ''}null"
@@ -351,10 +352,6 @@ def _instead(word: str, behind_column: bool) -> str:
         return _OTHER_OPERATORS[lower]
     near = nearest(lower, _ASSUMED if behind_column else ("and", "or"))
     return f"did you mean `{near}`?" if near else ""
-
-
-def _name(column: str) -> str:
-    return name_in_text(column) if len(column) <= 20 else "it"
 
 
 def _short(text: str) -> str:

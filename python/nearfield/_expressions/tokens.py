@@ -8,7 +8,16 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from nearfield._expressions.faults import Place, fault, quoted
 
-__all__ = ["KEYWORDS", "SLIPS", "Kind", "Token", "Tokens", "name_in_text", "read_token"]
+__all__ = [
+    "KEYWORDS",
+    "SLIPS",
+    "Kind",
+    "Token",
+    "Tokens",
+    "name_in_text",
+    "name_in_words",
+    "read_token",
+]
 
 Kind: TypeAlias = Literal["keyword", "name", "string", "number", "sign", "parameter", "end"]
 
@@ -64,6 +73,28 @@ def name_in_text(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
 
 
+def name_in_words(name: str) -> str:
+    """Write a name for a message.
+
+    Parameters
+    ----------
+    name : str
+        Of a column or parameter.
+
+    Returns
+    -------
+    str
+        As `name_in_text` does, but at most some 45 characters.
+
+    Examples
+    --------
+    >>> name_in_words("in"), name_in_words("a" * 100)
+    ('`in`', 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...')
+    """
+    written = name_in_text(name)
+    return written if len(written) <= _MOST_OF_NAME + 2 else written[:_MOST_OF_NAME] + "..."
+
+
 class Token(NamedTuple):
     """A word, value or sign, and its place: characters from ``start`` up to ``end``.
 
@@ -80,6 +111,7 @@ class Token(NamedTuple):
 _TYPESET_QUOTES = "\u2018\u2019\u201a\u201c\u201d\u201e"
 # Longer ones do not fit 64 bits, whatever stands in them, and Python refuses to convert some.
 _MOST_DIGITS = 20
+_MOST_OF_NAME = 40
 
 
 class Tokens:
