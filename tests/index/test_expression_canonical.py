@@ -204,3 +204,9 @@ def test_the_largest_trees_have_one():
     joined = And((And(terms), And((Flag("a"), And(terms))), Not(Or((Flag("b"), Flag("c"))))))
     assert len(canonical(joined).terms) == 10_003
     assert isinstance(hash(canonical(joined)), int)
+
+
+@pytest.mark.parametrize("work", [canonical, to_text])
+def test_only_an_expression_has_one(work):
+    with pytest.raises(TypeError, match="of type str; expected an Expression"):
+        work("a = 1")

@@ -48,6 +48,15 @@ def canonical(expression: Expression) -> Expression:
         It selects the same rows, can be hashed, and holds no text. Its own canonical form is
         itself.
 
+    Raises
+    ------
+    TypeError
+        Not an expression.
+
+    Notes
+    -----
+    Time grows with the nodes and their depth; of ids, the digest is made, once for each array.
+
     Examples
     --------
     >>> from nearfield._expressions.parser import parse
@@ -89,8 +98,6 @@ def _canonical(node: Expression, *, negated: bool) -> tuple[Expression, Key]:
 def _complement(node: Expression) -> Expression:
     if isinstance(node, Not):
         return node.term
-    if node == TRUE:
-        return FALSE
     return TRUE if node == FALSE else Not(node)
 
 
@@ -109,7 +116,8 @@ def _leaf(node: Expression) -> Expression:
         return Flag(node.column)
     if isinstance(node, Registered):
         return Registered(node.name)
-    return node
+    message = f"expression is of type {type(node).__name__}; expected an Expression"
+    raise TypeError(message)
 
 
 def _plain(value: Value) -> Value:

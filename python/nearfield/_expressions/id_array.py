@@ -27,7 +27,7 @@ class IdArray:
 
     Notes
     -----
-    Equal arrays are known by a digest of 16 bytes, made when it is first needed: 1 ms a megabyte.
+    Equal arrays are known by a digest of 16 bytes, which is made when it is first needed.
 
     Examples
     --------

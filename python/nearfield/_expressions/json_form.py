@@ -77,6 +77,11 @@ def to_json(expression: Expression) -> dict[str, Any]:
     dict
         Of dicts, lists, str, bool, int and float, all new. `from_json` makes an equal tree of it.
 
+    Raises
+    ------
+    TypeError
+        Not an expression.
+
     Examples
     --------
     >>> from nearfield.filters import F

@@ -37,7 +37,12 @@ def to_text(expression: Expression) -> str:
     -------
     str
         One line, with the brackets that are needed, unless a value holds a line break. It reads
-        back as an equal tree where it has no more than 65,536 characters.
+        back as an equal tree where it has no more than 65,536 characters, and no arrays of ids.
+
+    Raises
+    ------
+    TypeError
+        Not an expression.
 
     Examples
     --------
@@ -97,7 +102,7 @@ def _leaf(node: Expression) -> str:
         if node.mode == "any" and isinstance(node.values, tuple) and len(node.values) == 1:
             return f"{name} has {value_in_text(node.values[0])}"
         return f"{name} has {node.mode} {_list(node.values)}"
-    message = f"expected a node of an expression, not {type(node).__name__}"
+    message = f"expression is of type {type(node).__name__}; expected an Expression"
     raise TypeError(message)
 
 
