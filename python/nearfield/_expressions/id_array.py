@@ -39,7 +39,10 @@ class IdArray:
 
     def __init__(self, ids: NDArray[np.uint64]) -> None:
         if not np.all(ids[1:] > ids[:-1]):
-            ids = np.unique(ids)
+            # Not np.unique, which counts by hashes and takes many times as long.
+            ids = np.sort(ids)
+            is_new = np.concatenate(([True], ids[1:] != ids[:-1]))
+            ids = ids if is_new.all() else ids[is_new]
         elif ids.flags.writeable or ids.base is not None:
             ids = ids.copy()
         ids.flags.writeable = False
