@@ -2,7 +2,8 @@
 
 Soup of characters, soup of tokens, and expressions that were right before they were changed. Each
 is a tree or an `ExpressionError` whose place lies in the text; a tree survives text and JSON, has a
-canonical form, and binds or is refused in the same way. Exits with 1 when anything was found.
+canonical form, and binds or is refused in the same way. Its JSON, spoilt in one place, is a tree or
+an error with a path. Exits with 1 when anything was found.
 """
 
 from __future__ import annotations
@@ -157,9 +158,11 @@ def check(text: str) -> str:
     if len(written) < 60_000 and parse(written) != tree:
         message = f"{written!r} reads back as another tree"
         raise AssertionError(message)
-    if from_json(json.loads(json.dumps(to_json(tree)))) != tree:
+    shape = json.loads(json.dumps(to_json(tree)))
+    if from_json(shape) != tree:
         message = "JSON makes another tree of it"
         raise AssertionError(message)
+    check_json(spoilt(shape, random.Random(text)))
     made = canonical(tree)
     if canonical(made) != made:
         message = "the canonical form has another one"
@@ -173,6 +176,43 @@ def check(text: str) -> str:
         return "unfit"
     hash(canonical(bound.tree))
     return "bound"
+
+
+JUNK = (
+    *(None, True, -1, 2**64, 0.5, float("nan"), "", "=", "in", "has", "year", "\ud800"),
+    *([], [None], {}, {"param": "one"}, {"param": 5}, {"column": "year"}, {"and": None}),
+)
+
+
+def spoilt(shape: Any, random: random.Random) -> Any:
+    """Give a shape with junk in the place of one part, a part less, or a key more."""
+    if isinstance(shape, dict) and shape and random.random() < 0.8:
+        key = random.choice(list(shape))
+        kind = random.random()
+        if kind < 0.1:
+            return {name: part for name, part in shape.items() if name != key}
+        if kind < 0.2:
+            return {**shape, random.choice(("and", "not", "op", "value", "x")): random.choice(JUNK)}
+        return {**shape, key: spoilt(shape[key], random)}
+    if isinstance(shape, list) and shape and random.random() < 0.8:
+        place = random.randrange(len(shape))
+        return [*shape[:place], spoilt(shape[place], random), *shape[place + 1 :]]
+    return random.choice(JUNK)
+
+
+def check_json(shape: Any) -> None:
+    if not isinstance(shape, dict):
+        return
+    try:
+        tree = from_json(shape)
+    except ExpressionError as error:
+        if error.path is None or not error.path.startswith("$"):
+            message = f"the error of {shape!r} stands at {error.path}"
+            raise AssertionError(message) from None
+        return
+    if len(to_text(tree)) < 60_000 and parse(to_text(tree)) != tree:
+        message = f"{shape!r} reads back as another tree"
+        raise AssertionError(message)
 
 
 def check_place(error: ExpressionError, text: str) -> None:

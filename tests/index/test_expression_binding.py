@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import time
 
 import numpy as np
 import pytest
@@ -334,6 +335,19 @@ def test_places_are_kept():
         "explicit",
         "tiny < 300",
     ]
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York", "UTC"])
+def test_moments_without_an_offset_are_utc_wherever_the_machine_is(zone, monkeypatch):
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        for where in ("released = '1970-01-02'", F.released == datetime.datetime(1970, 1, 2)):
+            assert bind(filters.as_expression(where), SCHEMA).tree.value == 86_400_000_000
+        assert bind(F.released == np.datetime64("1970-01-02"), SCHEMA).tree.value == 86_400_000_000
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 # --- notes ---------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import pytest
 from nearfield import F, filters
 from nearfield._expressions.binding import bind
 from nearfield._expressions.column_types import ColumnType
+from nearfield._expressions.nearest import nearest
 from nearfield._expressions.parser import parse
 from nearfield._expressions.writer import to_text
 from nearfield.errors import ExpressionError, InvalidInput
@@ -213,3 +214,18 @@ def test_many_columns_are_not_all_listed():
 def test_a_type_that_cannot_be(kind, values, said):
     with pytest.raises(InvalidInput, match=said):
         ColumnType(kind, values)
+
+
+def test_the_nearest_name_is_found_where_that_costs_little():
+    assert nearest("yaer", ["explicit", "year"]) == "year"
+    assert nearest("YEAR", ["years", "year"]) == "year"
+    assert nearest("ro", ["and", "or"]) == "or"
+    assert nearest("year", ["year"]) is None
+    assert nearest("x", []) is None
+    long = "a" * 64
+    assert nearest(long, [long[1:] + "b"]) == long[1:] + "b"
+    assert nearest(long + "a", [long + "b"]) is None
+    many = [f"name {i}" for i in range(2_001)]
+    assert nearest("nema 1", many[:2_000]) == "name 1"
+    assert nearest("nema 1", many) is None
+    assert nearest("NAME 1", many) == "name 1"
