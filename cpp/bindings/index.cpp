@@ -160,14 +160,12 @@ py::array_t<std::uint64_t> table_of(const std::vector<QueryReport>& reports) {
 
 py::tuple query_filtered(const Index& index, const py::object& vectors, std::size_t k, std::size_t ef,
                          std::int64_t num_threads, const py::object& ids_to, const py::object& distances_to,
-                         const py::object& exclude, const py::object& allow, const py::object& where, int plan,
+                         const py::object& exclude, const py::object& allow, const FilterProgram* where, int plan,
                          bool counts) {
   const Array<float> floats = plain_floats(vectors);
   const GivenSets excluded(exclude), allowed(allow);
   std::vector<QueryReport> reports(k > 0 ? vectors_of(floats, index.config().dimensions, "vectors").rows : 0);
-  const std::vector<FilterStep> steps = where.is_none() ? std::vector<FilterStep>() : steps_of(where);
-  const QueryFilter filter{excluded.sets,           allowed.sets, where.is_none() ? nullptr : &steps,
-                           static_cast<Plan>(plan), counts,       reports.data()};
+  const QueryFilter filter{excluded.sets, allowed.sets, where, static_cast<Plan>(plan), counts, reports.data()};
   const py::tuple found = query_with(index, floats, k, ef, num_threads, ids_to, distances_to, &filter);
   return py::make_tuple(found[0], found[1], table_of(reports));
 }
@@ -293,6 +291,9 @@ py::bytes attachment(const Index& index, const std::string& name) {
 }  // namespace
 
 void bind_index(py::module_& module) {
+  py::class_<FilterProgram>(module, "FilterProgram")
+      .def(py::init([](const py::object& steps) { return std::make_unique<FilterProgram>(steps_of(steps)); }),
+           py::arg("steps"));
   const auto released = py::call_guard<py::gil_scoped_release>();
   py::class_<Index>(module, "Index")
       .def(py::init(&make), py::arg("space"), py::arg("dimensions"), py::arg("M"), py::arg("ef_construction"),
@@ -330,6 +331,7 @@ void bind_index(py::module_& module) {
       .def("get_column", &get_column, py::arg("name"), py::arg("ids"), py::arg("all"))
       .def("columns", &columns)
       .def("drop_column", &Index::drop_column, py::arg("name"), released)
+      .def("count_passing", &Index::count_passing, py::arg("where"), released)
       .def("contains", &Index::contains, py::arg("id"), released)
       .def("holds", &Index::holds, py::arg("id"), released)
       .def("get_vectors", &get_vectors, py::arg("ids"))

@@ -23,6 +23,7 @@ std::uint8_t flags_of(const State& state, Slot slot) {
 void set_flags(State& state, Slot slot, std::uint8_t flags) {
   Census& census = state.census;
   const std::uint8_t before = flags_of(state, slot);
+  census.changes.fetch_add(1, std::memory_order_relaxed);
   std::atomic<std::size_t>* was = counted_as(census, before);
   std::atomic<std::size_t>* is = counted_as(census, flags);
   // Up before the flag is set and down after it is cleared: a query that finds 0 meets none.

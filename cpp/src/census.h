@@ -14,11 +14,12 @@ struct State;
 
 // How many slots are what.
 struct Census {
-  std::atomic<std::size_t> away{0};     // with a flag of kAway: 0, and queries need not look
-  std::atomic<std::size_t> dead{0};     // kDead
-  std::atomic<std::size_t> free{0};     // kFree
-  std::atomic<std::size_t> marked{0};   // kMarked alone, but for kNewborn
-  std::atomic<std::size_t> newborn{0};  // kNewborn and none of the others: rows as all others
+  std::atomic<std::uint64_t> changes{0};  // of any flag, so far
+  std::atomic<std::size_t> away{0};       // with a flag of kAway: 0, and queries need not look
+  std::atomic<std::size_t> dead{0};       // kDead
+  std::atomic<std::size_t> free{0};       // kFree
+  std::atomic<std::size_t> marked{0};     // kMarked alone, but for kNewborn
+  std::atomic<std::size_t> newborn{0};    // kNewborn and none of the others: rows as all others
 };
 
 std::uint8_t flags_of(const State& state, Slot slot);  // acquire

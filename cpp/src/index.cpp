@@ -381,6 +381,10 @@ QueryCounters Index::query(const float* queries, std::size_t rows, const QueryOp
                         counts);
 }
 
+std::size_t Index::count_passing(const FilterProgram& where) const {
+  return nearfield::count_passing(impl_->metric, impl_->pool, impl_->with_ids(), where);
+}
+
 bool Index::contains(Id id) const {
   const auto lock = impl_->look_up();
   return find_live(*impl_->state, impl_->table, id) != kNoSlot;

@@ -87,6 +87,7 @@ struct State {
   ~State();
 
   const IndexConfig config;
+  const std::shared_ptr<const int> identity = std::make_shared<const int>(0);  // tells it from states that are gone
   Graph graph;
   Plane vectors;  // padded_dimensions * element_bytes per slot (place_of); zeros behind the last dimension
   Plane ids;      // u64 per slot

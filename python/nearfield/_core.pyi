@@ -34,6 +34,11 @@ _Column = tuple[
 ]
 """(name, type, values, present, ends of tags, words)"""
 
+class FilterProgram:
+    """Steps of an expression (nearfield._program), and what they let through last."""
+
+    def __init__(self, steps: list[tuple[int, str, Any]]) -> None: ...
+
 class Index:
     def __init__(
         self,
@@ -110,7 +115,7 @@ class Index:
         | None,
         allow: tuple[NDArray[np.uint64], NDArray[np.uint64] | None, NDArray[np.uint8] | None]
         | None,
-        where: list[tuple[int, str, Any]] | None,
+        where: FilterProgram | None,
         plan: int,
         counts: bool,
     ) -> tuple[
@@ -122,6 +127,7 @@ class Index:
 
         Sets: ids, where those of each query begin and end, 1 where a query has none.
         """
+    def count_passing(self, where: FilterProgram) -> int: ...
     def set_columns(self, ids: NDArray[np.uint64], columns: list[_Column], all: bool) -> int: ...
     def get_column(
         self, name: str, ids: NDArray[np.uint64], all: bool

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nearfield._core import Index as Core
+from nearfield._named_filters import NamedFilters
 from nearfield._removing import as_one_or_more_ids, missing_raises
 from nearfield.columns import TYPES, ColumnInfo, as_columns, column_of
+from nearfield.compiled import CompiledFilter, compile_filter
 from nearfield.errors import InvalidInput
-from nearfield.typing import ColumnsLike, ColumnValues, IdsOrOne, IfMissing
+from nearfield.typing import ColumnsLike, ColumnValues, IdsOrOne, IfMissing, WhereLike
 
 __all__ = ["Described", "read_columns"]
 
@@ -57,9 +59,64 @@ def read_columns(
 
 
 class Described:
-    """What an index knows of its vectors beside what they are: typed columns."""
+    """What an index knows of its vectors beside what they are: typed columns, and filters of them.
+
+    A class that has it sets ``_core`` by way of `_describe`.
+    """
 
     _core: Core
+    _filters: NamedFilters
+
+    def _describe(self, core: Core) -> None:
+        self._core = core
+        self._filters = NamedFilters(core)
+
+    @property
+    def filters(self) -> NamedFilters:
+        """The filters that the index knows by name: a mapping that can be changed.
+
+        Examples
+        --------
+        >>> import nearfield as nf
+        >>> index = nf.Index(nf.Space.Euclidean, num_dimensions=1)
+        >>> _ = index.add_items([[0], [1]], columns={"explicit": [True, False]})
+        >>> index.filters["clean"] = "not explicit"
+        >>> index.filters["heard"] = nf.IdSet([1])
+        >>> index.query([0], k=1, where="$clean and not id in $heard", if_short="pad").counts.item()
+        0
+        """
+        return self._filters
+
+    def compile(self, where: WhereLike, params: Mapping[str, Any] | None = None) -> CompiledFilter:
+        """Read an expression once, for many queries.
+
+        Parameters
+        ----------
+        where : str, expression or dict
+            As for `nearfield.Index.query`.
+        params : mapping of str to value or list, optional
+            What its ``$names`` stand for.
+
+        Returns
+        -------
+        CompiledFilter
+            For ``where`` of queries; ``count`` says how many live vectors pass now.
+
+        Raises
+        ------
+        ExpressionError
+            No expression, or one that does not fit the columns; the message marks the place.
+
+        Examples
+        --------
+        >>> import nearfield as nf
+        >>> index = nf.Index(nf.Space.Euclidean, num_dimensions=1)
+        >>> _ = index.add_items([[0], [1], [2]], columns={"market": ["SE", "NO", None]})
+        >>> swedish = index.compile("market = $here", {"here": "SE"})
+        >>> swedish.count, index.query([2], k=1, where=swedish).ids.tolist()
+        (1, [0])
+        """
+        return compile_filter(self._core, where, params, self._filters)
 
     @property
     def columns(self) -> dict[str, ColumnInfo]:

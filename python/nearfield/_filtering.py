@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from nearfield._core import Index as Core
 from nearfield._removing import as_one_or_more_ids
 from nearfield._roaring import roaring_to_ids
+from nearfield.compiled import CompiledFilter
 from nearfield.errors import InvalidInput, TooFewNeighbors
 from nearfield.id_sets import CSR, IdSet, PerQuery
 from nearfield.neighbors import Neighbors
@@ -27,6 +28,8 @@ class Filter(NamedTuple):
 
     Attributes
     ----------
+    where : CompiledFilter or None
+        Read for the index.
     exclude, allow : object
         As for `nearfield.Index.query`.
     exact : bool
@@ -35,6 +38,7 @@ class Filter(NamedTuple):
         Whether what is allowed is counted in any case.
     """
 
+    where: CompiledFilter | None
     exclude: Any
     allow: Any
     exact: bool
@@ -102,9 +106,10 @@ def query_filtered(
     queries = 1 if vectors.ndim == 1 else len(vectors)
     exclude = _as_sets(given.exclude, "exclude", queries, core)
     allow = _as_sets(given.allow, "allow", queries, core)
+    where = None if given.where is None else given.where._program
     plan = _EXACT if given.exact else _AUTO
     found, cost, report = core.query_filtered(
-        vectors, k, ef, num_threads, *out, exclude, allow, None, plan, given.explain
+        vectors, k, ef, num_threads, *out, exclude, allow, where, plan, given.explain
     )
     result = Neighbors(found)
     result._cost = cost

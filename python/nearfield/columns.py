@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
@@ -188,7 +189,8 @@ def _of_array(array: NDArray[Any], mask: NDArray[np.bool_] | None, where: str) -
         return _Values("bool", array, present)
     if kind == "f":
         name = "float32" if array.dtype.itemsize <= 4 else "float64"
-        return _Values(name, array, present)
+        there = ~np.isnan(array)
+        return _Values(name, array, there if present is None else present & there)
     if kind == "i":
         return _Values(f"int{8 * array.dtype.itemsize}", array, present)
     wider = {1: "int16", 2: "int32", 4: "int64", 8: "int64"}[array.dtype.itemsize]
@@ -215,14 +217,13 @@ def _of_objects(values: list[Any], where: str) -> _Values:
     if kind == "timestamp":
         filled = [np.datetime64("NaT") if one is None else one for one in values]
         return _of_array(np.array(filled, dtype="M8[us]"), None, where)
+    if kind == "float":
+        filled = [math.nan if one is None else one for one in values]
+        return _of_array(np.array(filled, dtype=np.float64), None, where)
     filled = [0 if one is None else one for one in values]
-    dtype = {"bool": np.bool_, "int": np.int64, "float": np.float64}[kind]
+    name = "bool" if kind == "bool" else "int64"
     try:
-        return _Values(
-            {"bool": "bool", "int": "int64", "float": "float64"}[kind],
-            np.array(filled, dtype=dtype),
-            present,
-        )
+        return _Values(name, np.array(filled, dtype=_DTYPES[name]), present)
     except OverflowError:
         message = f"{where} holds an integer beyond 64 bits"
         raise InvalidInput(message) from None

@@ -40,6 +40,7 @@ from nearfield.typing import (
     VectorLike,
     Vectors,
     VectorsLike,
+    WhereLike,
 )
 
 if TYPE_CHECKING:
@@ -178,7 +179,7 @@ class Index(Described):
         elif self._storage is not None and self._storage is not storage:
             message = f"the file stores {storage.name}, which a {type(self).__name__} cannot be"
             raise FileMismatch(message)
-        self._core = core
+        self._describe(core)
         self._ef = ef
         self._reserved = reserved
 
@@ -503,6 +504,8 @@ class Index(Described):
         num_threads: int | None = -1,
         query_ef: int | None = -1,
         *,
+        where: WhereLike | None = None,
+        params: Mapping[str, Any] | None = None,
         exclude: SetsLike | None = None,
         allow: SetsLike | None = None,
         exact: bool = False,
@@ -528,6 +531,14 @@ class Index(Described):
             A filter keeps the recall that a width has, not the time; a filtered query that names
             no width takes `ef` or, if that is more, ``k`` and 4 for each time that the index has
             doubled.
+        where : str, expression or dict, optional
+            A condition on columns that what is returned meets: text such as ``"market = 'SE' and
+            not explicit"``, what `nearfield.F` makes of Python's operators, JSON, or what `compile`
+            has made of one of these; see `nearfield.filters` for the language. A comparison with
+            no value is false; ``not`` gives exactly the others.
+        params : mapping of str to value or list, optional
+            What each ``$name`` in ``where`` stands for; ``id in $name`` takes ids in all forms of
+            `IdSet`.
         exclude : set of ids, optional
             Ids that no query of the call may return: an `IdSet`, an iterable of ids or one id, a
             boolean mask in the order of `ids`, the bytes of a serialised Roaring bitmap; or a set
@@ -567,7 +578,7 @@ class Index(Described):
         InvalidInput
             NaN or infinity (`NotFinite`), a wrong number of axes, ``query_ef`` from 1 to k-1, a
             ``k`` that is mostly padding, an array in ``out`` that does not fit, or a filter of
-            another number of queries.
+            another number of queries; ``where`` that does not fit the columns (`ExpressionError`).
         TooFewNeighbors
             Fewer than ``k`` live vectors exist or pass; ``partial`` holds what was found (None for
             ``k`` beyond 65,536, which is refused before anything is looked for).
@@ -577,7 +588,8 @@ class Index(Described):
         Notes
         -----
         Releases the GIL. Safe from many threads, also while others add. One vector as a contiguous
-        float32 array is the quickest input.
+        float32 array is the quickest input. Reading ``where`` takes some tens of microseconds, and
+        finding what passes a millisecond for a million vectors: `compile` does both once.
 
         Under a filter, all of ``min(k, allowed)`` neighbours are found, none that is left out, and
         no time depends on luck: by counts of what passes either all of that is compared, or a walk
@@ -611,7 +623,7 @@ class Index(Described):
             query_ef = as_ef(query_ef, _MOST_ROWS)
         if query_ef <= 0:
             query_ef = self._ef
-            if exclude is not None or allow is not None:
+            if where is not None or exclude is not None or allow is not None:
                 query_ef = max(query_ef, default_ef(k, self._core.counts[0]))
         elif query_ef < k:
             message = f"query_ef is {query_ef}, smaller than k = {k}; expected at least k, or -1"
@@ -622,8 +634,9 @@ class Index(Described):
         if k > LARGE_K:
             refuse_large_k(k, if_short, self._core.counts)
         ids, distances = (None, None) if out is None else as_outputs(out, vectors, k)
-        if exclude is not None or allow is not None or exact or explain:
-            given = Filter(exclude, allow, exact, explain)
+        if where is not None or exclude is not None or allow is not None or exact or explain:
+            compiled = None if where is None else self.compile(where, params)
+            given = Filter(compiled, exclude, allow, exact, explain)
             return query_filtered(
                 self._core, vectors, k, query_ef, num_threads, (ids, distances), given, if_short
             )

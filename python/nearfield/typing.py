@@ -35,6 +35,7 @@ __all__ = [
     "VectorLike",
     "Vectors",
     "VectorsLike",
+    "WhereLike",
     "WritableFile",
 ]
 
@@ -79,6 +80,8 @@ ColumnsLike: TypeAlias = Mapping[str, Any]
 """Values by name of a column; see ``columns`` of `nearfield.Index.add_items`."""
 ColumnValues: TypeAlias = np.ma.MaskedArray[Any, Any]
 """Values of a column, masked where there is none."""
+WhereLike: TypeAlias = Any
+"""A condition on columns: text, what `nearfield.F` makes, JSON, or a compiled filter."""
 SetsLike: TypeAlias = Any
 """A set of ids for all queries, or one for each: see ``exclude`` of `nearfield.Index.query`."""
 Chunks: TypeAlias = Iterable[tuple[IdsLike | None, VectorsLike]]

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -50,6 +51,24 @@ struct FilterStep {
   std::size_t operands = 0;
 };
 
+// A filter expression, and what it let through when it was last asked, which is kept until rows or their attributes
+// change. For any number of threads; of one index at a time, since that of another takes its place.
+class FilterProgram {
+ public:
+  explicit FilterProgram(std::vector<FilterStep> steps);
+  FilterProgram(const FilterProgram&) = delete;
+  FilterProgram& operator=(const FilterProgram&) = delete;
+  ~FilterProgram();
+
+  const std::vector<FilterStep>& steps() const { return steps_; }
+  struct Kept;  // columns/kept.h
+  Kept& kept() const { return *kept_; }
+
+ private:
+  const std::vector<FilterStep> steps_;
+  std::unique_ptr<Kept> kept_;
+};
+
 // How the answer to a filtered query is found.
 enum class Plan : std::uint8_t {
   Auto = 0,   // chosen by counts (columns/plan.h)
@@ -76,7 +95,7 @@ struct QueryReport {
 
 struct QueryFilter {
   IdSets exclude, allow;
-  const std::vector<FilterStep>* where = nullptr;  // null: no expression
+  const FilterProgram* where = nullptr;  // null: no expression
   Plan plan = Plan::Auto;
   bool counts = false;             // whether what is allowed is counted, though nothing else needs it
   QueryReport* reports = nullptr;  // one per query, or null

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "nearfield/columns.h"
+#include "nearfield/filter.h"
 #include "nearfield/types.h"
 
 namespace nearfield {
@@ -73,6 +74,9 @@ class Index {
   // ids and distances; counts[row] = min(k, live) of them are valid, the rest is kNoId and infinity.
   QueryCounters query(const float* queries, std::size_t rows, const QueryOptions& options, Id* ids, float* distances,
                       std::uint32_t* counts) const;
+
+  // Live rows that a filter expression lets through now.
+  std::size_t count_passing(const FilterProgram& where) const;
 
   bool contains(Id id) const;                                           // live
   bool holds(Id id) const;                                              // live or marked

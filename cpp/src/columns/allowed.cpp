@@ -46,6 +46,14 @@ void keep_only(Allowed& allowed, const IdTable& table, std::span<const Id> ids) 
   }
 }
 
+void keep_common(Allowed& allowed, const Allowed& other) {
+  allowed.count = 0;
+  for (std::size_t w = 0; w < allowed.bits.size(); ++w) {
+    allowed.bits[w] &= other.bits[w];
+    allowed.count += static_cast<std::size_t>(std::popcount(allowed.bits[w]));
+  }
+}
+
 std::size_t ReturnableSlots::next(Slot* slots, std::size_t most) {
   std::size_t n = 0;
   while (slot_ < view_.count && n < most) {

@@ -24,6 +24,8 @@ Allowed all_returnable(const WalkView& view);
 // taken under the id lock.
 void take_away(Allowed& allowed, const IdTable& table, std::span<const Id> ids);
 void keep_only(Allowed& allowed, const IdTable& table, std::span<const Id> ids);
+// Keep what is in both.
+void keep_common(Allowed& allowed, const Allowed& other);
 
 // Reads one after the other the slots that may be returned, ascending, some at a time.
 class ReturnableSlots {

@@ -9,6 +9,7 @@
 
 #include "columns/allowed.h"
 #include "columns/id_cells.h"
+#include "columns/kept.h"
 #include "columns/plan.h"
 #include "columns/program.h"
 #include "columns/scan.h"
@@ -26,8 +27,6 @@ namespace {
 // rows are then counted, and a bit is tested in place of an id. Else it is a set of ids, which is made in a tenth of
 // the time.
 constexpr std::size_t kLookedUpShare = 4;
-// Below this share of the rows a filter's slots are listed once for all queries.
-constexpr std::size_t kListedShare = 32;
 
 bool is_shared(const IdSets& sets) { return sets.given && sets.offsets == nullptr; }
 bool is_per_query(const IdSets& sets) { return sets.given && sets.offsets != nullptr; }
@@ -44,11 +43,9 @@ std::span<const Id> set_of(const IdSets& sets, std::size_t query) {
 
 // What all queries of a call share.
 struct Shared {
-  ScratchPool::Lease lease;        // as long as `reading` is read
-  std::optional<Reading> reading;  // the instant of the bits; none where each group has its own
-  std::optional<Allowed> allowed;
-  std::vector<Slot> list;  // of the bits, where they are few
-  bool is_listed = false;
+  ScratchPool::Lease lease;                // as long as `reading` is read
+  std::optional<Reading> reading;          // the instant of the slots; none where each group has its own
+  std::shared_ptr<const Passing> passing;  // null: all that is not hidden
   std::vector<std::uint64_t> cells;
   IdCells denied{};
   std::size_t num_denied = 0;  // ids of that set
@@ -78,34 +75,61 @@ std::size_t num_returnable(const State& state, std::size_t count) {
   return present - std::min(marked, present);
 }
 
+// The instant at which a filter is looked at, and what passes its expression.
+struct Look {
+  Look(const Metric& metric, const State& state, const FilterProgram* where)
+      : reading(read_state(state, metric)), where_(where) {
+    if (where == nullptr) return;
+    instant_ = instant_of(state);
+    passing = where->kept().find(instant_);
+    if (passing == nullptr) program_.emplace(where->steps(), state.columns);
+  }
+  // The rest, without the id lock.
+  void evaluate() {
+    if (!program_) return;
+    Allowed all = all_returnable(reading.view);
+    program_->keep_passing(all, reading);
+    passing = passing_of(std::move(all), reading.view.count);
+    where_->kept().put(std::move(instant_), passing);
+  }
+
+  Reading reading;
+  std::shared_ptr<const Passing> passing;  // null where there is no expression
+
+ private:
+  const FilterProgram* where_;
+  Instant instant_;
+  std::optional<BoundProgram> program_;
+};
+
+// What passes the expression, and the sets that are given for all queries.
 void compile_shared(Batch& batch) {
   const QueryFilter& filter = batch.filter;
   Shared& shared = batch.shared;
   const std::span<const Id> excluded = is_shared(filter.exclude) ? shared_set(filter.exclude) : std::span<const Id>();
   const std::size_t count = batch.current.load()->count.load();
-  const bool looks_up = filter.where != nullptr || is_shared(filter.allow) ||
-                        excluded.size() >= std::max<std::size_t>(1, count / kLookedUpShare);
-  if (!looks_up) {
-    if (!excluded.empty()) shared.denied = fill_cells(shared.cells, excluded, shared.num_denied);
-    return;
+  const bool excludes_many = excluded.size() >= std::max<std::size_t>(1, count / kLookedUpShare);
+  if (!excludes_many && !excluded.empty()) {
+    shared.denied = fill_cells(shared.cells, excluded, shared.num_denied);
   }
+  const bool looks_up = is_shared(filter.allow) || excludes_many;
+  if (filter.where == nullptr && !looks_up) return;
   shared.lease = batch.pool.lend();
-  std::optional<BoundProgram> where;
+  std::optional<Look> look;
+  std::optional<Allowed> allowed;
   batch.with_ids([&](const State& state, const IdTable& table) {
-    shared.reading = read_state(state, batch.metric);
-    if (filter.where != nullptr) where.emplace(*filter.where, state.columns);
-    shared.allowed = all_returnable(shared.reading->view);
-    if (is_shared(filter.allow)) keep_only(*shared.allowed, table, shared_set(filter.allow));
-    take_away(*shared.allowed, table, excluded);
+    look.emplace(batch.metric, state, filter.where);
+    if (!looks_up) return;
+    allowed = all_returnable(look->reading.view);
+    if (is_shared(filter.allow)) keep_only(*allowed, table, shared_set(filter.allow));
+    if (excludes_many) take_away(*allowed, table, excluded);
   });
-  if (where) where->keep_passing(*shared.allowed, *shared.reading);
-  if (shared.allowed->count <= shared.reading->view.count / kListedShare) {
-    const SlotFilter bits{.allowed = shared.allowed->bits.data()};
-    shared.list.resize(shared.allowed->count);
-    ReturnableSlots slots(shared.reading->view, &bits, shared.lease->walk());
-    shared.list.resize(slots.next(shared.list.data(), shared.list.size()));
-    shared.is_listed = true;
-  }
+  look->evaluate();
+  shared.reading = look->reading;
+  shared.passing = look->passing;
+  if (!allowed) return;
+  if (shared.passing != nullptr) keep_common(*allowed, shared.passing->allowed);
+  shared.passing = passing_of(std::move(*allowed), shared.reading->view.count);
 }
 
 // One query of a group, before it is asked.
@@ -127,9 +151,9 @@ Way way_of(const Batch& batch, const Reading& reading, std::size_t row, Scratch&
   const Shared& shared = batch.shared;
   const std::size_t rows = num_returnable(*reading.state, reading.view.count);
   Way way;
-  way.allowed = shared.allowed ? shared.allowed->count : rows;
-  if (shared.allowed) way.filter.allowed = shared.allowed->bits.data();
-  if (shared.is_listed) way.list = &shared.list;
+  way.allowed = shared.passing ? shared.passing->allowed.count : rows;
+  if (shared.passing) way.filter.allowed = shared.passing->allowed.bits.data();
+  if (shared.passing && shared.passing->is_listed) way.list = &shared.passing->list;
   std::size_t num_denied = shared.num_denied, num_listed = 0;
   if (shared.denied.cells != nullptr) {
     way.filter.denied_ids = shared.denied;
@@ -194,7 +218,7 @@ void list_slots(const Batch& batch, const Reading& reading, Way& way, Scratch& s
   if (!lists) rest.denied_ids = {};
   std::erase_if(slots, [&](Slot slot) { return !may_return(reading.view, &rest, slot, scratch.walk()); });
   const std::size_t others =
-      batch.shared.allowed ? batch.shared.allowed->count : num_returnable(*reading.state, reading.view.count);
+      batch.shared.passing ? batch.shared.passing->allowed.count : num_returnable(*reading.state, reading.view.count);
   way.allowed = lists ? slots.size() : others - std::min(others, slots.size());
   way.counted = true;
   if (lists) way.list = &slots;
@@ -308,6 +332,15 @@ QueryCounters query_filtered(const CurrentState& current, const Metric& metric, 
                  options.poll);
   }
   return {batch.num_distances.load(), batch.num_hops.load()};
+}
+
+std::size_t count_passing(const Metric& metric, ScratchPool& pool, const WithIds& with_ids,
+                          const FilterProgram& where) {
+  const ScratchPool::Lease lease = pool.lend();
+  std::optional<Look> look;
+  with_ids([&](const State& state, const IdTable&) { look.emplace(metric, state, &where); });
+  look->evaluate();
+  return look->passing->allowed.count;
 }
 
 }  // namespace nearfield

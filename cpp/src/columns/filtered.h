@@ -22,4 +22,7 @@ QueryCounters query_filtered(const CurrentState& current, const Metric& metric, 
                              const WithIds& with_ids, const float* queries, std::size_t rows,
                              const QueryOptions& options, Id* ids, float* distances, std::uint32_t* counts);
 
+// Live rows that an expression lets through.
+std::size_t count_passing(const Metric& metric, ScratchPool& pool, const WithIds& with_ids, const FilterProgram& where);
+
 }  // namespace nearfield
