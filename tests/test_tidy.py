@@ -177,7 +177,7 @@ PYTHON_ROOMS: list[tuple[str, set[str]]] = [
         "below the index",
         {
             "_adding", "_archives", "_arrays", "_arrow", "_check_cpu", "_chunks", "_described",
-            "_expressions", "_files", "_filtering", "_key_table", "_keyed", "_keys",
+            "_expressions", "_facts", "_files", "_filtering", "_key_table", "_keyed", "_keys",
             "_named_filters", "_numbers", "_program", "_progress", "_removing", "_roaring",
             "_source", "columns", "compiled", "e4m3", "evaluate", "exact", "filters", "id_sets",
             "ids", "memory", "neighbors", "parquet", "query_plan", "simd", "sources", "spaces",
@@ -343,7 +343,7 @@ ROOM_OF_HEADER = {
     "ids.h": "state", "files/block_guard.h": "state", "column.h": "state",
     "nearfield/columns.h": "words",
     "nearfield/index.h": "face", "nearfield/cpu.h": "face", "nearfield/filter.h": "words",
-    "rows.h": "index", "stats.h": "index",
+    "owned_mutex.h": "index", "rows.h": "index", "stats.h": "index",
 }  # fmt: skip
 ROOM_OF_SOURCE = {
     "state.cpp": "state",

@@ -20,11 +20,15 @@ import os as _os
 import re as _re
 import types as _types
 from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
 
 from nearfield import _check_cpu
 
 if _TYPE_CHECKING:
-    from nearfield.filters import Columns, F
+    from nearfield.compiled import CompiledFilter
+    from nearfield.filters import F
+    from nearfield.id_sets import CSR, IdSet, PerQuery
+    from nearfield.query_plan import QueryPlan
 
 # The one moment at which the environment is read.
 _check_cpu.load_core(_os.environ)
@@ -33,13 +37,11 @@ from nearfield import _core, errors, simd  # noqa: E402
 from nearfield.e4m3 import E4M3T  # noqa: E402
 from nearfield.errors import RecallError  # noqa: E402
 from nearfield.exact import ExactIndex  # noqa: E402
-from nearfield.id_sets import CSR, IdSet, PerQuery  # noqa: E402
 from nearfield.ids import LabelSetView  # noqa: E402
 from nearfield.index import E4M3Index, Float8Index, FloatIndex, Index  # noqa: E402
 from nearfield.memory import estimate_memory  # noqa: E402
 from nearfield.neighbors import NO_ID, Neighbors  # noqa: E402
 from nearfield.opening import load  # noqa: E402
-from nearfield.query_plan import QueryPlan  # noqa: E402
 from nearfield.spaces import Space, StorageDataType  # noqa: E402
 from nearfield.string_index import StringIndex  # noqa: E402
 from nearfield.watching import Watched, watch  # noqa: E402
@@ -50,6 +52,7 @@ __all__ = [
     "E4M3T",
     "NO_ID",
     "CodesOnly",
+    "CompiledFilter",
     "Cosine",
     "E4M3Index",
     "Euclidean",
@@ -91,12 +94,20 @@ version: tuple[int, ...] = tuple(int(part) for part in _re.findall(r"\d+", __ver
 _LOADED_WHEN_NAMED = frozenset(
     ("evaluate", "filters", "policy", "report", "sklearn", "sources", "tune")
 )
+_LOADED_WITH = {
+    "CSR": "id_sets",
+    "CompiledFilter": "compiled",
+    "F": "filters",
+    "IdSet": "id_sets",
+    "PerQuery": "id_sets",
+    "QueryPlan": "query_plan",
+}
 
 
-def __getattr__(name: str) -> _types.ModuleType | Columns:
+def __getattr__(name: str) -> _types.ModuleType | _Any:
     """Import a sub-module when it is first named: ``nf.evaluate`` works, and costs nothing before.
 
-    So does `nearfield.filters.F`, as ``nf.F``.
+    So it is with the names that filters need, such as ``nf.F`` and ``nf.IdSet``.
 
     Parameters
     ----------
@@ -105,17 +116,16 @@ def __getattr__(name: str) -> _types.ModuleType | Columns:
 
     Returns
     -------
-    module or Columns
-        The sub-module, or `nearfield.filters.F`.
+    module or object
+        The sub-module, or what it holds of this name.
 
     Raises
     ------
     AttributeError
         There is none of this name.
     """
-    if name == "F":
-        found: Columns = _importlib.import_module("nearfield.filters").F
-        return found
+    if name in _LOADED_WITH:
+        return getattr(_importlib.import_module(f"nearfield.{_LOADED_WITH[name]}"), name)
     if name in _LOADED_WHEN_NAMED:
         return _importlib.import_module(f"nearfield.{name}")
     message = f"module 'nearfield' has no attribute {name!r}"

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nearfield._core import Index as Core
-from nearfield._named_filters import NamedFilters
 from nearfield._removing import as_one_or_more_ids, missing_raises
 from nearfield.columns import TYPES, ColumnInfo, as_columns, column_of
-from nearfield.compiled import CompiledFilter, compile_filter
 from nearfield.errors import InvalidInput
 from nearfield.typing import ColumnsLike, ColumnValues, IdsOrOne, IfMissing, WhereLike
+
+if TYPE_CHECKING:
+    from nearfield._named_filters import NamedFilters
+    from nearfield.compiled import CompiledFilter
 
 __all__ = ["Described", "read_columns"]
 
@@ -65,11 +67,13 @@ class Described:
     """
 
     _core: Core
-    _filters: NamedFilters
+    _filters: NamedFilters | None
+    _filters_in_file: bytes  # read when they are first asked for
 
     def _describe(self, core: Core) -> None:
         self._core = core
-        self._filters = NamedFilters(core)
+        self._filters = None
+        self._filters_in_file = core.attachment("filters")
 
     @property
     def filters(self) -> NamedFilters:
@@ -85,6 +89,10 @@ class Described:
         >>> index.query([0], k=1, where="$clean and not id in $heard", if_short="pad").counts.item()
         0
         """
+        if self._filters is None:
+            from nearfield import _named_filters
+
+            self._filters = _named_filters.NamedFilters(self._core, self._filters_in_file)
         return self._filters
 
     def compile(self, where: WhereLike, params: Mapping[str, Any] | None = None) -> CompiledFilter:
@@ -116,7 +124,9 @@ class Described:
         >>> swedish.count, index.query([2], k=1, where=swedish).ids.tolist()
         (1, [0])
         """
-        return compile_filter(self._core, where, params, self._filters)
+        from nearfield import compiled
+
+        return compiled.compile_filter(self._core, where, params, self.filters)
 
     @property
     def columns(self) -> dict[str, ColumnInfo]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from nearfield._core import Index as Core
 from nearfield._removing import as_one_or_more_ids
 from nearfield._roaring import roaring_to_ids
-from nearfield.compiled import CompiledFilter
 from nearfield.errors import InvalidInput, TooFewNeighbors
 from nearfield.id_sets import CSR, IdSet, PerQuery
 from nearfield.neighbors import Neighbors
 from nearfield.typing import Distances, Ids, IfShort, Vectors
+
+if TYPE_CHECKING:
+    from nearfield.compiled import CompiledFilter
 
 __all__ = ["Filter", "default_ef", "query_filtered"]
 

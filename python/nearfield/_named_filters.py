@@ -33,12 +33,14 @@ class NamedFilters(MutableMapping[str, NamedFilter]):
     ----------
     core : Core
         The index.
+    in_file : bytes
+        What its file kept of them.
     """
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, in_file: bytes) -> None:
         self._core = core
         self._changing = Lock()
-        self._filters = _parse(core.attachment(ATTACHMENT))
+        self._filters = _parse(in_file)
 
     def __getitem__(self, name: str) -> NamedFilter:
         """Give an `Expression` or an `IdSet`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import types
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
@@ -12,7 +13,7 @@ from nearfield._adding import add_rows
 from nearfield._arrays import as_ids, as_outputs, as_vectors
 from nearfield._core import Index as Core
 from nearfield._described import Described
-from nearfield._filtering import Filter, default_ef, query_filtered
+from nearfield._facts import Facts
 from nearfield._keys import ATTACHMENT as KEYS
 from nearfield._numbers import as_count, as_ef, as_id, as_threads, as_whole
 from nearfield._progress import reporting
@@ -21,8 +22,7 @@ from nearfield.columns import as_columns
 from nearfield.errors import FileMismatch, InvalidInput
 from nearfield.ids import LabelSetView
 from nearfield.neighbors import LARGE_K, Neighbors, refuse_large_k, too_few
-from nearfield.spaces import CODES_NAMES, Space, StorageDataType, as_codes, as_space, as_storage
-from nearfield.stats import IndexStats, stats_of
+from nearfield.spaces import Space, StorageDataType, as_codes, as_space, as_storage
 from nearfield.typing import (
     Chunks,
     CodesName,
@@ -51,12 +51,12 @@ __all__ = ["E4M3Index", "Float8Index", "FloatIndex", "Index"]
 _FLOAT32 = np.dtype(np.float32)
 _NDARRAY = np.ndarray
 _PLAIN = 0x101  # numpy's flags C_CONTIGUOUS and ALIGNED
-_OWN = frozenset(("_core", "_ef", "_reserved"))
+_OWN = frozenset(("_core", "_ef", "_filters", "_filters_in_file", "_reserved"))
 _DEFAULT_EF = 10
 _MOST_ROWS = 2**31  # of any index
 
 
-class Index(Described):
+class Index(Facts, Described):
     """An index of vectors that finds the nearest neighbours of a query, approximately and fast.
 
     Calling ``Index`` gives a `FloatIndex`, `Float8Index` or `E4M3Index` where the storage has such
@@ -624,7 +624,7 @@ class Index(Described):
         if query_ef <= 0:
             query_ef = self._ef
             if where is not None or exclude is not None or allow is not None:
-                query_ef = max(query_ef, default_ef(k, self._core.counts[0]))
+                query_ef = max(query_ef, _filtering().default_ef(k, self._core.counts[0]))
         elif query_ef < k:
             message = f"query_ef is {query_ef}, smaller than k = {k}; expected at least k, or -1"
             raise InvalidInput(message)
@@ -636,10 +636,11 @@ class Index(Described):
         ids, distances = (None, None) if out is None else as_outputs(out, vectors, k)
         if where is not None or exclude is not None or allow is not None or exact or explain:
             compiled = None if where is None else self.compile(where, params)
-            given = Filter(compiled, exclude, allow, exact, explain)
-            return query_filtered(
+            given = _filtering().Filter(compiled, exclude, allow, exact, explain)
+            filtered: Neighbors = _filtering().query_filtered(
                 self._core, vectors, k, query_ef, num_threads, (ids, distances), given, if_short
             )
+            return filtered
         found, cost = self._core.query(vectors, k, query_ef, num_threads, ids, distances)
         result = Neighbors(found)
         result._cost = cost
@@ -1006,56 +1007,6 @@ class Index(Described):
     # --- describe ---
 
     @property
-    def space(self) -> Space:
-        """Geometry."""
-        return Space(self._core.space)
-
-    @property
-    def num_dimensions(self) -> int:
-        """Width of every vector."""
-        return self._core.dimensions
-
-    @property
-    def M(self) -> int:
-        """Links of a vector on upper levels."""
-        return self._core.M
-
-    @property
-    def ef_construction(self) -> int:
-        """Beam width while adding."""
-        return self._core.ef_construction
-
-    @property
-    def random_seed(self) -> int:
-        """The number that chooses the levels."""
-        return self._core.seed
-
-    @property
-    def storage_data_type(self) -> StorageDataType:
-        """How vectors are kept."""
-        return StorageDataType(self._core.storage)
-
-    @property
-    def exact(self) -> bool:
-        """Whether the vectors that are held are bit for bit those that were given, as float32.
-
-        True for Float32, False for every other storage. In cosine space what is held of Float32 is
-        the given vector brought to unit length, and nothing else is rounded. Distances in results
-        are exact for the vectors that are held in either case.
-        """
-        return self.storage_data_type is StorageDataType.Float32
-
-    @property
-    def codes(self) -> CodesName:
-        """What queries compare on their way: "none", "int8" or "int4"."""
-        return CODES_NAMES[self._core.codes]
-
-    @property
-    def simd_level(self) -> str:
-        """The kind of vector instructions that this index uses."""
-        return self._core.simd_level
-
-    @property
     def num_elements(self) -> int:
         """Ids that are stored, those marked as deleted included; ``len`` leaves them out."""
         _, live, marked, *_ = self._core.counts
@@ -1083,31 +1034,6 @@ class Index(Described):
     def ids(self) -> LabelSetView:
         """The live ids, as a view."""
         return LabelSetView(self, lambda: self._core.ids(False))
-
-    def stats(self) -> IndexStats:
-        """Count everything: rows, levels, reachability, norms, duplicates, memory.
-
-        Returns
-        -------
-        IndexStats
-            At this instant.
-
-        Notes
-        -----
-        Waits for an add that is running, then reads all links and vectors once. Printed, it is one
-        number a line.
-        """
-        return stats_of(self._core.stats(), self._core.simd_level)
-
-    def validate(self) -> str:
-        """Check the structure of the graph: links, levels, ids.
-
-        Returns
-        -------
-        str
-            Empty when it is sound, otherwise the first fault in words.
-        """
-        return self._core.validate()
 
     # --- protocol ---
 
@@ -1201,6 +1127,13 @@ _CLASS_OF: dict[StorageDataType, type[Index]] = {
     StorageDataType.Float8: Float8Index,
     StorageDataType.E4M3: E4M3Index,
 }
+
+
+def _filtering() -> types.ModuleType:
+    """Load what filtered queries need, with the first of them."""
+    from nearfield import _filtering
+
+    return _filtering
 
 
 def _restore(cls: type[Index], data: bytes, ef: int, reserved: int) -> Index:

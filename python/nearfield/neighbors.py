@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nearfield.errors import InvalidInput, TooFewNeighbors
-from nearfield.query_plan import QueryPlan, plans_of
 from nearfield.typing import Distances, Ids, IfShort
+
+if TYPE_CHECKING:
+    from nearfield.query_plan import QueryPlan
 
 __all__ = ["NO_ID", "KeyNeighbors", "Neighbors"]
 
@@ -38,7 +40,9 @@ class _Results(tuple[_Names, Distances], Generic[_Names]):
         """
         if self._report is None:
             return None
-        plans = plans_of(self._report)
+        from nearfield import query_plan
+
+        plans = query_plan.plans_of(self._report)
         return plans[0] if self.distances.ndim == 1 and plans else plans
 
     @property

@@ -171,7 +171,7 @@ Way way_of(const Batch& batch, const Reading& reading, std::size_t row, Scratch&
     way.allowed -= std::min(num_denied, way.allowed);
     way.counted = false;
   }
-  if (way.filter.tests_ids()) way.list = nullptr;
+  if (tests_ids(way.filter)) way.list = nullptr;
   return way;
 }
 
@@ -179,7 +179,7 @@ void choose(const Batch& batch, const Reading& reading, Way& way) {
   const std::size_t k = batch.options.k, count = reading.view.count;
   way.ef = std::max<std::size_t>(1, std::min(std::max(batch.options.ef, k), count));
   if (reading.entry.slot == kNoSlot) return;
-  if (!way.filter.leaves_out() && batch.filter.plan == Plan::Auto) {
+  if (!leaves_out(way.filter) && batch.filter.plan == Plan::Auto) {
     way.chosen.plan = is_scanned(*reading.state, count, way.ef) ? Plan::Exact : Plan::Walk;
     way.chosen.most_distances = ~std::uint64_t{0};
     return;
@@ -283,7 +283,7 @@ void query_together(Batch& batch, std::size_t first, std::size_t n) {
     way = way_of(batch, reading, first + i, *turn.scratch);
     choose(batch, reading, way);
     list_slots(batch, reading, way, *turn.scratch);
-    const bool filters = way.filter.leaves_out();
+    const bool filters = leaves_out(way.filter);
     turn.asked = {.vector = batch.queries + (first + i) * batch.metric.dimensions,
                   .k = std::min(k, reading.view.count),
                   .ef = way.ef,

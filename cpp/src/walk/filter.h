@@ -20,16 +20,22 @@ inline std::size_t cell_of_id(std::uint64_t id, int shift) {
 }
 
 inline bool holds_id(const IdCells& set, std::uint64_t id) {
-  const std::size_t mask = set.size() - 1;
+  const std::size_t mask = (std::size_t{1} << (64 - set.shift)) - 1;
   for (std::size_t cell = cell_of_id(id, set.shift);; cell = (cell + 1) & mask) {
     if (set.cells[cell] == id) return true;
     if (set.cells[cell] == kEmptyCell) return false;
   }
 }
 
+inline bool tests_ids(const SlotFilter& filter) {
+  return filter.denied_ids.cells != nullptr || filter.allowed_ids.cells != nullptr;
+}
+// Whether it may leave out anything.
+inline bool leaves_out(const SlotFilter& filter) { return filter.allowed != nullptr || tests_ids(filter); }
+
 inline bool passes(const WalkView& view, const SlotFilter& filter, std::uint32_t slot, WalkScratch& scratch) {
   if (filter.allowed != nullptr && (filter.allowed[slot >> 6] >> (slot & 63) & 1) == 0) return false;
-  if (!filter.tests_ids()) return true;
+  if (!tests_ids(filter)) return true;
   const auto* id = reinterpret_cast<const std::uint64_t*>(view.ids.row(slot));
   if (!touch(view, id, sizeof *id, scratch)) return false;
   if (filter.denied_ids.cells != nullptr && holds_id(filter.denied_ids, *id)) return false;

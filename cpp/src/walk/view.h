@@ -40,15 +40,12 @@ struct WalkView {
 struct IdCells {
   const std::uint64_t* cells = nullptr;  // 2^(64 - shift) of them; null: there is no such set
   int shift = 63;
-  std::size_t size() const { return std::size_t{1} << (64 - shift); }
 };
 
 // What a walk may return: slots that pass all that is given (walk/filter.h).
 struct SlotFilter {
   const std::uint64_t* allowed = nullptr;  // a bit per slot of the view; null: all of them
   IdCells denied_ids{}, allowed_ids{};
-  bool leaves_out() const { return allowed != nullptr || tests_ids(); }
-  bool tests_ids() const { return denied_ids.cells != nullptr || allowed_ids.cells != nullptr; }
 };
 
 // The neighbours of one slot that a walk has not met.
