@@ -177,8 +177,8 @@ PYTHON_ROOMS: list[tuple[str, set[str]]] = [
         "below the index",
         {
             "_adding", "_archives", "_arrays", "_arrow", "_check_cpu", "_chunks", "_described",
-            "_expressions", "_facts", "_files", "_filtering", "_key_table", "_keyed", "_keys",
-            "_named_filters", "_numbers", "_program", "_progress", "_removing", "_roaring",
+            "_expressions", "_facts", "_files", "_filtering", "_key_sets", "_key_table", "_keyed",
+            "_keys", "_named_filters", "_numbers", "_program", "_progress", "_removing", "_roaring",
             "_source", "columns", "compiled", "e4m3", "evaluate", "exact", "filters", "id_sets",
             "ids", "memory", "neighbors", "parquet", "query_plan", "simd", "sources", "spaces",
             "stats", "tune",

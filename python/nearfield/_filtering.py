@@ -13,13 +13,13 @@ from nearfield._removing import as_one_or_more_ids
 from nearfield._roaring import roaring_to_ids
 from nearfield.errors import InvalidInput, TooFewNeighbors
 from nearfield.id_sets import CSR, IdSet, PerQuery
-from nearfield.neighbors import Neighbors
+from nearfield.neighbors import KeyNeighbors, Neighbors
 from nearfield.typing import Distances, Ids, IfShort, Vectors
 
 if TYPE_CHECKING:
     from nearfield.compiled import CompiledFilter
 
-__all__ = ["Filter", "default_ef", "query_filtered"]
+__all__ = ["Filter", "default_ef", "query_filtered", "too_few_pass"]
 
 _Sets: TypeAlias = tuple[Ids, Ids | None, NDArray[np.uint8] | None]
 _AUTO, _EXACT = 0, 4  # of nearfield::Plan
@@ -117,7 +117,7 @@ def query_filtered(
     result._cost = cost
     result._report = report
     if cost[0] is not None and if_short == "raise":
-        _raise_where_short(result, k, core.counts[1])
+        raise too_few_pass(result, k, core.counts[1])
     return result
 
 
@@ -183,8 +183,23 @@ class _MaskReader:
         return self.ids[mask]
 
 
-def _raise_where_short(found: Neighbors, k: int, live: int) -> None:
-    """Say why a filtered query came back short."""
+def too_few_pass(found: Neighbors | KeyNeighbors, k: int, live: int) -> TooFewNeighbors:
+    """Say why a filtered query came back short.
+
+    Parameters
+    ----------
+    found : Neighbors or KeyNeighbors
+        What it came back with.
+    k : int
+        What was asked for.
+    live : int
+        Live vectors, whether they pass or not.
+
+    Returns
+    -------
+    TooFewNeighbors
+        Not yet raised.
+    """
     counts = np.atleast_1d(found.counts)
     row = int(counts.argmin())
     which = f" of query {row}" if len(counts) > 1 else ""
@@ -192,4 +207,4 @@ def _raise_where_short(found: Neighbors, k: int, live: int) -> None:
         f"k is {k}, but the filter{which} lets only {counts[row]} of {live} live vectors through: "
         "ask for fewer, or pass if_short='pad' to get what exists"
     )
-    raise TooFewNeighbors(message, found)
+    return TooFewNeighbors(message, found)

@@ -62,6 +62,11 @@ class KeyedCore:
         """What ids are called; to be taken before the core is asked for any."""
         return self._table.names
 
+    @property
+    def changes(self) -> int:
+        """How often keys were added or dropped: who finds it unchanged has missed none."""
+        return self._table.changes
+
     def find(self, key: str) -> int | None:
         """Give the id of a key.
 

@@ -77,13 +77,15 @@ def as_one_or_more_ids(ids: IdsOrOne, argument: str = "ids") -> NDArray[np.uint6
     return as_ids(_one_or_more(ids, argument, expected), argument)
 
 
-def as_one_or_more_keys(keys: Iterable[str]) -> list[str]:
+def as_one_or_more_keys(keys: Iterable[str], argument: str = "keys") -> list[str]:
     """Read one key or many.
 
     Parameters
     ----------
     keys : str or iterable of str
         As for `nearfield.StringIndex.remove`.
+    argument : str, default "keys"
+        What errors call it.
 
     Returns
     -------
@@ -96,8 +98,9 @@ def as_one_or_more_keys(keys: Iterable[str]) -> list[str]:
         Not keys.
     """
     if isinstance(keys, str):
-        return [as_key(keys)]
-    return as_keys(_one_or_more(keys, "keys", "one key or an iterable of keys, such as a list"))
+        return [as_key(keys, argument)]
+    expected = "one key or an iterable of keys, such as a list"
+    return as_keys(_one_or_more(keys, argument, expected), argument)
 
 
 def _one_or_more(given: Any, argument: str, expected: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
@@ -108,6 +109,16 @@ class KeyNeighbors(_Results[NDArray[np.object_]]):
     def ids(self) -> NDArray[np.object_]:
         """The keys, under the name that `Neighbors` has for them."""
         return self[0]
+
+    def keys_by_query(self) -> Iterator[list[str | None]]:
+        """Give the keys of each query in turn, one list for one query.
+
+        Returns
+        -------
+        iterator of list
+            With None in places that are padding.
+        """
+        return iter(np.atleast_2d(self.keys).tolist())
 
 
 def neighbors_of(

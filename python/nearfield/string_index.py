@@ -38,6 +38,7 @@ from nearfield.typing import (
     IfShort,
     OnConflict,
     Progress,
+    SetsLike,
     VectorLike,
     Vectors,
     VectorsLike,
@@ -360,6 +361,10 @@ class StringIndex:
         num_threads: int | None = -1,
         query_ef: int | None = -1,
         *,
+        exclude: SetsLike | None = None,
+        allow: SetsLike | None = None,
+        exact: bool = False,
+        explain: bool = False,
         if_short: IfShort = "raise",
         out: tuple[NDArray[np.object_], Distances] | None = None,
     ) -> KeyNeighbors:
@@ -368,6 +373,16 @@ class StringIndex:
         Parameters
         ----------
         vectors, k, num_threads, query_ef
+            As for `nearfield.Index.query`.
+        exclude : set of keys, optional
+            Keys that no query of the call may return: one key, an iterable of keys, or a boolean
+            mask in the order of `keys`; or one of these or None for each query, as
+            `nearfield.PerQuery`. Keys that are not in the index are passed over. None and an empty
+            set leave nothing out.
+        allow : set of keys, optional
+            The only keys that may be returned, in the same forms. An empty set allows nothing; None
+            allows everything.
+        exact, explain : bool, default False
             As for `nearfield.Index.query`.
         if_short : "raise" or "pad", default "raise"
             As for `nearfield.Index.query`; the key that pads is None.
@@ -384,21 +399,53 @@ class StringIndex:
         ------
         InvalidInput, TooFewNeighbors, TypeError
             As for `nearfield.Index.query`.
+
+        Notes
+        -----
+        As for `nearfield.Index.query`. A filter costs a look-up for each key, some 100 ns. A key
+        that is removed and added again while the query runs is left out as well.
+
+        Examples
+        --------
+        >>> import nearfield as nf
+        >>> index = nf.StringIndex(nf.Space.Euclidean, num_dimensions=1)
+        >>> _ = index.add_items([[1], [2], [3]], ["a", "b", "c"])
+        >>> index.query([1], k=2, exclude=["a", "never heard of"]).keys.tolist()
+        ['b', 'c']
         """
+        from nearfield import _key_sets
+
         raising = if_short == "raise"
         if raising and as_count(k, "k") > LARGE_K:
             refuse_large_k(k, if_short, self._index._core.counts)
         keys = ids = None
-        names = self._keyed.names  # before the core is asked: see _key_table.py
         if out is not None:
             vectors = as_vectors(vectors, self.num_dimensions, "vectors")
             keys, distances = as_key_outputs(out, vectors, as_count(k, "k"))
             ids = (np.empty(keys.shape, dtype=np.uint64), distances)
-        found = self._index.query(
-            vectors, k, num_threads, query_ef, if_short="pad" if raising else if_short, out=ids
-        )
-        result = self._named(found, names, keys)
-        if raising and found._cost[0] is not None:
+        given = _key_sets.KeyFilter(exclude, allow)
+
+        def ask(names: Names, without: Any, among: Any) -> KeyNeighbors:
+            found = self._index.query(
+                vectors,
+                k,
+                num_threads,
+                query_ef,
+                exclude=without,
+                allow=among,
+                exact=exact,
+                explain=explain,
+                if_short="pad" if raising else if_short,
+                out=ids,
+            )
+            return self._named(found, names, keys)
+
+        result = given.ask(self._keyed, ask)
+        if raising and result._cost[0] is not None:
+            if given.is_given:
+                from nearfield import _filtering
+
+                raise _filtering.too_few_pass(result, k, len(self))
             raise too_few(result, k, self._index._core.counts)
         return result
 
@@ -412,6 +459,7 @@ class StringIndex:
         keys.reshape(-1)[:] = named
         result = KeyNeighbors((keys, found.distances))
         result._cost = found._cost
+        result._report = found._report
         return result
 
     def tune(
