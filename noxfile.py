@@ -25,7 +25,7 @@ TESTS = "nearfield_tests"
 ALL_BUT_HOSTILE = (
     "planes:", "graph:", "kernels:", "codes:", "codes only:", "grid:", "walk:", "recode:",
     "refit:", "link back:", "scratch:", "threads:", "index:", "mapped:", "fork:", "remove:",
-    "living:",
+    "living:", "columns:",
 )  # fmt: skip
 # Where another instruction set is emulated: what depends on it, and one of each kind besides.
 EMULATED = (
