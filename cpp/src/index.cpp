@@ -29,6 +29,7 @@
 #include "columns/filtered.h"
 #include "columns/write.h"
 #include "files/block_guard.h"
+#include "files/column_sections.h"
 #include "files/files.h"
 #include "ids.h"
 #include "maintain/compact.h"
@@ -84,6 +85,7 @@ struct Index::Impl {
   mutable std::shared_mutex id_mutex;
 
   void build_table() {
+    read_unread_columns(*state);
     build_id_table(*state, table);
     table_is_built = true;
   }
@@ -171,6 +173,7 @@ struct Index::Impl {
   void with_snapshot(const std::function<void()>& taken, const std::function<void(const Snapshot&)>& write) {
     const std::scoped_lock saving(save_mutex);
     check_before_writing();
+    look_up();  // with it, columns are read
     ScratchPool::Lease lease;
     std::optional<Snapshot> snapshot;
     {
@@ -194,6 +197,7 @@ struct Index::Impl {
   // The same for a writer, who goes on where the file's writer has stopped. Under the write lock.
   void begin_writing() {
     check_before_writing();
+    look_up();  // with it, columns are read
     if (!slots_are_found) {
       find_slots(*state);
       count_links(*state);
@@ -392,11 +396,12 @@ ColumnRead Index::get_column(const std::string& name, const Id* ids, std::size_t
 }
 
 std::vector<ColumnInfo> Index::columns() const {
-  const std::shared_lock lock(impl_->id_mutex);
+  const auto lock = impl_->look_up();
   return infos_of(impl_->state->columns);
 }
 
 void Index::drop_column(const std::string& name) {
+  impl_->look_up();
   const std::scoped_lock writing(impl_->write_mutex);  // no round has counted the columns
   const std::unique_lock lock(impl_->id_mutex);
   nearfield::drop_column(impl_->state->columns, name);

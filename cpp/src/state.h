@@ -82,6 +82,14 @@ struct Repair {
 // Named bytes that travel with the index in its file, e.g. the keys of a StringIndex.
 using Attachments = std::map<std::string, std::shared_ptr<const std::vector<std::byte>>>;
 
+// A column of a mapped file that nobody has asked for yet: the bytes of its section.
+struct UnreadColumn {
+  std::unique_ptr<Plane> mapped;  // rows of one byte, not checked yet; null where it was small and has been read
+  std::vector<std::byte> bytes;   // then
+  std::uint64_t offset;           // in the file
+  std::size_t size;
+};
+
 struct State {
   explicit State(const IndexConfig& config);
   ~State();
@@ -113,7 +121,8 @@ struct State {
   std::size_t unswept = 0;    // rows added since the last connectivity sweep
 
   Attachments attachments;
-  Columns columns;  // of the rows' attributes
+  Columns columns;                           // of the rows' attributes
+  std::vector<UnreadColumn> unread_columns;  // behind these, in their order; read with the id table
 
   std::unique_ptr<BlockGuard> guard;  // set where the planes are a mapped file, else null
 

@@ -23,6 +23,7 @@ namespace nearfield {
 class BlockGuard {
  public:
   explicit BlockGuard(std::string file) : file_(std::move(file)) {}
+  const std::string& file() const { return file_; }
 
   // Before any thread reads: `bytes` bytes at `data` are a section that stands at `offset` of the file, and the
   // sums of its blocks.

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "files/block_guard.h"
 #include "files/fault.h"
 #include "files/format.h"
 
@@ -244,6 +245,19 @@ void read_column(const std::vector<std::byte>& bytes, std::uint64_t offset, cons
   }
   parts.require(parts.at_end(), "column", bytes.size(), "nothing behind the last chunk");
   columns.all.push_back(std::move(column));
+}
+
+void read_unread_columns(State& state) {
+  while (!state.unread_columns.empty()) {
+    UnreadColumn& unread = state.unread_columns.front();
+    if (unread.mapped != nullptr) {
+      const std::byte* first = unread.mapped->row(0);
+      if (!BlockGuard::touch(state.guard.get(), first, unread.size)) state.guard->throw_corrupt();
+      unread.bytes.assign(first, first + unread.size);
+    }
+    read_column(unread.bytes, unread.offset, state.guard->file(), state.count.load(), state.columns);
+    state.unread_columns.erase(state.unread_columns.begin());
+  }
 }
 
 }  // namespace nearfield

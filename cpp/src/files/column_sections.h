@@ -10,6 +10,7 @@
 #include "column.h"
 #include "files/flags_copy.h"
 #include "nearfield/types.h"
+#include "state.h"
 
 namespace nearfield {
 
@@ -30,5 +31,8 @@ void put_column(const ColumnView& column, const FlagsCopy& flags,
 // Adds the column of a section. Throws CorruptIndexFile where the bytes are not one of `count` slots.
 void read_column(const std::vector<std::byte>& bytes, std::uint64_t offset, const std::string& file, std::size_t count,
                  Columns& columns);
+
+// Those of a mapped file that were not read yet. Throws CorruptIndexFile; a later call goes on.
+void read_unread_columns(State& state);
 
 }  // namespace nearfield

@@ -209,8 +209,19 @@ std::unique_ptr<State> read_nf(const ByteSource& source, const LoadOptions& opti
     } else if (&section == numbers) {
       read_or_map(section, i, state->numbers);
     } else if (section.kind == static_cast<std::uint32_t>(format::Kind::Column)) {
-      read_column(read_bytes(source, section, table.sums[i]), section.offset, source.name(), table.header.count,
-                  state->columns);
+      if (is_mapped(section) || !state->unread_columns.empty()) {  // they stay in their order
+        UnreadColumn unread{nullptr, {}, section.offset, section.bytes};
+        if (is_mapped(section)) {
+          unread.mapped = std::make_unique<Plane>(1);
+          read_or_map(section, i, *unread.mapped);
+        } else {
+          unread.bytes = read_bytes(source, section, table.sums[i]);
+        }
+        state->unread_columns.push_back(std::move(unread));
+      } else {
+        read_column(read_bytes(source, section, table.sums[i]), section.offset, source.name(), table.header.count,
+                    state->columns);
+      }
     } else if (section.kind == static_cast<std::uint32_t>(format::Kind::Attachment)) {
       read_attachment(source, section, table.sums[i], *state);
     } else if (&section != code_sections.grid && &section != code_sections.sketch &&
