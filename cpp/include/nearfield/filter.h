@@ -91,6 +91,7 @@ struct QueryReport {
   std::uint64_t hops = 0;       // link rows read on level 0
   std::uint64_t tested = 0;     // rows near enough for it to matter whether they may be returned
   std::uint64_t passed = 0;     // of them those that may
+  bool operator==(const QueryReport&) const = default;
 };
 
 struct QueryFilter {
