@@ -136,8 +136,9 @@ void compile_shared(Batch& batch) {
 struct Way {
   SlotFilter filter;
   std::span<const Id> denied, listed;  // the sets of ids that are tested one by one
-  std::size_t allowed = 0;             // that may be returned; where not counted at least or at most so many
-  bool counted = true;
+  std::size_t allowed = 0;             // that may be returned; where not counted at least or at most so many, or about
+  bool counted = false;                // in the view itself, so that it may be relied on
+  std::optional<std::size_t> told;     // what the caller is told in place of `allowed`, where he asked
   const std::vector<Slot>* list = nullptr;  // slots to scan; null: all that the filter lets through
   std::size_t ef = 0;
   double share = 1;  // of all rows that are allowed
@@ -145,13 +146,29 @@ struct Way {
   bool fell_back = false;
 };
 
+// The view of a group, and how many of its rows could be returned if nothing were filtered: those of that instant where
+// they are to be told, else about, since others may change them meanwhile.
+Reading read_for(const Batch& batch, std::size_t& rows) {
+  std::optional<Reading> reading = batch.shared.reading;
+  if (batch.filter.counts && !reading) {
+    batch.with_ids([&](const State& state, const IdTable&) {
+      reading = read_state(state, batch.metric);
+      rows = num_returnable(state, reading->view.count);
+    });
+    return *reading;
+  }
+  if (!reading) reading = read_state(*batch.current.load(), batch.metric);
+  rows = num_returnable(*reading->state, reading->view.count);
+  return *reading;
+}
+
 // The filter of one query, and how many it lets through as far as that is known without looking ids up.
-Way way_of(const Batch& batch, const Reading& reading, std::size_t row, Scratch& scratch) {
+Way way_of(const Batch& batch, std::size_t rows, std::size_t row, Scratch& scratch) {
   const QueryFilter& filter = batch.filter;
   const Shared& shared = batch.shared;
-  const std::size_t rows = num_returnable(*reading.state, reading.view.count);
   Way way;
   way.allowed = shared.passing ? shared.passing->allowed.count : rows;
+  way.counted = shared.passing != nullptr;
   if (shared.passing) way.filter.allowed = shared.passing->allowed.bits.data();
   if (shared.passing && shared.passing->is_listed) way.list = &shared.passing->list;
   std::size_t num_denied = shared.num_denied, num_listed = 0;
@@ -175,7 +192,7 @@ Way way_of(const Batch& batch, const Reading& reading, std::size_t row, Scratch&
   return way;
 }
 
-void choose(const Batch& batch, const Reading& reading, Way& way) {
+void choose(const Batch& batch, const Reading& reading, std::size_t rows, Way& way) {
   const std::size_t k = batch.options.k, count = reading.view.count;
   way.ef = std::max<std::size_t>(1, std::min(std::max(batch.options.ef, k), count));
   if (reading.entry.slot == kNoSlot) return;
@@ -184,8 +201,7 @@ void choose(const Batch& batch, const Reading& reading, Way& way) {
     way.chosen.most_distances = ~std::uint64_t{0};
     return;
   }
-  Outlook outlook{num_returnable(*reading.state, count), way.allowed, std::min(k, way.ef), way.ef,
-                  reading.state->graph.M};
+  Outlook outlook{rows, way.allowed, std::min(k, way.ef), way.ef, reading.state->graph.M};
   if (!way.counted) outlook.allowed = std::max<std::size_t>(1, outlook.allowed);
   way.share = outlook.share();
   way.chosen = choose_plan(outlook, batch.filter.plan);
@@ -207,22 +223,30 @@ bool look_up(const Batch& batch, const Reading& reading, std::span<const Id> ids
          std::all_of(slots.begin(), slots.end(), [&](Slot slot) { return exists(reading.view, slot); });
 }
 
-// Where few ids are allowed, or all are to be counted: which slots they are.
-void list_slots(const Batch& batch, const Reading& reading, Way& way, Scratch& scratch) {
-  if (way.counted) return;
+// Where few ids are allowed: which slots they are.
+void list_slots(const Batch& batch, const Reading& reading, std::size_t rows, Way& way, Scratch& scratch) {
+  if (way.counted || way.listed.empty() || way.chosen.plan == Plan::Sweep) return;
   std::vector<Slot>& slots = scratch.listed();
+  if (!look_up(batch, reading, way.listed, slots)) return;
+  std::erase_if(slots, [&](Slot slot) { return !may_return(reading.view, &way.filter, slot, scratch.walk()); });
+  way.allowed = slots.size();
+  way.counted = true;
+  way.list = &slots;
+  choose(batch, reading, rows, way);
+}
+
+// What the caller is told where all is to be counted. It decides nothing: an answer is the same if nobody asks, and
+// rows may have come back since the instant of the view.
+void count_allowed(const Batch& batch, const Reading& reading, std::size_t rows, Way& way, Scratch& scratch) {
+  if (!batch.filter.counts || way.counted) return;
   const bool lists = !way.listed.empty();
-  if (!batch.filter.counts && !(lists && way.chosen.plan != Plan::Sweep)) return;
+  std::vector<Slot>& slots = scratch.listed();
   if (!look_up(batch, reading, lists ? way.listed : way.denied, slots)) return;
   SlotFilter rest = way.filter;  // what is left to test, where what is denied is counted
   if (!lists) rest.denied_ids = {};
   std::erase_if(slots, [&](Slot slot) { return !may_return(reading.view, &rest, slot, scratch.walk()); });
-  const std::size_t others =
-      batch.shared.passing ? batch.shared.passing->allowed.count : num_returnable(*reading.state, reading.view.count);
-  way.allowed = lists ? slots.size() : others - std::min(others, slots.size());
-  way.counted = true;
-  if (lists) way.list = &slots;
-  choose(batch, reading, way);
+  const std::size_t others = batch.shared.passing ? batch.shared.passing->allowed.count : rows;
+  way.told = lists ? slots.size() : others - std::min(others, slots.size());
 }
 
 // Every result once more against the filter that its query was given.
@@ -257,8 +281,8 @@ void report(const Batch& batch, std::size_t row, const Turn& turn, const Way& wa
   if (batch.filter.reports == nullptr) return;
   const WalkScratch& walk = turn.scratch->walk();
   batch.filter.reports[row] = {.plan = way.chosen.plan,
-                               .allowed = way.allowed,
-                               .counted = way.counted,
+                               .allowed = way.told.value_or(way.allowed),
+                               .counted = way.counted || way.told,
                                .fell_back = way.fell_back,
                                .ef = turn.walks ? way.ef : 0,
                                .distances = walk.num_distances - before.num_distances,
@@ -275,14 +299,15 @@ void query_together(Batch& batch, std::size_t first, std::size_t n) {
   Way ways[kTurns];
   WalkScratch before[kTurns];
   for (std::size_t i = 0; i < n; ++i) turns[i].scratch = batch.pool.lend();
-  const Reading reading =
-      batch.shared.reading ? *batch.shared.reading : read_state(*batch.current.load(), batch.metric);
+  std::size_t returnable = 0;
+  const Reading reading = read_for(batch, returnable);
   for (std::size_t i = 0; i < n; ++i) {
     Turn& turn = turns[i];
     Way& way = ways[i];
-    way = way_of(batch, reading, first + i, *turn.scratch);
-    choose(batch, reading, way);
-    list_slots(batch, reading, way, *turn.scratch);
+    way = way_of(batch, returnable, first + i, *turn.scratch);
+    choose(batch, reading, returnable, way);
+    list_slots(batch, reading, returnable, way, *turn.scratch);
+    count_allowed(batch, reading, returnable, way, *turn.scratch);
     const bool filters = leaves_out(way.filter);
     turn.asked = {.vector = batch.queries + (first + i) * batch.metric.dimensions,
                   .k = std::min(k, reading.view.count),
