@@ -46,7 +46,6 @@ void Scratch::fit(std::size_t slots, std::size_t wanted, std::size_t places, std
   fit_vector(query_, padded);
   fit_vector(decoded_, query_code_bytes(padded));
   fit_vector(codes_, query_code_bytes(padded) + sizeof(std::int32_t));
-  walk_.damaged = false;
 }
 
 float* Scratch::decoded_rows(std::size_t padded) { return fit_vector(decoded_rows_, kDecodedRows * padded); }
@@ -59,6 +58,7 @@ void Scratch::trim() {
   for (std::vector<std::uint32_t>* entries : {&slots_, &keys_, &listed_}) {
     if (entries->size() > kMostEntries) *entries = std::vector<std::uint32_t>();
   }
+  walk_.damaged = false;
 }
 
 ScratchPool::ScratchPool() { num_forks(); }  // counted from now on

@@ -18,7 +18,7 @@ class Scratch {
   // Make room for walks over `slots` slots with a beam of `wanted` entries, rows of `places` links and queries of
   // `padded` floats. Grows only; O(growth).
   void fit(std::size_t slots, std::size_t wanted, std::size_t places, std::size_t padded);
-  // Give back what a query for very many results has left.
+  // Give back what a query for very many results has left, and forget damage that it has met.
   void trim();
 
   WalkScratch& walk() { return walk_; }
