@@ -125,7 +125,8 @@ void build_id_table(const State& state, IdTable& table) {
       state.guard->throw_corrupt();
     }
     if ((flags_of(state, static_cast<Slot>(slot)) & (kDead | kFree)) != 0) continue;
-    table.put(*state.ids.at<Id>(slot), static_cast<Slot>(slot));
+    const bool is_twice = table.put(*state.ids.at<Id>(slot), static_cast<Slot>(slot)) != kNoSlot;
+    if (is_twice && state.guard) state.guard->verify_all();  // a hostile file: says which row, as reading it whole does
   }
 }
 

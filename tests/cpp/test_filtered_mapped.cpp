@@ -1,6 +1,7 @@
 // Filters on mapped files, whose blocks are looked at when they are first read, and what filtered queries ask of
 // memory.
 #include <algorithm>
+#include <cstring>
 #include <map>
 #include <optional>
 #include <string>
@@ -157,8 +158,36 @@ void damage_elsewhere_hides_nothing() {
   }
 }
 
+// A file that names an id twice, with every checksum right: where ids are looked up it is refused, and where they are
+// tested one by one neither row is returned.
+void an_id_that_stands_twice_is_not_returned_where_it_is_left_out() {
+  constexpr std::size_t kFirst = 50, kSecond = 7000;
+  Bytes bytes = saved(Codes::None);
+  const format::Section section = section_of(bytes, format::Kind::Ids);
+  std::memcpy(bytes.data() + section.offset + 8 * kFirst, bytes.data() + section.offset + 8 * kSecond, 8);
+  seal(bytes);
+  const TemporaryPath file("filtered");
+  file.write(bytes);
+  check(refused_field([&] { load(file, false); }) == "id of row 7000", "a file that is read is refused");
+  const Id id = scattered_ids()[kSecond];
+  for (const std::size_t row : {kFirst, kSecond}) {
+    const std::vector<float> query = row_of(rows(), kDimensions, row);
+    for (const Sets& sets : {one_set({id}), each(1, {id}), one_set(std::vector<Id>(kRows, id))}) {
+      const Index index = load(file);
+      try {
+        const Filtered found = ask(index, query, {3, 20, 1, {}}, {sets, {}});
+        check(found.counts[0] == 3 && found.ids[0] != id, "the row is left out");
+      } catch (const CorruptIndexFile& error) {
+        check(sets.ids.size() > 1 && error.field == "id of row 7000", "a file is refused for " + error.field);
+      }
+    }
+  }
+}
+
 const Group group{"filters",
-                  {{"mapped files answer as others do", mapped_files_answer_as_others_do},
+                  {{"an id that stands twice is not returned where it is left out",
+                    an_id_that_stands_twice_is_not_returned_where_it_is_left_out},
+                   {"mapped files answer as others do", mapped_files_answer_as_others_do},
                    {"damaged ids are met", damaged_ids_are_met},
                    {"damage elsewhere hides nothing", damage_elsewhere_hides_nothing}}};
 
