@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "columns/allowed.h"
@@ -107,6 +108,8 @@ void compile_shared(Batch& batch) {
   const QueryFilter& filter = batch.filter;
   Shared& shared = batch.shared;
   const std::span<const Id> excluded = is_shared(filter.exclude) ? shared_set(filter.exclude) : std::span<const Id>();
+  if (filter.where == nullptr && excluded.empty() && !is_shared(filter.allow)) return;
+  ScratchPool::Lease lease = batch.pool.lend();  // before the state is looked at, which compaction may replace
   const std::size_t count = batch.current.load()->count.load();
   const bool excludes_many = excluded.size() >= std::max<std::size_t>(1, count / kLookedUpShare);
   if (!excludes_many && !excluded.empty()) {
@@ -114,7 +117,7 @@ void compile_shared(Batch& batch) {
   }
   const bool looks_up = is_shared(filter.allow) || excludes_many;
   if (filter.where == nullptr && !looks_up) return;
-  shared.lease = batch.pool.lend();
+  shared.lease = std::move(lease);
   std::optional<Look> look;
   std::optional<Allowed> allowed;
   batch.with_ids([&](const State& state, const IdTable& table) {
