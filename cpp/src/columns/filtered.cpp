@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -154,10 +155,11 @@ struct Way {
 Reading read_for(const Batch& batch, std::size_t& rows) {
   std::optional<Reading> reading = batch.shared.reading;
   if (batch.filter.counts && !reading) {
-    batch.with_ids([&](const State& state, const IdTable&) {
+    const auto read = [&](const State& state, const IdTable&) {
       reading = read_state(state, batch.metric);
       rows = num_returnable(state, reading->view.count);
-    });
+    };
+    batch.with_ids(std::cref(read));
     return *reading;
   }
   if (!reading) reading = read_state(*batch.current.load(), batch.metric);
@@ -215,10 +217,11 @@ void choose(const Batch& batch, const Reading& reading, std::size_t rows, Way& w
 bool look_up(const Batch& batch, const Reading& reading, std::span<const Id> ids, std::vector<Slot>& slots) {
   const State* state = nullptr;
   slots.resize(ids.size());
-  batch.with_ids([&](const State& current, const IdTable& table) {
+  const auto find_all = [&](const State& current, const IdTable& table) {
     state = &current;
     std::transform(ids.begin(), ids.end(), slots.begin(), [&table](Id id) { return table.find(id); });
-  });
+  };
+  batch.with_ids(std::cref(find_all));  // by reference: to keep it would take memory
   std::sort(slots.begin(), slots.end());
   slots.erase(std::unique(slots.begin(), slots.end()), slots.end());
   if (!slots.empty() && slots.back() == kNoSlot) slots.pop_back();
