@@ -76,7 +76,11 @@ Filtered ask_by(const Query& query, std::size_t rows, const QueryOptions& asked,
   answers.distances.resize(rows * asked.k);
   answers.counts.resize(rows);
   answers.reports.resize(rows);
-  const QueryFilter filter{under.exclude.view(), under.allow.view(), under.plan, under.counts, answers.reports.data()};
+  const QueryFilter filter{.exclude = under.exclude.view(),
+                           .allow = under.allow.view(),
+                           .plan = under.plan,
+                           .counts = under.counts,
+                           .reports = answers.reports.data()};
   QueryOptions options = asked;
   options.filter = &filter;
   answers.counters = query(options, answers);

@@ -47,7 +47,11 @@ void queries_allocate_nothing() {
             to.distances.resize(rows * k);
             to.counts.resize(rows);
             to.reports.resize(rows);
-            const QueryFilter filter{under.exclude.view(), under.allow.view(), plan, counts, to.reports.data()};
+            const QueryFilter filter{.exclude = under.exclude.view(),
+                                     .allow = under.allow.view(),
+                                     .plan = plan,
+                                     .counts = counts,
+                                     .reports = to.reports.data()};
             const QueryOptions options{k, 30, 1, {}, &filter};
             const auto query = [&] {
               index.query(queries.data(), rows, options, to.ids.data(), to.distances.data(), to.counts.data());

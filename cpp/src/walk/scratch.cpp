@@ -24,7 +24,7 @@ void Scratch::fit(std::size_t slots, std::size_t wanted, std::size_t places, std
   constexpr std::size_t kSpare = 8;        // a scan gathers 4 rows whatever `places` is
   const std::size_t words = slots / 64 + 1;
   walk_.beam = fit_vector(beam_, wanted + 2 * kBeamMargin) + kBeamMargin;
-  walk_.frontier_capacity = std::max(kFrontier, 8 * wanted);
+  walk_.frontier_capacity = std::min(std::max(kFrontier, 8 * wanted), slots + kSpare);  // a slot enters once
   walk_.frontier = fit_vector(frontier_, walk_.frontier_capacity);
   walk_.visited = fit_vector(visited_, words);
   walk_.num_words = words;
