@@ -238,7 +238,9 @@ def test_what_changes_an_index_takes_the_same_arguments():
     for name in ("add_item", "add_items", "upsert", "remove", "repair", "compact", "mark_deleted"):
         ours, theirs = (inspect.signature(getattr(k, name)) for k in (nf.ExactIndex, nf.Index))
         assert [(p.name, p.kind, p.default) for p in ours.parameters.values()] == [
-            (p.name, p.kind, p.default) for p in theirs.parameters.values()
+            (p.name, p.kind, p.default)
+            for p in theirs.parameters.values()
+            if p.name != "columns"  # the ruler measures distances, and keeps no attributes
         ]
 
 
