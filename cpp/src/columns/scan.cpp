@@ -45,7 +45,9 @@ WalkResult scan_returnable(const Metric& metric, const Reading& reading, Turn& t
   std::uint64_t limit = ~std::uint64_t{0};
   Slot some[kTogether];
   std::uint32_t keys[kTogether];
-  while (const std::size_t n = slots.next(some, kTogether)) {
+  std::size_t n = 0;
+  // Codes that have once left too much in doubt have been for nothing: the sooner the better.
+  while (!walk.undecided && (n = slots.next(some, kTogether)) > 0) {
     for (std::size_t i = 0; i < n; ++i) {
       if (!touch(view, view.rows.row(some[i]), view.rows.stride, walk)) return {beam.entries, 0};
     }
