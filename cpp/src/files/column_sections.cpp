@@ -40,9 +40,10 @@ std::uint64_t total_of(const Words& words) {
   return total;
 }
 
-ColumnView view_of(const Column& column) {
+ColumnView view_of(const Column& column, std::size_t count) {
   ColumnView view;
   view.chunks = column.chunks;
+  view.chunks.resize(std::min(view.chunks.size(), (count + kChunkSlots - 1) / kChunkSlots));
   while (!view.chunks.empty() && view.chunks.back() == nullptr) view.chunks.pop_back();
   ColumnHead head;
   head.type = static_cast<std::uint32_t>(column.type);
@@ -177,10 +178,10 @@ void check_chunk(const Parts& parts, const Column& column, const ColumnChunk& ch
 
 }  // namespace
 
-std::vector<ColumnView> view_columns_for_file(const Columns& columns) {
+std::vector<ColumnView> view_columns_for_file(const Columns& columns, std::size_t count) {
   columns.begin_view();
   std::vector<ColumnView> views;
-  for (const auto& column : columns.all) views.push_back(view_of(*column));
+  for (const auto& column : columns.all) views.push_back(view_of(*column, count));
   return views;
 }
 

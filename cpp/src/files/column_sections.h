@@ -21,8 +21,8 @@ struct ColumnView {
   std::size_t bytes = 0;        // of the section
 };
 
-// Under the id lock.
-std::vector<ColumnView> view_columns_for_file(const Columns& columns);
+// Under the id lock. Of `count` slots: a round that was given up may have written values behind them.
+std::vector<ColumnView> view_columns_for_file(const Columns& columns, std::size_t count);
 
 // Hands on the bytes of the section. Free slots have no value.
 void put_column(const ColumnView& column, const FlagsCopy& flags,

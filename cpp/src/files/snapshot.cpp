@@ -88,7 +88,7 @@ Snapshot::Snapshot(State& of)
       vectors(copy_kept_vectors(of, flags, count_vectors(of, flags.bytes.size(), published), published)),
       num_vectors(count_vectors(of, flags.bytes.size(), published)),
       attachments(of.attachments),
-      columns(view_columns_for_file(of.columns)) {
+      columns(view_columns_for_file(of.columns, flags.bytes.size())) {
   of.graph.kept.begin(count(), of.graph.places(0), most_kept(of, count()));
 }
 

@@ -1,0 +1,24 @@
+"""Defects of columns that were found by looking for them: each with what showed it."""
+
+from __future__ import annotations
+
+import nearfield as nf
+import numpy as np
+import pytest
+
+
+def stop(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_file_that_is_saved_after_an_interrupted_add_can_be_read(rng):
+    """The round that was given up began a chunk of slots that do not exist."""
+    index = nf.Index("euclidean", 64, M=16, ef_construction=400)
+    index.add_items(rng.normal(size=(4096, 64)), columns={"a": np.arange(4096)})
+    with pytest.raises(KeyboardInterrupt):
+        index.add_items(
+            rng.normal(size=(600, 64)), num_threads=1, columns={"a": np.arange(600)}, progress=stop
+        )
+    assert len(index) == 4096
+    loaded = nf.Index.load(bytes(index))
+    assert loaded.get_columns(loaded.ids)["a"].tolist() == list(range(4096))
