@@ -132,7 +132,7 @@ struct Index::Impl {
     };
   }
 
-  AddSteps add_steps(std::size_t num_threads, const std::vector<ColumnValues>& given) {
+  AddSteps add_steps(std::size_t num_threads, GivenValues& given) {
     return {
         .doom =
             [this](std::span<const Id> ids) {
@@ -260,19 +260,18 @@ void Index::add(const float* vectors, std::size_t rows, const Id* ids, Id* ids_o
   const std::scoped_lock writing(impl.write_mutex);
   impl.metric.check_storable(vectors, rows, "vectors", options.num_threads);
   impl.begin_writing();
-  const std::vector<ColumnValues> none;
-  const std::vector<ColumnValues>& given = options.columns != nullptr ? *options.columns : none;
+  GivenValues given(options.columns);
   Batch batch;
   {
     const auto lock = impl.look_up();
-    check_columns(impl.state->columns, given);
+    check_columns(impl.state->columns, given.columns);
     batch = resolve_batch(impl.table, ids, rows, impl.state->next_id, options.on_conflict);
   }
   settle_slots(*impl.state, impl.pool, impl.under_id_lock());
   {
     const std::unique_lock lock(impl.id_mutex);
     impl.table.reserve(batch.ids.data(), batch.ids.size(), impl.state->count.load());
-    make_columns(impl.state->columns, given);
+    make_columns(impl.state->columns, given.columns);
   }
   add_rows(*impl.state, impl.metric, impl.pool, vectors, batch, options, impl.add_steps(options.num_threads, given));
   impl.state->next_id = batch.next_id;
@@ -379,12 +378,13 @@ std::vector<Id> Index::ids(bool with_marked) const {
 
 std::size_t Index::set_columns(const Id* ids, std::size_t rows, const std::vector<ColumnValues>& columns, bool all) {
   Impl& impl = *impl_;
+  GivenValues given(&columns);
   impl.look_up();
   const std::unique_lock lock(impl.id_mutex);
   const std::vector<Slot> slots = all ? find_all_or_throw(impl.table, {ids, rows}) : find_all(impl.table, {ids, rows});
   check_columns(impl.state->columns, columns);
   make_columns(impl.state->columns, columns);
-  change_rows(impl.state->columns, columns, slots);
+  change_rows(impl.state->columns, given, slots);
   return static_cast<std::size_t>(std::count_if(slots.begin(), slots.end(), [](Slot slot) { return slot != kNoSlot; }));
 }
 

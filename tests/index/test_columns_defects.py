@@ -22,3 +22,13 @@ def test_a_file_that_is_saved_after_an_interrupted_add_can_be_read(rng):
     assert len(index) == 4096
     loaded = nf.Index.load(bytes(index))
     assert loaded.get_columns(loaded.ids)["a"].tolist() == list(range(4096))
+
+
+def test_words_come_with_the_first_row_that_is_stored_with_them():
+    """Each round looked up all words of its call, those of rows that are left out among them."""
+    index = nf.Index("euclidean", 1)
+    index.add_items([[0]], [0], columns={"w": ["old"]})
+    left_out, kept = "never stored", "new"
+    index.add_items([[1], [2]], [0, 1], columns={"w": [left_out, kept]}, on_conflict="keep")
+    assert index.columns["w"].num_words == 2
+    assert index.get_columns([0, 1])["w"].tolist() == ["old", kept]

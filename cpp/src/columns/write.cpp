@@ -12,6 +12,7 @@ namespace nearfield {
 namespace {
 
 constexpr std::size_t kMostNameBytes = 255;
+const std::vector<ColumnValues> kNoColumns;
 
 // The narrowest number that holds so many different ones.
 std::uint8_t width_for(std::size_t numbers) { return numbers <= 256 ? 1 : numbers <= 65536 ? 2 : 4; }
@@ -84,21 +85,18 @@ void copy_row(Columns& columns, Column& column, Slot from, Slot to) {
   set_value(writable(columns, column, to, chunk->width), to, bits);
 }
 
-// Values as they are kept: words and sets of words as the numbers of the column.
+// Values of one column as they are kept: words and sets of words as its numbers.
 class Source {
  public:
-  Source(Column& column, const ColumnValues& given) : column_(column), given_(given) {
-    if (!has_words(given.type)) return;
-    numbers_.reserve(given.words.size());
-    for (const std::string& word : given.words) numbers_.push_back(column.words.put(word));
-  }
+  Source(Column& column, GivenValues& given, std::size_t place)
+      : column_(column), given_(given.columns[place]), numbers_(given.numbers[place]) {}
 
   bool has(std::size_t row) const { return given_.present == nullptr || given_.present[row] != 0; }
 
   std::uint64_t bits(std::size_t row) {
     const auto* bytes = static_cast<const unsigned char*>(given_.values);
     if (column_.type == ColumnType::Tags) return set_of(row);
-    if (column_.type == ColumnType::Category) return numbers_[place_at(row)];
+    if (column_.type == ColumnType::Category) return number_of(place_at(row));
     std::uint64_t bits = 0;
     const std::size_t width = value_bytes(column_.type);
     std::memcpy(&bits, bytes + row * width, width);
@@ -112,10 +110,16 @@ class Source {
     return place;
   }
 
+  std::uint32_t number_of(std::uint32_t place) {
+    std::uint32_t& number = numbers_[place];
+    if (number == Words::kNone) number = column_.words.put(given_.words[place]);
+    return number;
+  }
+
   std::uint32_t set_of(std::size_t row) {
     tags_.clear();
     for (std::uint64_t i = given_.tag_ends[row]; i < given_.tag_ends[row + 1]; ++i) {
-      tags_.push_back(numbers_[place_at(i)]);
+      tags_.push_back(number_of(place_at(i)));
     }
     std::sort(tags_.begin(), tags_.end());
     tags_.erase(std::unique(tags_.begin(), tags_.end()), tags_.end());
@@ -124,7 +128,8 @@ class Source {
 
   Column& column_;
   const ColumnValues& given_;
-  std::vector<std::uint32_t> numbers_, tags_;
+  std::vector<std::uint32_t>& numbers_;
+  std::vector<std::uint32_t> tags_;
 };
 
 void write_value(Columns& columns, Column& column, Source& source, std::size_t row, Slot slot) {
@@ -133,9 +138,13 @@ void write_value(Columns& columns, Column& column, Source& source, std::size_t r
   set_value(writable(columns, column, slot, width_of(column)), slot, bits);
 }
 
-const ColumnValues* find_given(std::span<const ColumnValues> given, const Column& column) {
-  const auto found = std::find_if(given.begin(), given.end(), [&](const auto& one) { return one.name == column.name; });
-  return found == given.end() ? nullptr : &*found;
+constexpr std::size_t kNotGiven = ~std::size_t{0};
+
+// The place of a column among those that are given.
+std::size_t place_in(const GivenValues& given, const Column& column) {
+  const auto begin = given.columns.begin(), end = given.columns.end();
+  const auto found = std::find_if(begin, end, [&](const auto& one) { return one.name == column.name; });
+  return found == end ? kNotGiven : static_cast<std::size_t>(found - begin);
 }
 
 Slot successor_of(const Columns& columns, Slot slot) {
@@ -145,6 +154,10 @@ Slot successor_of(const Columns& columns, Slot slot) {
 }
 
 }  // namespace
+
+GivenValues::GivenValues(const std::vector<ColumnValues>* given) : columns(given != nullptr ? *given : kNoColumns) {
+  for (const ColumnValues& one : columns) numbers.emplace_back(one.words.size(), Words::kNone);
+}
 
 void check_columns(const Columns& columns, std::span<const ColumnValues> given) {
   for (const ColumnValues& one : given) {
@@ -171,8 +184,8 @@ void make_columns(Columns& columns, std::span<const ColumnValues> given) {
   }
 }
 
-void write_round(Columns& columns, std::span<const ColumnValues> given, std::span<const Slot> slots,
-                 std::span<const std::size_t> rows, std::span<const Slot> replaced) {
+void write_round(Columns& columns, GivenValues& given, std::span<const Slot> slots, std::span<const std::size_t> rows,
+                 std::span<const Slot> replaced) {
   end_round(columns);
   if (columns.all.empty()) return;
   std::vector<Successor> successors;
@@ -182,16 +195,16 @@ void write_round(Columns& columns, std::span<const ColumnValues> given, std::spa
   std::sort(successors.begin(), successors.end(), [](const auto& a, const auto& b) { return a.of < b.of; });
   std::vector<bool> is_given;
   for (const auto& column : columns.all) {
-    const ColumnValues* values = find_given(given, *column);
-    is_given.push_back(values != nullptr);
-    if (values == nullptr) {
+    const std::size_t place = place_in(given, *column);
+    is_given.push_back(place != kNotGiven);
+    if (place == kNotGiven) {
       for (std::size_t i = 0; i < slots.size(); ++i) {
         replaced[i] == kNoSlot ? clear_row(columns, *column, slots[i])
                                : copy_row(columns, *column, replaced[i], slots[i]);
       }
       continue;
     }
-    Source source(*column, *values);
+    Source source(*column, given, place);
     for (std::size_t i = 0; i < slots.size(); ++i) write_value(columns, *column, source, rows[i], slots[i]);
   }
   columns.successors = std::move(successors);
@@ -201,13 +214,13 @@ void write_round(Columns& columns, std::span<const ColumnValues> given, std::spa
 
 void end_round(Columns& columns) { columns.successors.clear(); }
 
-void change_rows(Columns& columns, std::span<const ColumnValues> given, std::span<const Slot> slots) {
+void change_rows(Columns& columns, GivenValues& given, std::span<const Slot> slots) {
   ++columns.changes;
   for (std::size_t c = 0; c < columns.all.size(); ++c) {
     Column& column = *columns.all[c];
-    const ColumnValues* values = find_given(given, column);
-    if (values == nullptr) continue;
-    Source source(column, *values);
+    const std::size_t place = place_in(given, column);
+    if (place == kNotGiven) continue;
+    Source source(column, given, place);
     for (std::size_t i = 0; i < slots.size(); ++i) {
       if (slots[i] == kNoSlot) continue;
       write_value(columns, column, source, i, slots[i]);
