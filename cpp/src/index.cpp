@@ -264,12 +264,12 @@ void Index::add(const float* vectors, std::size_t rows, const Id* ids, Id* ids_o
   Batch batch;
   {
     const auto lock = impl.look_up();
-    check_columns(impl.state->columns, given.columns);
     batch = resolve_batch(impl.table, ids, rows, impl.state->next_id, options.on_conflict);
   }
   settle_slots(*impl.state, impl.pool, impl.under_id_lock());
   {
     const std::unique_lock lock(impl.id_mutex);
+    check_columns(impl.state->columns, given.columns);  // and made before anybody else can give one another type
     impl.table.reserve(batch.ids.data(), batch.ids.size(), impl.state->count.load());
     make_columns(impl.state->columns, given.columns);
   }

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+
 import nearfield as nf
 import numpy as np
 import pytest
+from nearfield import errors
 
 
 def stop(*_: object) -> None:
@@ -32,3 +35,36 @@ def test_words_come_with_the_first_row_that_is_stored_with_them():
     index.add_items([[1], [2]], [0, 1], columns={"w": [left_out, kept]}, on_conflict="keep")
     assert index.columns["w"].num_words == 2
     assert index.get_columns([0, 1])["w"].tolist() == ["old", kept]
+
+
+def test_two_calls_that_make_one_column_of_different_types():
+    """An add looked at the types, and made its columns, under two locks."""
+    index = nf.Index("euclidean", 1)
+    index.add_items([[0], [1]], [0, 1])
+    for turn in range(100):
+        name, ends = f"c{turn}", []
+        begin = threading.Barrier(2)
+
+        def give(call, name=name, ends=ends, begin=begin):
+            begin.wait()
+            try:
+                call(name)
+            except errors.InvalidInput:
+                ends.append("refused")
+            else:
+                ends.append("done")
+
+        def add(name):
+            index.add_items([[1]], [1], columns={name: [True]})
+
+        def change(name):
+            index.set_columns([0], {name: [2**40]})
+
+        threads = [threading.Thread(target=give, args=(call,)) for call in (add, change)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(ends) == ["done", "refused"]
+        expected = [None, True] if index.columns[name].type == "bool" else [2**40, None]
+        assert index.get_columns([0, 1], [name])[name].tolist() == expected
