@@ -185,13 +185,15 @@ std::size_t set_columns(Index& index, const Array<Id>& ids, const py::object& co
   return index.set_columns(ids.data(), static_cast<std::size_t>(ids.size()), given.columns, all);
 }
 
-py::tuple get_column(const Index& index, const std::string& name, const Array<Id>& ids, bool all) {
-  ColumnRead read;
+py::list get_columns(const Index& index, const std::vector<std::string>& names, const Array<Id>& ids, bool all) {
+  std::vector<ColumnRead> read;
   {
     const py::gil_scoped_release release;
-    read = index.get_column(name, ids.data(), static_cast<std::size_t>(ids.size()), all);
+    read = index.get_columns(names, ids.data(), static_cast<std::size_t>(ids.size()), all);
   }
-  return tuple_of(read);
+  py::list out;
+  for (const ColumnRead& column : read) out.append(tuple_of(column));
+  return out;
 }
 
 py::list columns(const Index& index) {
@@ -328,7 +330,7 @@ void bind_index(py::module_& module) {
            py::arg("ids"), py::arg("distances"), py::arg("exclude"), py::arg("allow"), py::arg("where"),
            py::arg("plan"), py::arg("counts"))
       .def("set_columns", &set_columns, py::arg("ids"), py::arg("columns"), py::arg("all"))
-      .def("get_column", &get_column, py::arg("name"), py::arg("ids"), py::arg("all"))
+      .def("get_columns", &get_columns, py::arg("names"), py::arg("ids"), py::arg("all"))
       .def("columns", &columns)
       .def("drop_column", &Index::drop_column, py::arg("name"), released)
       .def("count_passing", &Index::count_passing, py::arg("where"), released)

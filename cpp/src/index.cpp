@@ -380,18 +380,20 @@ std::size_t Index::set_columns(const Id* ids, std::size_t rows, const std::vecto
   Impl& impl = *impl_;
   GivenValues given(&columns);
   impl.look_up();
-  const std::unique_lock lock(impl.id_mutex);
+  std::unique_lock lock(impl.id_mutex);
   const std::vector<Slot> slots = all ? find_all_or_throw(impl.table, {ids, rows}) : find_all(impl.table, {ids, rows});
   check_columns(impl.state->columns, columns);
   make_columns(impl.state->columns, columns);
   change_rows(impl.state->columns, given, slots);
-  return static_cast<std::size_t>(std::count_if(slots.begin(), slots.end(), [](Slot slot) { return slot != kNoSlot; }));
+  lock.unlock();
+  return count_distinct(slots);
 }
 
-ColumnRead Index::get_column(const std::string& name, const Id* ids, std::size_t rows, bool all) const {
+std::vector<ColumnRead> Index::get_columns(const std::vector<std::string>& names, const Id* ids, std::size_t rows,
+                                           bool all) const {
   const auto lock = impl_->look_up();
   const IdTable& table = impl_->table;
-  return read_rows(column_of(impl_->state->columns, name),
+  return read_rows(impl_->state->columns, names,
                    all ? find_all_or_throw(table, {ids, rows}) : find_all(table, {ids, rows}));
 }
 

@@ -142,6 +142,18 @@ std::vector<Slot> find_all_or_throw(const IdTable& table, std::span<const Id> id
   return slots;
 }
 
+std::size_t count_distinct(std::span<const Slot> slots) {
+  std::size_t distinct = 0;
+  std::vector<bool> is_counted;
+  for (const Slot slot : slots) {
+    if (slot == kNoSlot) continue;
+    if (is_counted.size() <= slot) is_counted.resize(std::size_t{slot} + 1);
+    distinct += is_counted[slot] ? 0 : 1;
+    is_counted[slot] = true;
+  }
+  return distinct;
+}
+
 Slot find_live(const State& state, const IdTable& table, Id id) {
   const Slot slot = table.find(id);
   return slot != kNoSlot && is_live(state, slot) ? slot : kNoSlot;

@@ -43,6 +43,8 @@ void build_id_table(const State& state, IdTable& table);
 // Of each id its slot; of one that is not there kNoSlot, or UnknownId.
 std::vector<Slot> find_all(const IdTable& table, std::span<const Id> ids);
 std::vector<Slot> find_all_or_throw(const IdTable& table, std::span<const Id> ids);
+// How many different slots there are, kNoSlot aside.
+std::size_t count_distinct(std::span<const Slot> slots);
 Slot find_live(const State& state, const IdTable& table, Id id);  // kNoSlot when absent or marked
 void mark(State& state, const IdTable& table, Id id);             // throws UnknownId
 void unmark(State& state, const IdTable& table, Id id);           // throws UnknownId, InvalidInput

@@ -129,10 +129,10 @@ class Index:
         """
     def count_passing(self, where: FilterProgram) -> int: ...
     def set_columns(self, ids: NDArray[np.uint64], columns: list[_Column], all: bool) -> int: ...
-    def get_column(
-        self, name: str, ids: NDArray[np.uint64], all: bool
-    ) -> tuple[int, bytes, NDArray[np.uint8], NDArray[np.uint64] | None, list[str]]:
-        """(type, values, present, ends of tags, words)."""
+    def get_columns(
+        self, names: list[str], ids: NDArray[np.uint64], all: bool
+    ) -> list[tuple[int, bytes, NDArray[np.uint8], NDArray[np.uint64] | None, list[str]]]:
+        """(type, values, present, ends of tags, words) of each, at one instant."""
     def columns(self) -> list[tuple[str, int, int, int]]:
         """(name, type, words, bytes) of each."""
     def drop_column(self, name: str) -> None: ...

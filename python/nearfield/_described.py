@@ -57,7 +57,8 @@ def read_columns(
             have = f"there are {', '.join(map(repr, known))}" if known else "there are none"
             message = f"names holds {name!r}, which is no column of the index; {have}"
             raise InvalidInput(message)
-    return {name: column_of(core.get_column(name, ids, all_of_them)) for name in wanted}
+    read = core.get_columns(wanted, ids, all_of_them)
+    return dict(zip(wanted, map(column_of, read), strict=True))
 
 
 class Described:
@@ -213,6 +214,11 @@ class Described:
             An id is not in the index, and ``if_missing="raise"``.
         InvalidInput
             A name that is no column.
+
+        Notes
+        -----
+        All values are those of one instant: of a call of `set_columns` that runs beside it, all of
+        its changes or none.
         """
         return read_columns(self._core, as_one_or_more_ids(ids), names, missing_raises(if_missing))
 

@@ -68,3 +68,46 @@ def test_two_calls_that_make_one_column_of_different_types():
         assert sorted(ends) == ["done", "refused"]
         expected = [None, True] if index.columns[name].type == "bool" else [2**40, None]
         assert index.get_columns([0, 1], [name])[name].tolist() == expected
+
+
+def test_columns_that_are_read_together_are_of_one_instant():
+    """Each was read by a call of its own."""
+    index = nf.Index("euclidean", 1)
+    ids = index.add_items(np.zeros((50, 1)), columns={"a": [0] * 50, "b": [0] * 50})
+    stop = threading.Event()
+
+    def change():
+        turn = 0
+        while not stop.is_set():
+            turn += 1
+            index.set_columns(ids, {"a": [turn] * 50, "b": [turn] * 50})
+
+    thread = threading.Thread(target=change)
+    thread.start()
+    try:
+        for _ in range(300):
+            read = index.get_columns(ids)
+            assert len({*read["a"].tolist(), *read["b"].tolist()}) == 1
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_an_id_that_stands_twice_is_one_vector_changed():
+    index = nf.Index("euclidean", 1)
+    index.add_items([[0], [1]], [7, 8])
+    assert index.set_columns([8, 7, 8], {"a": [1, 2, 3]}) == 2
+    assert index.set_columns([8, 9, 8], {"a": [4, 5, 6]}, if_missing="ignore") == 1
+    assert index.get_columns([7, 8])["a"].tolist() == [2, 6]
+
+
+def test_few_rows_of_a_column_of_many_words_are_read_alike():
+    """Words are handed out once where there are many rows, and as they come where there are few."""
+    index = nf.Index("euclidean", 1, M=2, ef_construction=2)
+    words = [f"w{i % 997}" for i in range(1000)]
+    tags = [[f"t{i % 997}", "all"] for i in range(1000)]
+    ids = index.add_items(np.zeros((1000, 1)), columns={"w": words, "t": tags})
+    for some in ([3], [3, 999, 3, 2], ids):
+        read = index.get_columns(some)
+        assert read["w"].tolist() == [words[i] for i in some]
+        assert read["t"].tolist() == [("all", f"t{i % 997}") for i in some]

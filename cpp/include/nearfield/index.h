@@ -99,11 +99,12 @@ class Index {
   void compact(std::size_t num_threads, const Poll& poll);
 
   // Attributes. Values of columns that are given, for ids that are live or marked; others keep theirs. With `all`,
-  // throws UnknownId and changes nothing where one is not there; returns how many rows were changed.
+  // throws UnknownId and changes nothing where one is not there; returns how many rows were changed, each counted once.
   std::size_t set_columns(const Id* ids, std::size_t rows, const std::vector<ColumnValues>& columns, bool all);
-  // Of each id, in their order; with `all`, throws UnknownId where one is not there, else it has no value. Throws
-  // InvalidInput where there is no such column.
-  ColumnRead get_column(const std::string& name, const Id* ids, std::size_t rows, bool all) const;
+  // Some columns, at one instant, of each id, in their order; with `all`, throws UnknownId where one is not there, else
+  // it has no values. Throws InvalidInput where there is no such column.
+  std::vector<ColumnRead> get_columns(const std::vector<std::string>& names, const Id* ids, std::size_t rows,
+                                      bool all) const;
   std::vector<ColumnInfo> columns() const;    // in the order in which they came
   void drop_column(const std::string& name);  // throws InvalidInput where there is none
 

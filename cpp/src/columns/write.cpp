@@ -153,6 +153,58 @@ Slot successor_of(const Columns& columns, Slot slot) {
   return after != columns.successors.end() && after->of == slot ? after->slot : kNoSlot;
 }
 
+// A word is handed out once, unless the column has far more of them than there are rows to be read: a table of all its
+// words would then cost more than it saves.
+constexpr std::size_t kMostWordsPerRow = 8;
+
+ColumnRead read_column(const Column& column, std::span<const Slot> slots) {
+  ColumnRead out;
+  out.type = column.type;
+  const std::size_t width = value_bytes(column.type);
+  const bool tags = column.type == ColumnType::Tags;
+  out.present.resize(slots.size());
+  if (tags) {
+    out.tag_ends.push_back(0);
+  } else {
+    out.values.resize(slots.size() * width);
+  }
+  const bool once = has_words(column.type) && column.words.size() / kMostWordsPerRow <= slots.size();
+  std::vector<std::uint32_t> place(once ? column.words.size() : 0, Words::kNone);
+  const auto place_of = [&](std::uint32_t number) {
+    if (once && place[number] != Words::kNone) return place[number];
+    const auto at = static_cast<std::uint32_t>(out.words.size());
+    out.words.push_back(column.words[number]);
+    if (once) place[number] = at;
+    return at;
+  };
+  const auto append = [&](std::uint32_t number) {
+    const std::uint32_t at = place_of(number);
+    const auto* bytes = reinterpret_cast<const std::byte*>(&at);
+    out.values.insert(out.values.end(), bytes, bytes + sizeof at);
+  };
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    const ColumnChunk* chunk = slots[i] == kNoSlot ? nullptr : chunk_of(column, slots[i]);
+    const bool has = chunk != nullptr && has_value(*chunk, slots[i] % kChunkSlots);
+    out.present[i] = has;
+    if (has) {
+      std::uint64_t bits = bits_at(*chunk, slots[i] % kChunkSlots);
+      if (tags) {
+        const std::string& set = column.sets[bits];
+        for (std::size_t at = 0; at < set.size(); at += sizeof(std::uint32_t)) {
+          std::uint32_t number = 0;
+          std::memcpy(&number, set.data() + at, sizeof number);
+          append(number);
+        }
+      } else {
+        if (column.type == ColumnType::Category) bits = place_of(static_cast<std::uint32_t>(bits));
+        std::memcpy(out.values.data() + i * width, &bits, width);
+      }
+    }
+    if (tags) out.tag_ends.push_back(out.values.size() / sizeof(std::uint32_t));
+  }
+  return out;
+}
+
 }  // namespace
 
 GivenValues::GivenValues(const std::vector<ColumnValues>* given) : columns(given != nullptr ? *given : kNoColumns) {
@@ -243,12 +295,6 @@ void forget_rows(Columns& columns, std::span<const Slot> slots) {
   }
 }
 
-const Column& column_of(const Columns& columns, const std::string& name) {
-  const Column* column = columns.find(name);
-  if (column == nullptr) throw InvalidInput("there is no column '" + name + "' (argument `names`)");
-  return *column;
-}
-
 std::vector<ColumnInfo> infos_of(const Columns& columns) {
   std::vector<ColumnInfo> infos;
   for (const auto& column : columns.all) {
@@ -257,53 +303,16 @@ std::vector<ColumnInfo> infos_of(const Columns& columns) {
   return infos;
 }
 
-ColumnRead read_rows(const Column& column, std::span<const Slot> slots) {
-  ColumnRead out;
-  out.type = column.type;
-  const std::size_t width = value_bytes(column.type);
-  const bool tags = column.type == ColumnType::Tags;
-  out.present.resize(slots.size());
-  if (tags) {
-    out.tag_ends.push_back(0);
-  } else {
-    out.values.resize(slots.size() * width);
-  }
-  std::vector<std::uint32_t> place(has_words(column.type) ? column.words.size() : 0, Words::kNone);
-  const auto place_of = [&](std::uint32_t number) {
-    if (place[number] == Words::kNone) {
-      place[number] = static_cast<std::uint32_t>(out.words.size());
-      out.words.push_back(column.words[number]);
-    }
-    return place[number];
-  };
-  const auto append = [&](std::uint32_t number) {
-    const std::uint32_t at = place_of(number);
-    const auto* bytes = reinterpret_cast<const std::byte*>(&at);
-    out.values.insert(out.values.end(), bytes, bytes + sizeof at);
-  };
-  for (std::size_t i = 0; i < slots.size(); ++i) {
-    const ColumnChunk* chunk = slots[i] == kNoSlot ? nullptr : chunk_of(column, slots[i]);
-    const bool has = chunk != nullptr && has_value(*chunk, slots[i] % kChunkSlots);
-    out.present[i] = has;
-    if (has) {
-      std::uint64_t bits = bits_at(*chunk, slots[i] % kChunkSlots);
-      if (tags) {
-        const std::string& set = column.sets[bits];
-        for (std::size_t at = 0; at < set.size(); at += sizeof(std::uint32_t)) {
-          std::uint32_t number = 0;
-          std::memcpy(&number, set.data() + at, sizeof number);
-          append(number);
-        }
-      } else {
-        if (column.type == ColumnType::Category) bits = place_of(static_cast<std::uint32_t>(bits));
-        std::memcpy(out.values.data() + i * width, &bits, width);
-      }
-    }
-    if (tags) out.tag_ends.push_back(out.values.size() / sizeof(std::uint32_t));
+std::vector<ColumnRead> read_rows(const Columns& columns, std::span<const std::string> names,
+                                  std::span<const Slot> slots) {
+  std::vector<ColumnRead> out;
+  for (const std::string& name : names) {
+    const Column* column = columns.find(name);
+    if (column == nullptr) throw InvalidInput("there is no column '" + name + "' (argument `names`)");
+    out.push_back(read_column(*column, slots));
   }
   return out;
 }
-
 void drop_column(Columns& columns, const std::string& name) {
   const auto found =
       std::find_if(columns.all.begin(), columns.all.end(), [&](const auto& column) { return column->name == name; });

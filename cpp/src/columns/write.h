@@ -41,10 +41,10 @@ void change_rows(Columns& columns, GivenValues& given, std::span<const Slot> slo
 // Rows that are removed: the values that a row to come has from one of them go.
 void forget_rows(Columns& columns, std::span<const Slot> slots);
 
-const Column& column_of(const Columns& columns, const std::string& name);  // throws InvalidInput where there is none
 std::vector<ColumnInfo> infos_of(const Columns& columns);
-// Values of some slots; those of kNoSlot are absent.
-ColumnRead read_rows(const Column& column, std::span<const Slot> slots);
+// Values of some slots; those of kNoSlot are absent. Throws InvalidInput where there is no such column.
+std::vector<ColumnRead> read_rows(const Columns& columns, std::span<const std::string> names,
+                                  std::span<const Slot> slots);
 
 void drop_column(Columns& columns, const std::string& name);  // throws InvalidInput where there is none
 
