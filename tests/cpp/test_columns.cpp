@@ -55,7 +55,7 @@ struct Given {
 };
 
 Numbers read_numbers(const Index& index, const std::string& name, const std::vector<Id>& ids) {
-  const ColumnRead read = index.get_column(name, ids.data(), ids.size(), false);
+  const ColumnRead read = index.get_columns({name}, ids.data(), ids.size(), false).front();
   Numbers out(ids.size());
   for (std::size_t i = 0; i < ids.size(); ++i) {
     if (read.present[i] == 0) continue;
@@ -92,6 +92,16 @@ void add(Index& index, const std::vector<Id>& ids, std::uint64_t seed, const std
   options.columns = columns;
   const std::vector<float> vectors = scattered(ids.size(), kDimensions, seed);
   index.add(vectors.data(), ids.size(), ids.data(), nullptr, options);
+}
+
+void change(Columns& columns, const std::vector<ColumnValues>& columns_given, const std::vector<Slot>& slots) {
+  GivenValues given(&columns_given);
+  change_rows(columns, given, slots);
+}
+
+ColumnRead read(const Columns& columns, const std::string& name, const std::vector<Slot>& slots) {
+  const std::vector<std::string> names{name};
+  return read_rows(columns, names, slots).front();
 }
 
 Index make_index() { return Index({.space = Space::Euclidean, .dimensions = kDimensions, .M = 4}); }
@@ -138,16 +148,16 @@ void values_come_back_at_every_size_of_words() {
   make_columns(columns, given.columns);
   std::vector<Slot> slots(rows);
   for (std::size_t i = 0; i < rows; ++i) slots[i] = static_cast<Slot>(i);
-  change_rows(columns, given.columns, slots);
-  const ColumnRead read = read_rows(*columns.find("word"), slots);
+  change(columns, given.columns, slots);
+  const ColumnRead found = read(columns, "word", slots);
   std::size_t wrong = 0;
   for (std::size_t i = 0; i < rows; ++i) {
     std::uint32_t place = 0;
-    std::memcpy(&place, read.values.data() + i * sizeof place, sizeof place);
-    wrong += read.words[place] != word_of(static_cast<std::int64_t>(i));
+    std::memcpy(&place, found.values.data() + i * sizeof place, sizeof place);
+    wrong += found.words[place] != word_of(static_cast<std::int64_t>(i));
   }
   check_equal(wrong, std::size_t{0}, "words of 32 bits that are wrong");
-  check_equal(static_cast<int>(columns.find("word")->chunks[0]->width), 4, "bytes of a word beyond 65536");
+  check_equal(static_cast<int>(columns.find("word")->chunks.back()->width), 4, "bytes of a word beyond 65536");
 }
 
 void what_passes_is_what_plain_loops_find() {
@@ -230,29 +240,30 @@ void a_change_during_a_round_reaches_the_row_that_comes() {
   make_columns(columns, given.columns);
   const std::vector<Slot> old{0, 1, 2, 3}, fresh{4, 5, 6, 7};
   const std::vector<std::size_t> rows{0, 1, 2, 3};
-  change_rows(columns, given.columns, old);
+  change(columns, given.columns, old);
   Given only_words(Numbers{7, 7, 7, 7}, "unused");
   only_words.add_words("word");
   const std::vector<ColumnValues> words{only_words.columns[1]};
-  write_round(columns, words, fresh, rows, old);
+  GivenValues round(&words);
+  write_round(columns, round, fresh, rows, old);
   Given changed(Numbers{50, std::nullopt}, "number");
-  change_rows(columns, changed.columns, std::vector<Slot>{1, 2});
+  change(columns, changed.columns, std::vector<Slot>{1, 2});
   forget_rows(columns, std::vector<Slot>{0});
   end_round(columns);
   const auto number_of = [&](Slot slot) -> std::optional<std::int64_t> {
-    const ColumnRead read = read_rows(*columns.find("number"), std::vector<Slot>{slot});
+    const ColumnRead found = read(columns, "number", std::vector<Slot>{slot});
     std::int64_t value = 0;
-    std::memcpy(&value, read.values.data(), sizeof value);
-    return read.present[0] != 0 ? std::optional(value) : std::nullopt;
+    std::memcpy(&value, found.values.data(), sizeof value);
+    return found.present[0] != 0 ? std::optional(value) : std::nullopt;
   };
   check(!number_of(4), "its row was removed");
   check(number_of(5) == 50, "its row was changed");
   check(!number_of(6), "its row was changed to no value");
   check(!number_of(7), "its row had no value");
-  change_rows(columns, changed.columns, std::vector<Slot>{1, 2});
+  change(columns, changed.columns, std::vector<Slot>{1, 2});
   check(number_of(5) == 50, "a change after the round goes to the row that it names alone");
-  const ColumnRead read = read_rows(*columns.find("word"), std::vector<Slot>{4});
-  check(read.present[0] != 0 && read.words[0] == "w7", "what is given with the round stays");
+  const ColumnRead found = read(columns, "word", std::vector<Slot>{4});
+  check(found.present[0] != 0 && found.words[0] == "w7", "what is given with the round stays");
 }
 
 // What a query has begun to look at does not change under it.
@@ -263,12 +274,12 @@ void a_view_is_of_one_instant() {
   for (std::size_t i = 0; i < rows; ++i) slots[i] = static_cast<Slot>(i);
   Given ones(Numbers(rows, 1), "number"), twos(Numbers(rows, 2), "number");
   make_columns(columns, ones.columns);
-  change_rows(columns, ones.columns, slots);
+  change(columns, ones.columns, slots);
   const std::vector<FilterStep> steps{ints("number", 1, 1)};
   const BoundProgram program(steps, columns);
-  change_rows(columns, twos.columns, slots);
+  change(columns, twos.columns, slots);
   const CarriedColumns view = view_columns(columns);
-  change_rows(columns, ones.columns, slots);
+  change(columns, ones.columns, slots);
   check_equal(bits_at(*view.before[0][0], 0), std::uint64_t{2}, "the second view");
   State state({.space = Space::Euclidean, .dimensions = kDimensions, .M = 4});
   Reading reading{};
@@ -292,7 +303,7 @@ void columns_are_carried_as_they_are_in_the_end() {
   Given given(numbers, "number");
   given.add_words("word");
   make_columns(old, given.columns);
-  change_rows(old, given.columns, slots);
+  change(old, given.columns, slots);
   CarriedColumns carried = view_columns(old);
   carry_columns(carried, slot_of, left);
   Numbers some(100);
@@ -303,20 +314,20 @@ void columns_are_carried_as_they_are_in_the_end() {
   Given changed(some, "number");
   changed.add_words("word");
   Given late(Numbers(rows, 5), "late");
-  change_rows(old, changed.columns, std::vector<Slot>(slots.begin() + 4000, slots.begin() + 4100));
+  change(old, changed.columns, std::vector<Slot>(slots.begin() + 4000, slots.begin() + 4100));
   make_columns(old, late.columns);
-  change_rows(old, late.columns, slots);
+  change(old, late.columns, slots);
   finish_columns(carried, slot_of, left, old, fresh);
   check(old.all.empty() && fresh.all.size() == 3, "all of them have moved");
   std::size_t wrong = 0;
   for (std::size_t i = 0; i < rows; i += 2) {
     const std::vector<Slot> slot{slot_of[i]};
-    const ColumnRead number = read_rows(*fresh.find("number"), slot), word = read_rows(*fresh.find("word"), slot);
+    const ColumnRead number = read(fresh, "number", slot), word = read(fresh, "word", slot);
     std::int64_t value = 0;
     std::memcpy(&value, number.values.data(), sizeof value);
     wrong += (number.present[0] != 0) != numbers[i].has_value() || (numbers[i] && value != *numbers[i]);
     wrong += numbers[i] && (word.present[0] == 0 || word.words[0] != word_of(*numbers[i]));
-    wrong += read_rows(*fresh.find("late"), slot).present[0] == 0;
+    wrong += read(fresh, "late", slot).present[0] == 0;
   }
   check_equal(wrong, std::size_t{0}, "values that are wrong");
 }
