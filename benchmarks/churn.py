@@ -27,13 +27,10 @@ import claims
 import data_sets
 import living
 import numpy as np
-from bench import SUBJECT, Bench, Settings
+from bench import SUBJECT, Settings
 from churn_rows import PATTERNS
 from churn_run import K, Plan, life
-from engines import library_of
 from gates import Verdict, at_most
-from measure import say
-from remote import WorkerFailed
 from report import markdown
 
 Json = dict[str, Any]
@@ -90,7 +87,7 @@ def measure(options: argparse.Namespace) -> Json:
         threads=options.threads,
     )
     peers = replace(plan, rounds=min(plan.rounds, options.peer_rounds or plan.rounds))
-    engines, missing = _installed(bench, options.engines)
+    engines, missing = claims.installed(bench, options.engines)
     cluster_of = np.zeros(0, dtype=np.int64)
     if "clusters" in options.patterns:
         cluster_of = churn_rows.clusters(data.base, data.space, plan.seed)
@@ -117,20 +114,6 @@ def measure(options: argparse.Namespace) -> Json:
         "missing": missing,
         "runs": runs,
     }
-
-
-def _installed(bench: Bench, asked: list[str]) -> tuple[Json, dict[str, str]]:
-    """Give (what each engine is that can be used here, why the others cannot)."""
-    found: Json = {}
-    missing = {}
-    for variant in asked:
-        try:
-            about = bench.about(variant)
-            found[variant] = {**about, "library": library_of(variant)}
-        except WorkerFailed as error:
-            missing[variant] = str(error)
-            say(f"{variant} is left out: {error}")
-    return found, missing
 
 
 def lost(run: Json) -> list[tuple[int, float]]:

@@ -17,11 +17,13 @@ import data_sets
 import synthetic
 from bench import Bench, Settings
 from data_sets import DataSet
+from engines import library_of
 from gates import Verdict
 from journal import Journal
 from machine import fingerprint, library_hash, versions
 from measure import say
 from native_programs import NoProgram
+from remote import WorkerFailed
 from report import stem
 
 Json = dict[str, Any]
@@ -149,6 +151,19 @@ def bench(
     options.cache.mkdir(parents=True, exist_ok=True)
     journal = Journal(options.cache / f"journal-{name}-{library_hash('nearfield')}.jsonl")
     return Bench(data, settings or Settings(), journal, options.cache, **more)
+
+
+def installed(bench: Bench, asked: Sequence[str]) -> tuple[Json, dict[str, str]]:
+    """Give (what each variant is that can be used here, why the others cannot)."""
+    found: Json = {}
+    missing = {}
+    for variant in asked:
+        try:
+            found[variant] = bench.about(variant) | {"library": library_of(variant)}
+        except WorkerFailed as error:
+            missing[variant] = str(error)
+            say(f"{variant} is left out: {error}")
+    return found, missing
 
 
 def pythons(given: Sequence[str]) -> dict[str, str]:

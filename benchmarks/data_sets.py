@@ -78,19 +78,23 @@ class DataSet:
 
     def recalls(self, ids: NDArray[Any], k: int) -> NDArray[np.float64]:
         """Per query, the share of the k nearest in `ids`; any row at the k-th distance is right."""
-        found = np.asarray(ids)[:, :k].astype(np.int64)
-        found = np.sort(found, axis=1)
-        found[:, 1:][found[:, 1:] == found[:, :-1]] = -1  # an id counts once
-        known = (found >= 0) & (found < len(self.base))
-        border = self.truth(k)[:, np.newaxis]
-        hits = np.empty(len(found))
-        for part in _parts(len(found), k * self.base.shape[1]):
-            rows = np.where(known[part], found[part], 0)
-            distances = exact_distances(self, part, rows)
-            # Closer than float32, which every engine holds, can tell: equally near.
-            limit = border[part] + 1e-7 * (1 + np.abs(border[part]))
-            hits[part] = (known[part] & (distances <= limit)).sum(axis=1)
-        return hits / k
+        return hits(self, np.asarray(ids)[:, :k], self.truth(k)) / k
+
+
+def hits(data: DataSet, ids: NDArray[Any], border: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Count, for each query, the rows in `ids` that are as near as its border; -1 is no row."""
+    found = np.sort(ids.astype(np.int64), axis=1)
+    found[:, 1:][found[:, 1:] == found[:, :-1]] = -1  # an id counts once
+    known = (found >= 0) & (found < len(data.base))
+    right = np.empty(len(found))
+    for part in _parts(len(found), max(1, found.shape[1] * data.base.shape[1])):
+        rows = np.where(known[part], found[part], 0)
+        distances = exact_distances(data, part, rows)
+        # Closer than float32, which every engine holds, can tell: equally near.
+        limit = border[part, np.newaxis]
+        limit = limit + 1e-7 * (1 + np.abs(limit))
+        right[part] = (known[part] & (distances <= limit)).sum(axis=1)
+    return right
 
 
 def exact_distances(data: DataSet, part: slice, rows: Ids) -> NDArray[np.float64]:
@@ -134,16 +138,36 @@ def load(name: str, folder: Path = DATA_DIR, space: str = "euclidean") -> DataSe
 
 
 def _debian_minilm(folder: Path) -> DataSet:
+    table = _debian_table(folder, "embedding")
+    column = table["embedding"].combine_chunks()
+    vectors = column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), -1)
+    asked = np.asarray(table["split"].to_pylist()) == "query"
+    return DataSet("debian-minilm", "cosine", _floats(vectors[~asked]), _floats(vectors[asked]))
+
+
+def _debian_table(folder: Path, column: str) -> Any:
     import pyarrow.parquet as parquet  # only this set needs it
 
     path = folder / "debian-minilm.parquet"
     if not path.exists():
         raise FileNotFoundError(2, "missing", str(path))
-    table = parquet.read_table(path, columns=["split", "embedding"])
-    column = table["embedding"].combine_chunks()
-    vectors = column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), -1)
-    asked = np.asarray(table["split"].to_pylist()) == "query"
-    return DataSet("debian-minilm", "cosine", _floats(vectors[~asked]), _floats(vectors[asked]))
+    return parquet.read_table(path, columns=["split", column])
+
+
+def sections(name: str, folder: Path, limit: int) -> Ids | None:
+    """Give the group of each row, as the makers of a set have it, where they have; else None.
+
+    The rows are those of the set, or of a subset of so many.
+    """
+    if name != "debian-minilm":
+        return None
+    table = _debian_table(folder, "section")
+    of_base = np.asarray(table["split"].to_pylist()) != "query"
+    names = np.asarray(table["section"].to_pylist())[of_base]
+    numbers = np.unique(names, return_inverse=True)[1].astype(np.int64)
+    if limit >= len(numbers):
+        return numbers
+    return numbers[_sample(np.random.default_rng(SEED), len(numbers), limit)]
 
 
 def _mnist(folder: Path) -> DataSet:
