@@ -127,7 +127,7 @@ class Engine(nearfield.Engine):
         core, queries = self._index._core, 1 if vectors.ndim == 1 else len(vectors)
         left_out = _filtering._as_sets(exclude, "exclude", queries, core)
         allowed = _filtering._as_sets(allow, "allow", queries, core)
-        core.query_filtered(vectors, k, k, 1, None, None, left_out, allowed, _NOTHING, False)
+        core.query_filtered(vectors, k, k, 1, None, None, left_out, allowed, None, _NOTHING, False)
 
 
 def _same(form: Json, _: int) -> Json:
