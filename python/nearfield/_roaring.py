@@ -27,6 +27,7 @@ _PLAIN, _WITH_RUNS = 12346, 12347
 _MOST_IN_ARRAY = 4096
 _BITSET_BYTES = 8192
 _OFFSETS_FROM = 4  # containers, in a map with runs
+_MOST_IDS = 2**27  # 1 GiB of ids, which runs can ask for in 29 KB
 
 
 class _Reader:
@@ -36,6 +37,7 @@ class _Reader:
         self.data = data
         self.argument = argument
         self.at = start
+        self.announced = 0  # ids
 
     def take(self, count: int, dtype: str) -> NDArray[np.generic]:
         """Give the next numbers."""
@@ -49,6 +51,16 @@ class _Reader:
     def number(self, dtype: str) -> int:
         """Give the next number."""
         return int(self.take(1, dtype)[0])
+
+    def announce(self, ids: int) -> None:
+        """Count the ids of a map before any memory is taken for them."""
+        self.announced += ids
+        if self.announced > _MOST_IDS:
+            message = (
+                f"{self.argument} names {self.announced} ids and more; expected a Roaring bitmap "
+                f"of at most {_MOST_IDS}"
+            )
+            raise InvalidInput(message)
 
     def refuse(self, what: str) -> NoReturn:
         """Say what is wrong with the bytes."""
@@ -88,25 +100,37 @@ def roaring_to_ids(data: bytes | bytearray | memoryview, argument: str) -> NDArr
     Notes
     -----
     Takes memory for the ids of containers that the bytes cover: a run names up to 65,536 ids in 4
-    bytes, so hostile bytes can ask for 131,072 times their size, and no more.
+    bytes. So the sum of what the containers announce is bounded before any is read.
     """
     view = memoryview(data).cast("B")
-    reader = _Reader(view, argument)
-    if len(view) >= 4 and _is_cookie(int.from_bytes(view[:4], "little")):
+    if len(view) < 4 or not _is_cookie(int.from_bytes(view[:4], "little")):
+        return _read_maps(_Reader(view, argument))
+    try:
         reader = _Reader(view, argument)
-        ids = _read_map(reader).astype(np.uint64)
-    else:
-        maps = reader.number("<u8")
-        parts, before = [], -1
-        for _ in range(maps):
-            high = reader.number("<u4")
-            if high <= before:
-                reader.refuse("names its maps in the wrong order")
-            before = high
-            parts.append(_read_map(reader).astype(np.uint64) | np.uint64(high << 32))
-        ids = np.concatenate(parts) if parts else np.empty(0, dtype=np.uint64)
-    if reader.at != len(view):
-        reader.refuse(f"goes on for {len(view) - reader.at} bytes behind its end")
+        return _read_to_end(reader, _read_map(reader).astype(np.uint64))
+    except InvalidInput:
+        # As many maps of 64-bit numbers as the cookie says begin with the same four bytes; behind
+        # them their number is 0.
+        if any(view[4:8]) or len(view) <= 8:
+            raise
+    return _read_maps(_Reader(view, argument))
+
+
+def _read_maps(reader: _Reader) -> NDArray[np.uint64]:
+    """Read all maps of a set of 64-bit numbers."""
+    parts, before = [np.empty(0, dtype=np.uint64)], -1
+    for _ in range(reader.number("<u8")):
+        high = reader.number("<u4")
+        if high <= before:
+            reader.refuse("names its maps in the wrong order")
+        before = high
+        parts.append(_read_map(reader).astype(np.uint64) | np.uint64(high << 32))
+    return _read_to_end(reader, np.concatenate(parts))
+
+
+def _read_to_end(reader: _Reader, ids: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    if reader.at != len(reader.data):
+        reader.refuse(f"goes on for {len(reader.data) - reader.at} bytes behind its end")
     return ids
 
 
@@ -141,6 +165,7 @@ def _read_containers(reader: _Reader) -> list[_Container]:
         marks = reader.take((count + 7) // 8, "u1").view(np.uint8)
         flags = np.unpackbits(marks, bitorder="little")[:count].astype(bool)
     described = reader.take(2 * count, "<u2").reshape(count, 2).astype(int)
+    reader.announce(int(described[:, 1].sum()) + count)
     if cookie == _PLAIN or count >= _OFFSETS_FROM:
         reader.take(count, "<u4")  # where each begins: they follow each other
     return [
@@ -191,7 +216,7 @@ def roaring_from_ids(ids: NDArray[np.uint64]) -> bytes:
         About 2 bytes an id where they lie sparsely, 1 bit for each number of a dense range.
     """
     highs, starts = np.unique(ids >> np.uint64(32), return_index=True)
-    ends = [*starts[1:].tolist(), len(ids)]
+    ends = np.append(starts, len(ids))[1:].tolist()
     out = [len(highs).to_bytes(8, "little")]
     for high, start, end in zip(highs.tolist(), starts.tolist(), ends, strict=True):
         out += [high.to_bytes(4, "little"), _write_map(ids[start:end].astype(np.uint32))]
