@@ -191,7 +191,8 @@ class CSR:
 
     Notes
     -----
-    The arrays are kept, not copied, where they are uint64 already: do not change them meanwhile.
+    ``ids`` is kept, not copied, where it is uint64 already: do not change it meanwhile. ``indptr``
+    is copied.
 
     Examples
     --------
@@ -202,27 +203,39 @@ class CSR:
     [[2], [0]]
     """
 
-    __slots__ = ("ids", "indptr")
+    __slots__ = ("_ids", "_indptr")
 
-    indptr: Ids
-    ids: Ids
+    _indptr: Ids
+    _ids: Ids
 
     def __init__(self, indptr: Sequence[int] | IdsLike, ids: IdsLike) -> None:
-        self.ids = as_ids(ids, "ids")
-        self.indptr = as_ids(indptr, "indptr")
-        if fault := _fault(self.indptr, len(self.ids)):
+        self._ids = as_ids(ids, "ids")
+        # A copy: what was found right here is what the core reads by.
+        self._indptr = np.array(as_ids(indptr, "indptr"))
+        self._indptr.setflags(write=False)
+        if fault := _fault(self._indptr, len(self._ids)):
             message = (
                 f"indptr {fault}: it holds 0, then where each set ends, at last the number of ids"
             )
             raise InvalidInput(message)
 
+    @property
+    def indptr(self) -> Ids:
+        """Where the sets begin and end, uint64, read-only."""
+        return self._indptr
+
+    @property
+    def ids(self) -> Ids:
+        """The ids of all sets."""
+        return self._ids
+
     def __len__(self) -> int:
         """Count the queries."""
-        return len(self.indptr) - 1
+        return len(self._indptr) - 1
 
     def __repr__(self) -> str:
         """Count the queries and their ids."""
-        return f"<nearfield.CSR of {len(self)} sets, {len(self.ids)} ids>"
+        return f"<nearfield.CSR of {len(self)} sets, {len(self._ids)} ids>"
 
 
 def _fault(indptr: Ids, num_ids: int) -> str:

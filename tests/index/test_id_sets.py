@@ -156,6 +156,20 @@ def test_ends_of_sets_that_cannot_be_are_refused(
         nf.CSR(indptr, ids)
 
 
+def test_ends_of_sets_stay_what_was_found_right() -> None:
+    """The core reads by them."""
+    indptr, ids = np.array([0, 2], dtype=np.uint64), np.array([4, 5], dtype=np.uint64)
+    csr = nf.CSR(indptr, ids)
+    indptr[1] = 10**15
+    assert csr.indptr.tolist() == [0, 2]
+    with pytest.raises(ValueError, match="read-only"):
+        csr.indptr[1] = 10**15
+    for name in ("indptr", "ids"):
+        with pytest.raises(AttributeError):
+            setattr(csr, name, np.array([0, 10**15], dtype=np.uint64))
+    assert csr.ids is ids
+
+
 # --- serialised Roaring bitmaps ------------------------------------------------------------------
 
 
