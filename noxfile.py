@@ -25,14 +25,14 @@ TESTS = "nearfield_tests"
 ALL_BUT_HOSTILE = (
     "planes:", "graph:", "kernels:", "codes:", "codes only:", "grid:", "walk:", "recode:",
     "refit:", "link back:", "scratch:", "threads:", "index:", "mapped:", "fork:", "remove:",
-    "living:", "columns:",
+    "living:", "columns:", "filters:",
 )  # fmt: skip
 # Where another instruction set is emulated: what depends on it, and one of each kind besides.
 EMULATED = (
     "planes:", "graph:", "kernels:", "codes:", "codes only: they are equal", "grid:", "walk:",
     "recode: coded indexes are equal", "recode: answers", "refit:", "link back:", "scratch:",
     "threads:", "index:", "mapped:", "sketches: axes", "sketches: few", "remove: ties",
-    "remove: a slot", "remove: a query",
+    "remove: a slot", "remove: a query", "filters: levels", "filters: cells", "filters: hostile",
 )  # fmt: skip
 ARM_CPUS = ("cortex-a53", "cortex-a76")  # without and with the dot product instructions
 SANITIZER_OPTIONS = {

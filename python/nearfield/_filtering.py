@@ -13,7 +13,7 @@ from nearfield._removing import as_one_or_more_ids
 from nearfield._roaring import roaring_to_ids
 from nearfield.errors import InvalidInput, TooFewNeighbors
 from nearfield.id_sets import CSR, IdSet, PerQuery
-from nearfield.neighbors import KeyNeighbors, Neighbors
+from nearfield.neighbors import KeyNeighbors, Neighbors, too_few
 from nearfield.typing import Distances, Ids, IfShort, Vectors
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def query_filtered(
     result._cost = cost
     result._report = report
     if cost[0] is not None and if_short == "raise":
-        raise too_few_pass(result, k, core.counts[1])
+        raise too_few_pass(result, k, core.counts)
     return result
 
 
@@ -157,6 +157,9 @@ def _one_set(given: Any, argument: str, mask: Callable[[NDArray[np.bool_], str],
         message = f"{argument} is a {type(given).__name__}; expected one set inside of PerQuery"
         raise TypeError(message)
     if isinstance(given, (list, tuple)) and given and isinstance(given[0], (bool, np.bool_)):
+        if not all(isinstance(one, (bool, np.bool_)) for one in given):
+            message = f"{argument} begins with a bool and holds other things; expected bools or ids"
+            raise TypeError(message)
         given = np.asarray(given)
     if getattr(given, "dtype", None) == np.bool_:
         return mask(np.asarray(given), argument)
@@ -183,8 +186,10 @@ class _MaskReader:
         return self.ids[mask]
 
 
-def too_few_pass(found: Neighbors | KeyNeighbors, k: int, live: int) -> TooFewNeighbors:
-    """Say why a filtered query came back short.
+def too_few_pass(
+    found: Neighbors | KeyNeighbors, k: int, counts: tuple[int, ...]
+) -> TooFewNeighbors:
+    """Say why a filtered query came back short: the filter, or there are no more.
 
     Parameters
     ----------
@@ -192,19 +197,21 @@ def too_few_pass(found: Neighbors | KeyNeighbors, k: int, live: int) -> TooFewNe
         What it came back with.
     k : int
         What was asked for.
-    live : int
-        Live vectors, whether they pass or not.
+    counts : tuple of int
+        Rows of the index, as the core counts them.
 
     Returns
     -------
     TooFewNeighbors
         Not yet raised.
     """
-    counts = np.atleast_1d(found.counts)
-    row = int(counts.argmin())
-    which = f" of query {row}" if len(counts) > 1 else ""
+    results = np.atleast_1d(found.counts)
+    row, live = int(results.argmin()), counts[1]
+    if results[row] >= live:
+        return too_few(found, k, counts)
+    which = f" of query {row}" if found.distances.ndim == 2 else ""
     message = (
-        f"k is {k}, but the filter{which} lets only {counts[row]} of {live} live vectors through: "
+        f"k is {k}, but the filter{which} lets only {results[row]} of {live} live vectors through: "
         "ask for fewer, or pass if_short='pad' to get what exists"
     )
     return TooFewNeighbors(message, found)

@@ -14,7 +14,7 @@ _PLANS = ("auto", "none", "scan", "sweep", "exact", "walk")
 
 _WORDS = {
     "none": "nothing may be returned, so nothing was compared",
-    "scan": "all that may be returned were compared by codes, what is in doubt exactly",
+    "scan": "all that may be returned were compared, what codes leave in doubt exactly",
     "exact": "all that may be returned were compared exactly",
     "sweep": "a walk went through everything near and kept what may be returned",
     "walk": "a walk, with nothing left out",

@@ -445,7 +445,7 @@ class StringIndex:
             if given.is_given:
                 from nearfield import _filtering
 
-                raise _filtering.too_few_pass(result, k, len(self))
+                raise _filtering.too_few_pass(result, k, self._index._core.counts)
             raise too_few(result, k, self._index._core.counts)
         return result
 
