@@ -197,7 +197,7 @@ void a_sweep_lies_between_two_walks() {
   check(more * 3 > walks, "sweeps that read more than a walk: " + std::to_string(more));
 }
 
-const Group group{"filters",
+const Group group{"filter work",
                   {{"queries allocate nothing", queries_allocate_nothing},
                    {"a sweep lies between two walks", a_sweep_lies_between_two_walks},
                    {"no walk costs more than a second scan", no_walk_costs_more_than_a_second_scan}}};
