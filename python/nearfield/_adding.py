@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from nearfield import _core
-from nearfield._arrays import as_ids, as_vectors
-from nearfield._chunks import BLOCK_ROWS, blocks, is_chunked
+from nearfield._arrays import as_ids, as_vectors, is_chunked
 from nearfield._progress import Report, reporting
-from nearfield.columns import as_columns
 from nearfield.errors import DuplicateId, InvalidInput, NotFinite
 from nearfield.typing import Chunks, ColumnsLike, IdsLike, OnConflict, Progress, VectorsLike
 
-__all__ = ["add_rows", "conflict_of"]
+__all__ = ["add_rows", "conflict_of", "one_row"]
 
 _CONFLICTS = ("update", "error", "keep")  # in the order of the core
 
@@ -33,7 +31,7 @@ def add_rows(
     ----------
     core : _core.Index
         What they are added to.
-    vectors : array-like of shape (n, dimensions) or iterator of (ids, vectors)
+    vectors : array-like of shape (n, dimensions) or iterator
         The rows.
     ids : sequence of n int or None
         Their ids; None or empty: automatic.
@@ -66,7 +64,8 @@ def add_rows(
                 raise InvalidInput(message)
             if columns is not None:
                 message = (
-                    "columns is given beside an iterator; add blocks of vectors, each with its own"
+                    "columns is given beside an iterator; put them into its tuples (ids, vectors, "
+                    "columns)"
                 )
                 raise InvalidInput(message)
             return _add_chunks(core, vectors, num_threads, report, conflict)  # type: ignore[arg-type]
@@ -77,11 +76,43 @@ def add_rows(
         if given is not None and len(given) != len(rows):
             message = f"ids has {len(given)} ids for {len(rows)} vectors; expected one for each"
             raise InvalidInput(message)
-        described = None if columns is None else as_columns(columns, len(rows), core)
+        described = None if columns is None else _described(columns, len(rows), core)
         added: list[int] = core.add(rows, given, num_threads, report, conflict, described).tolist()
         if report is not None:
             report(len(rows), len(rows))
         return added
+
+
+def one_row(columns: Mapping[str, Any], core: _core.Index) -> list[Any]:
+    """Read the columns of one vector.
+
+    Parameters
+    ----------
+    columns : mapping of str to value
+        As for `nearfield.Index.add_item`.
+    core : _core.Index
+        What it is added to.
+
+    Returns
+    -------
+    list of tuple
+        As the core takes them.
+
+    Raises
+    ------
+    InvalidInput, TypeError
+        As for `nearfield.Index.add_items`.
+    """
+    if not isinstance(columns, Mapping):
+        message = f"columns is of type {type(columns).__name__}; expected a dict of name to value"
+        raise TypeError(message)
+    return _described({name: [one] for name, one in columns.items()}, 1, core)
+
+
+def _described(columns: ColumnsLike, rows: int, core: _core.Index) -> list[Any]:
+    from nearfield._given_columns import as_columns
+
+    return as_columns(columns, rows, core)
 
 
 def conflict_of(on_conflict: OnConflict) -> int:
@@ -115,14 +146,17 @@ def _add_chunks(
     report: Report | None,
     on_conflict: int,
 ) -> list[int]:
+    from nearfield._chunks import BLOCK_ROWS, blocks
+
     added: list[int] = []
     # The first block ends where a round of the core ends.
     first_rows = BLOCK_ROWS - core.counts[5] % 512
-    for ids, vectors in blocks(chunks, core.dimensions, first_rows):
+    for ids, vectors, pieces in blocks(chunks, core.dimensions, first_rows):
         before = len(added)
         within = None if report is None else _shifted(report, before)
+        described = None if pieces is None else pieces.for_core(core)
         try:
-            added += core.add(vectors, ids, num_threads, within, on_conflict, None).tolist()
+            added += core.add(vectors, ids, num_threads, within, on_conflict, described).tolist()
         except NotFinite as error:
             raise NotFinite(*_in_whole_input(error, before)) from error
         except DuplicateId as error:

@@ -21,7 +21,7 @@ from nearfield.errors import DimensionMismatch, InvalidInput, NotFinite
 from nearfield.neighbors import NO_ID
 from nearfield.typing import Distances, Ids, IdsLike, Vectors, VectorsLike
 
-__all__ = ["as_ids", "as_key_outputs", "as_outputs", "as_vectors"]
+__all__ = ["as_ids", "as_key_outputs", "as_outputs", "as_vectors", "is_chunked"]
 
 _FLOAT32 = np.dtype(np.float32)
 _UINT64 = np.dtype(np.uint64)
@@ -208,6 +208,27 @@ def _refuse_overflow(array: NDArray[Any], converted: NDArray[Any], argument: str
             f"beyond the range of float32 (about 3.4e38)"
         )
         raise NotFinite(message, row)
+
+
+def is_chunked(given: object) -> bool:
+    """Tell an iterator of chunks from an array.
+
+    Parameters
+    ----------
+    given : object
+        The argument ``vectors``.
+
+    Returns
+    -------
+    bool
+        True for iterators, and for iterables that are neither sequences nor array-like.
+    """
+    if not hasattr(given, "__iter__") or is_arrow(given):
+        return False
+    if hasattr(given, "__next__"):
+        return True
+    array_like = ("__len__", "__getitem__", "__array__", "__dlpack__")
+    return not any(hasattr(given, name) for name in array_like)
 
 
 def as_ids(given: IdsLike, argument: str = "ids") -> NDArray[np.uint64]:

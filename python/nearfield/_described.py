@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nearfield._core import Index as Core
 from nearfield._removing import as_one_or_more_ids, missing_raises
-from nearfield.columns import TYPES, ColumnInfo, as_columns, column_of
+from nearfield.columns import TYPES, ColumnInfo, column_of
 from nearfield.errors import InvalidInput
 from nearfield.typing import ColumnsLike, ColumnValues, IdsOrOne, IfMissing, WhereLike
 
@@ -179,6 +179,8 @@ class Described:
         >>> index.get_columns([0, 1])["market"].tolist()
         ['SE', 'NO']
         """
+        from nearfield._given_columns import as_columns
+
         given = as_one_or_more_ids(ids)
         read = as_columns(columns, len(given), self._core)
         return self._core.set_columns(given, read, missing_raises(if_missing))

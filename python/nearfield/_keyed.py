@@ -23,8 +23,7 @@ from typing import Any, cast
 import numpy as np
 
 from nearfield._adding import add_rows
-from nearfield._arrays import as_vectors
-from nearfield._chunks import is_chunked
+from nearfield._arrays import as_vectors, is_chunked
 from nearfield._core import Index as Core
 from nearfield._key_table import KeyTable, Names
 from nearfield._keys import ATTACHMENT, as_keys
@@ -144,8 +143,8 @@ class KeyedCore:
 
     def _with_ids(self, chunks: Iterable[Any]) -> Iterator[Any]:
         for chunk in chunks:
-            if isinstance(chunk, (tuple, list)) and len(chunk) == 2:
-                yield self._ids_of(as_keys(chunk[0])), chunk[1]
+            if isinstance(chunk, (tuple, list)) and len(chunk) in (2, 3):
+                yield self._ids_of(as_keys(chunk[0])), *chunk[1:]
             else:
                 yield chunk  # for the sentence of whoever reads it
 

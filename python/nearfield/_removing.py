@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearfield import _core
-from nearfield._arrays import as_ids, as_vectors
+from nearfield._arrays import as_ids, as_vectors, is_chunked
 from nearfield._arrow import is_arrow
-from nearfield._chunks import is_chunked
 from nearfield._keys import as_key, as_keys
 from nearfield._numbers import as_id
 from nearfield.errors import InvalidInput, UnknownId
@@ -202,7 +201,7 @@ def with_ids(
 
 def _without_none(chunks: Chunks) -> Chunks:
     for number, chunk in enumerate(chunks):
-        if isinstance(chunk, (tuple, list)) and len(chunk) == 2 and chunk[0] is None:
+        if isinstance(chunk, (tuple, list)) and len(chunk) in (2, 3) and chunk[0] is None:
             message = (
                 f"vectors, chunk {number} has None for ids; expected one for each vector "
                 "(add_items chooses ids)"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 import numpy as np
 
 from nearfield import _files
-from nearfield._adding import add_rows
+from nearfield._adding import add_rows, one_row
 from nearfield._arrays import as_ids, as_outputs, as_vectors
 from nearfield._core import Index as Core
 from nearfield._described import Described
@@ -18,7 +18,6 @@ from nearfield._keys import ATTACHMENT as KEYS
 from nearfield._numbers import as_count, as_ef, as_id, as_threads, as_whole
 from nearfield._progress import reporting
 from nearfield._removing import remove_ids, with_ids
-from nearfield.columns import as_columns
 from nearfield.errors import FileMismatch, InvalidInput
 from nearfield.ids import LabelSetView
 from nearfield.neighbors import LARGE_K, Neighbors, refuse_large_k, too_few
@@ -220,9 +219,7 @@ class Index(Facts, Described):
         """
         row = as_vectors(vector, self.num_dimensions, "vector", axes=1)
         ids = None if id is None else as_ids([as_id(id)], "id")
-        described = None
-        if columns is not None:
-            described = as_columns({name: [one] for name, one in columns.items()}, 1, self._core)
+        described = None if columns is None else one_row(columns, self._core)
         return int(self._core.add(row[np.newaxis], ids, 1, None, 0, described)[0])
 
     def add_items(
@@ -239,21 +236,22 @@ class Index(Facts, Described):
 
         Parameters
         ----------
-        vectors : array-like of shape (n, num_dimensions), or iterator of (ids, vectors)
+        vectors : array-like of shape (n, num_dimensions), or iterator
             numpy arrays of any real type, order and stride, memory-mapped and read-only ones;
             nested lists; DLPack tensors on the CPU; Arrow columns of lists. Converted to float32.
-            An iterator gives chunks of any size, with ids or None; the index does not depend on
-            their sizes.
+            An iterator gives chunks ``(ids, vectors)`` or ``(ids, vectors, columns)`` of any size,
+            with ids or None; the index does not depend on their sizes.
         ids : sequence of n int, optional
             0 to 2^64-2. None or empty: automatic ids that are not in use.
         num_threads : int or None, default -1
             Below 1 or None: all cores. The index does not depend on it.
         columns : mapping of str to sequence, optional
-            Attributes by name, a value for each vector or None for no value: bool, int, float, str
-            (a category), dates and times (kept as microseconds, UTC where they name no zone), lists
-            of str (tags); arrays, masked arrays and Arrow columns keep their own types. A new name
-            makes a column, which other vectors have no value of; an id that is overwritten keeps
-            its values in columns that are not named. Any name but ``"id"``.
+            Attributes by name, a value for each vector or None for no value (NaN and NaT are none
+            either): bool, int, float, str (a category), dates and times (kept as microseconds, UTC
+            where they name no zone), lists of str (tags); arrays, masked arrays and Arrow columns
+            keep their own types. A new name makes a column, once there is a value or an array that
+            has a type; other vectors have no value of it. An id that is overwritten keeps its
+            values in columns that are not named. Any name but ``"id"``.
         on_conflict : {"update", "error", "keep"}, default "update"
             What becomes of a row whose id is in the index. ``"update"``: it takes the place of the
             vector that is there, also of one that was marked as deleted; of equal ids in one call
@@ -286,7 +284,10 @@ class Index(Facts, Described):
         Notes
         -----
         All rows are checked before the first is stored, so a failed call changes nothing; with an
-        iterator that holds for each block of 8,192 rows. Ctrl-C keeps the rows of finished rounds.
+        iterator that holds for each block of 8,192 rows. A new column of an iterator has the type
+        that holds all values of the first block that has some (int8 and int16 become int16, ints
+        and floats float64); later values that it cannot hold are an error that names the chunk.
+        Ctrl-C keeps the rows of finished rounds.
         Releases the GIL; do not change the array meanwhile. An id that is added again moves to the
         end of `ids`, of ``list(index)`` and of vectors at equal distance. ``progress`` may query
         the index, `remove` and `mark_deleted`; adding, `save`, `repair`, `compact`, `validate` and
@@ -298,8 +299,10 @@ class Index(Facts, Described):
         >>> index = nf.Index(nf.Space.Euclidean, num_dimensions=2)
         >>> index.add_items([[0, 0], [1, 1]], ids=[10, 20])
         [10, 20]
-        >>> index.add_items((None, [[i, i]]) for i in range(3))
+        >>> index.add_items((None, [[i, i]], {"even": [i % 2 == 0]}) for i in range(3))
         [0, 1, 2]
+        >>> index.get_columns([0, 1, 10])["even"].tolist()
+        [True, False, None]
         """
         return add_rows(
             self._core, vectors, ids, as_threads(num_threads), progress, on_conflict, columns

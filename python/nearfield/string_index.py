@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearfield import _files
-from nearfield._arrays import as_key_outputs, as_vectors
-from nearfield._chunks import is_chunked
+from nearfield._arrays import as_key_outputs, as_vectors, is_chunked
 from nearfield._core import Index as Core
 from nearfield._key_table import KeyTable, Names
 from nearfield._keyed import KeyedCore, as_of_key

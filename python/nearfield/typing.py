@@ -84,7 +84,10 @@ WhereLike: TypeAlias = Any
 """A condition on columns: text, what `nearfield.F` makes, JSON, or a compiled filter."""
 SetsLike: TypeAlias = Any
 """A set of ids for all queries, or one for each: see ``exclude`` of `nearfield.Index.query`."""
-Chunks: TypeAlias = Iterable[tuple[IdsLike | None, VectorsLike]]
+Chunks: TypeAlias = Iterable[
+    tuple[IdsLike | None, VectorsLike] | tuple[IdsLike | None, VectorsLike, ColumnsLike | None]
+]
+"""Rows in parts of any size, each with ids or None, and perhaps with columns."""
 
 Path: TypeAlias = str | os.PathLike[str] | os.PathLike[bytes]
 FileFormat: TypeAlias = Literal["nearfield", "voyager"]
