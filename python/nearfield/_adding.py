@@ -11,7 +11,7 @@ from nearfield._progress import Report, reporting
 from nearfield.errors import DuplicateId, InvalidInput, NotFinite
 from nearfield.typing import Chunks, ColumnsLike, IdsLike, OnConflict, Progress, VectorsLike
 
-__all__ = ["add_rows", "conflict_of", "one_row"]
+__all__ = ["add_rows", "conflict_of", "listed", "one_row"]
 
 _CONFLICTS = ("update", "error", "keep")  # in the order of the core
 
@@ -103,10 +103,31 @@ def one_row(columns: Mapping[str, Any], core: _core.Index) -> list[Any]:
     InvalidInput, TypeError
         As for `nearfield.Index.add_items`.
     """
+    return _described(listed(columns), 1, core)
+
+
+def listed(columns: Mapping[str, Any]) -> dict[str, Any]:
+    """Make columns of one row of the attributes of one vector.
+
+    Parameters
+    ----------
+    columns : mapping of str to value
+        As for `nearfield.Index.add_item`.
+
+    Returns
+    -------
+    dict of str to list
+        A list of one value each.
+
+    Raises
+    ------
+    TypeError
+        No mapping.
+    """
     if not isinstance(columns, Mapping):
         message = f"columns is of type {type(columns).__name__}; expected a dict of name to value"
         raise TypeError(message)
-    return _described({name: [one] for name, one in columns.items()}, 1, core)
+    return {name: [one] for name, one in columns.items()}
 
 
 def _described(columns: ColumnsLike, rows: int, core: _core.Index) -> list[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from nearfield._named_filters import NamedFilters
     from nearfield.compiled import CompiledFilter
 
-__all__ = ["Described", "read_columns"]
+__all__ = ["Described", "HasColumns", "known_names", "read_columns", "refuse_lone_params"]
 
 
 def read_columns(
@@ -47,22 +47,65 @@ def read_columns(
     InvalidInput, UnknownId
         As there.
     """
-    if isinstance(names, str):
-        message = f"names is {names!r}; expected a list of names"
-        raise InvalidInput(message)
-    known = [name for name, *_ in core.columns()]
-    wanted = known if names is None else list(names)
-    for name in wanted:
-        if name not in known:
-            have = f"there are {', '.join(map(repr, known))}" if known else "there are none"
-            message = f"names holds {name!r}, which is no column of the index; {have}"
-            raise InvalidInput(message)
+    if names is None:
+        wanted = [name for name, *_ in core.columns()]
+    else:
+        wanted = known_names(core, names, "names")
     read = core.get_columns(wanted, ids, all_of_them)
     return dict(zip(wanted, map(column_of, read), strict=True))
 
 
-class Described:
-    """What an index knows of its vectors beside what they are: typed columns, and filters of them.
+def known_names(core: Core, names: Iterable[str], argument: str = "columns") -> list[str]:
+    """Refuse names that are no columns.
+
+    Parameters
+    ----------
+    core : Core
+        The index.
+    names : iterable of str
+        Of columns.
+    argument : str, default "columns"
+        What errors call them.
+
+    Returns
+    -------
+    list of str
+        The same.
+
+    Raises
+    ------
+    InvalidInput
+        One is no column.
+    TypeError
+        No list of names.
+    """
+    if isinstance(names, (str, bytes)) or not isinstance(names, Iterable):
+        message = f"{argument} is of type {type(names).__name__}; expected a list of names"
+        raise TypeError(message)
+    known = [name for name, *_ in core.columns()]
+    wanted = list(names)
+    for name in wanted:
+        if name not in known:
+            have = f"there are {', '.join(map(repr, known))}" if known else "there are none"
+            message = f"{argument} holds {name!r}, which is no column of the index; {have}"
+            raise InvalidInput(message)
+    return wanted
+
+
+def refuse_lone_params() -> NoReturn:
+    """Refuse values of parameters without an expression.
+
+    Raises
+    ------
+    TypeError
+        Always.
+    """
+    message = "params is given without where, whose $names it gives values"
+    raise TypeError(message)
+
+
+class HasColumns:
+    """What an index knows of its vectors beside what they are, whatever names they have.
 
     A class that has it sets ``_core`` by way of `_describe`.
     """
@@ -75,6 +118,31 @@ class Described:
         self._core = core
         self._filters = None
         self._filters_in_file = core.attachment("filters")
+
+    @property
+    def columns(self) -> dict[str, ColumnInfo]:
+        """The columns by name, in the order in which they came: type, words and memory of each."""
+        infos = (ColumnInfo(name, TYPES[kind], *rest) for name, kind, *rest in self._core.columns())
+        return {info.name: info for info in infos}
+
+    def drop_column(self, name: str) -> None:
+        """Remove a column, its values and its words.
+
+        Parameters
+        ----------
+        name : str
+            Of the column.
+
+        Raises
+        ------
+        InvalidInput
+            There is none of this name.
+        """
+        self._core.drop_column(_name(name))
+
+
+class Described(HasColumns):
+    """Typed columns of vectors that have ids, and filters of them."""
 
     @property
     def filters(self) -> NamedFilters:
@@ -127,13 +195,7 @@ class Described:
         """
         from nearfield import compiled
 
-        return compiled.compile_filter(self._core, where, params, self.filters)
-
-    @property
-    def columns(self) -> dict[str, ColumnInfo]:
-        """The columns by name, in the order in which they came: type, words and memory of each."""
-        infos = (ColumnInfo(name, TYPES[kind], *rest) for name, kind, *rest in self._core.columns())
-        return {info.name: info for info in infos}
+        return compiled.compile_filter(self._core, where, params, lambda: self.filters)
 
     def set_columns(
         self, ids: IdsOrOne, columns: ColumnsLike, *, if_missing: IfMissing = "raise"
@@ -223,21 +285,6 @@ class Described:
         its changes or none.
         """
         return read_columns(self._core, as_one_or_more_ids(ids), names, missing_raises(if_missing))
-
-    def drop_column(self, name: str) -> None:
-        """Remove a column, its values and its words.
-
-        Parameters
-        ----------
-        name : str
-            Of the column.
-
-        Raises
-        ------
-        InvalidInput
-            There is none of this name.
-        """
-        self._core.drop_column(_name(name))
 
 
 def _name(name: Any) -> str:

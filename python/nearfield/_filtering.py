@@ -108,7 +108,7 @@ def query_filtered(
     queries = 1 if vectors.ndim == 1 else len(vectors)
     exclude = _as_sets(given.exclude, "exclude", queries, core)
     allow = _as_sets(given.allow, "allow", queries, core)
-    where = None if given.where is None else given.where._program
+    where = None if given.where is None else given.where._for_core()
     plan = _EXACT if given.exact else _AUTO
     found, cost, report = core.query_filtered(
         vectors, k, ef, num_threads, *out, exclude, allow, where, plan, given.explain

@@ -1,9 +1,14 @@
-"""Filters of a `StringIndex`: sets of keys, brought to the sets of ids that `_filtering` reads."""
+"""Filters of a `StringIndex`: sets of keys, brought to the sets of ids that `_filtering` reads.
+
+A query looks the ids of keys up before it asks the core. A key that is removed and added again
+between the two has another id, so it can slip through what excludes it. This is seen by what was
+found, and then the query is asked again.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +18,10 @@ from nearfield._keyed import KeyedCore
 from nearfield._removing import as_one_or_more_keys
 from nearfield.id_sets import CSR, IdSet, PerQuery
 from nearfield.typing import Ids
+
+if TYPE_CHECKING:
+    from nearfield._key_filters import CompiledKeyFilter
+    from nearfield.compiled import CompiledFilter
 
 __all__ = ["KeyFilter", "KeySets", "KeysByQuery"]
 
@@ -25,6 +34,9 @@ class KeysByQuery(Protocol):
     def keys_by_query(self) -> Iterator[list[str | None]]:
         """Give the keys of each query in turn."""
 
+    def ids_by_key(self) -> Iterator[tuple[str, int]]:
+        """Give the keys of all queries with the ids that the core knows them by."""
+
 
 _Found = TypeVar("_Found", bound=KeysByQuery)
 
@@ -36,6 +48,8 @@ class KeyFilter:
     ----------
     exclude, allow : object
         As for `nearfield.StringIndex.query`.
+    where : CompiledKeyFilter or None
+        Read for the index.
 
     Raises
     ------
@@ -43,18 +57,21 @@ class KeyFilter:
         Neither keys nor masks.
     """
 
-    __slots__ = ("_among", "_without")
+    __slots__ = ("_among", "_where", "_without")
 
-    def __init__(self, exclude: Any, allow: Any) -> None:
+    def __init__(self, exclude: Any, allow: Any, where: CompiledKeyFilter | None) -> None:
+        self._where = where
         self._without = None if exclude is None else KeySets(exclude, "exclude")
         self._among = None if allow is None else KeySets(allow, "allow")
 
     @property
     def is_given(self) -> bool:
         """Whether there is anything that may not be returned."""
-        return self._without is not None or self._among is not None
+        return not (self._without is None and self._among is None and self._where is None)
 
-    def ask(self, keyed: KeyedCore, ask: Callable[[Names, Any, Any], _Found]) -> _Found:
+    def ask(
+        self, keyed: KeyedCore, ask: Callable[[Names, Any, Any, CompiledFilter | None], _Found]
+    ) -> _Found:
         """Ask under the filter, as often as it takes to return no key that it excludes.
 
         Parameters
@@ -62,25 +79,31 @@ class KeyFilter:
         keyed : KeyedCore
             Whose keys they are.
         ask : callable
-            Called with names for what the core finds, and with the sets to exclude and to allow, as
-            ids.
+            Called with names for what the core finds, with the sets to exclude and to allow, as
+            ids, and with what the index inside takes as ``where``.
 
         Returns
         -------
         object
-            What that gave, mostly at the first time: a key that was removed and added again
-            meanwhile has another id, so it can slip through.
+            What that gave, mostly at the first time.
         """
         while True:
             names = keyed.names  # before the core is asked: see _key_table.py
             changes = keyed.changes
             exclude = None if self._without is None else self._without.ids(keyed.find)
             allow = None if self._among is None else self._among.ids(keyed.find)
-            found = ask(names, exclude, allow)
-            if self._without is None or keyed.changes == changes:
+            where, ids = (None, {}) if self._where is None else self._where.looked_up(keyed)
+            found = ask(names, exclude, allow, where)
+            if keyed.changes == changes:
                 return found
-            if not self._without.has_let_through(found):
+            slipped = self._without is not None and self._without.has_let_through(found)
+            if not (slipped or _has_other_ids(found, ids)):
                 return found
+
+
+def _has_other_ids(found: KeysByQuery, ids: Mapping[str, int | None]) -> bool:
+    """Tell whether a key was found under another id than it was asked for by."""
+    return any(ids.get(key, id) != id for key, id in found.ids_by_key()) if ids else False
 
 
 class KeySets:

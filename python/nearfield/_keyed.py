@@ -21,6 +21,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nearfield._adding import add_rows
 from nearfield._arrays import as_vectors, is_chunked
@@ -29,7 +30,8 @@ from nearfield._key_table import KeyTable, Names
 from nearfield._keys import ATTACHMENT, as_keys
 from nearfield._removing import not_there
 from nearfield.errors import DuplicateId, InvalidInput, UnknownId
-from nearfield.typing import OnConflict, Progress, VectorsLike
+from nearfield.neighbors import NO_ID
+from nearfield.typing import ColumnsLike, OnConflict, Progress, VectorsLike
 
 __all__ = ["KeyedCore", "as_of_key"]
 
@@ -55,6 +57,11 @@ class KeyedCore:
         self._changing = threading.RLock()
         self._adds = 0  # under way; more than one where an add is called from another's iterator
         self._removed: list[tuple[str, int]] = []  # while there are adds
+
+    @property
+    def core(self) -> Core:
+        """The rows."""
+        return self._core
 
     @property
     def names(self) -> Names:
@@ -88,12 +95,13 @@ class KeyedCore:
         num_threads: int,
         progress: Progress,
         on_conflict: OnConflict,
+        columns: ColumnsLike | None = None,
     ) -> list[str]:
         """Add rows; see `nearfield.StringIndex.add_items`.
 
         Parameters
         ----------
-        vectors, keys, num_threads, progress, on_conflict
+        vectors, keys, num_threads, progress, on_conflict, columns
             As there.
 
         Returns
@@ -108,7 +116,7 @@ class KeyedCore:
         """
         with self._writing, self._add_under_way():
             try:
-                return self._add(vectors, keys, num_threads, progress, on_conflict)
+                return self._add(vectors, keys, num_threads, progress, on_conflict, columns)
             except DuplicateId as error:
                 key = self.names.key(cast(int, error.id))
                 words = str(error).replace(f"ids holds {error.id} ", f"keys holds {key!r} ", 1)
@@ -122,13 +130,16 @@ class KeyedCore:
         num_threads: int,
         progress: Progress,
         on_conflict: OnConflict,
+        columns: ColumnsLike | None,
     ) -> list[str]:
         if is_chunked(vectors):
-            if keys is not None:
-                message = (
-                    "keys is given beside an iterator; put them into its tuples (keys, vectors)"
-                )
-                raise InvalidInput(message)
+            for name, given in (("keys", keys), ("columns", columns)):
+                if given is not None:
+                    message = (
+                        f"{name} is given beside an iterator; put them into its tuples (keys, "
+                        "vectors) or (keys, vectors, columns)"
+                    )
+                    raise InvalidInput(message)
             stream = self._with_ids(cast(Iterable[Any], vectors))
             ids = add_rows(self._core, stream, None, num_threads, progress, on_conflict)
             key = self.names.key
@@ -138,7 +149,7 @@ class KeyedCore:
         if len(names) != len(rows):
             message = f"keys has {len(names)} keys for {len(rows)} vectors; expected one for each"
             raise InvalidInput(message)
-        add_rows(self._core, rows, self._ids_of(names), num_threads, progress, on_conflict)
+        add_rows(self._core, rows, self._ids_of(names), num_threads, progress, on_conflict, columns)
         return names
 
     def _with_ids(self, chunks: Iterable[Any]) -> Iterator[Any]:
@@ -202,6 +213,65 @@ class KeyedCore:
                 # Also where the repair that follows a removal fails: what is gone is gone.
                 self._removed += found
                 self._drop_removed()
+
+    def set_columns(self, keys: list[str], columns: ColumnsLike, missing_raises: bool) -> int:
+        """Change attributes of rows; see `nearfield.StringIndex.set_columns`.
+
+        Parameters
+        ----------
+        keys : list of str
+            From `as_keys`.
+        columns : mapping of str to sequence
+            As there.
+        missing_raises : bool
+            Whether all must be there.
+
+        Returns
+        -------
+        int
+            How many were changed.
+
+        Raises
+        ------
+        UnknownId
+            One is not there, and that raises.
+        InvalidInput, TypeError
+            As there.
+        """
+        from nearfield._given_columns import as_columns
+
+        read = as_columns(columns, len(keys), self._core)
+        with self._changing:  # so that no key is another vector's by the time that it is changed
+            ids = self.ids_of(keys, missing_raises)
+            try:
+                return self._core.set_columns(ids, read, missing_raises)
+            except UnknownId as error:
+                raise self._not_there(keys, self.names.key(cast(int, error.id))) from None
+
+    def ids_of(self, keys: list[str], missing_raises: bool) -> NDArray[np.uint64]:
+        """Give the ids of keys.
+
+        Parameters
+        ----------
+        keys : list of str
+            From `as_keys`.
+        missing_raises : bool
+            Whether all must be there.
+
+        Returns
+        -------
+        ndarray of uint64, shape (n,)
+            `nearfield.NO_ID` for those that are not there; the core may not hold others either.
+
+        Raises
+        ------
+        UnknownId
+            One is not there, and that raises.
+        """
+        found = [self._table.find(key) for key in keys]
+        if missing_raises and None in found:
+            raise self._not_there(keys)
+        return np.array([NO_ID if id is None else id for id in found], dtype=np.uint64)
 
     def _not_there(self, keys: list[str], one: str | None = None) -> UnknownId:
         given = dict.fromkeys(keys)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from threading import Lock
 from typing import Any
 
@@ -40,7 +40,7 @@ class NamedFilters(MutableMapping[str, NamedFilter]):
     def __init__(self, core: Core, in_file: bytes) -> None:
         self._core = core
         self._changing = Lock()
-        self._filters = _parse(in_file)
+        self._filters = self._parse(in_file)
 
     def __getitem__(self, name: str) -> NamedFilter:
         """Give an `Expression` or an `IdSet`."""
@@ -51,7 +51,7 @@ class NamedFilters(MutableMapping[str, NamedFilter]):
         if not isinstance(name, str) or not 1 <= len(name.encode()) <= _MOST_NAME:
             message = f"a filter is named {name!r}; expected text of 1 to {_MOST_NAME} bytes"
             raise InvalidInput(message)
-        known = _as_filter(value)
+        known = self._as_filter(value)
         with self._changing:
             self._keep({**self._filters, name: known})
 
@@ -76,48 +76,56 @@ class NamedFilters(MutableMapping[str, NamedFilter]):
         return f"{{{shown}}}"
 
     def _keep(self, filters: dict[str, NamedFilter]) -> None:
-        self._core.attach(ATTACHMENT, _to_bytes(filters))
+        self._core.attach(ATTACHMENT, self._to_bytes(filters))
         self._filters = filters
 
+    def _as_filter(self, value: Any) -> NamedFilter:
+        if isinstance(value, (str, dict)) or hasattr(value, "_as_node"):
+            return as_expression(value, "the filter")
+        return self._as_set(value)
 
-def _as_filter(value: Any) -> NamedFilter:
-    if isinstance(value, (str, Expression)) or hasattr(value, "_as_node"):
-        return as_expression(value, "the filter")
-    if isinstance(value, dict):
-        return as_expression(value, "the filter")
-    return value if isinstance(value, IdSet) else IdSet(value)
+    def _to_bytes(self, filters: dict[str, NamedFilter]) -> bytes:
+        if not filters:
+            return b""
+        written = {
+            name: {"where": to_text(value)}
+            if isinstance(value, Expression)
+            else self._set_to_json(value)
+            for name, value in filters.items()
+        }
+        return json.dumps({"version": 1, "filters": written}).encode()
+
+    def _parse(self, data: bytes) -> dict[str, NamedFilter]:
+        if not data:
+            return {}
+        try:
+            read = json.loads(data)
+            if read["version"] != 1:
+                message = f"version {read['version']}"
+                raise ValueError(message)
+            return {
+                str(name): as_expression(str(value["where"]), f"the filter {name!r}")
+                if "where" in value
+                else self._set_from_json(value)
+                for name, value in read["filters"].items()
+            }
+        except (
+            ValueError, KeyError, TypeError, AttributeError, RecursionError, binascii.Error
+        ) as error:  # fmt: skip
+            message = f"the filters that the file keeps by name cannot be read: {error}"
+            raise CorruptIndexFile(message, 0, "filters") from error
+
+    # What a set is, which is another thing where ids are keys.
+
+    def _as_set(self, value: Any) -> NamedFilter:
+        return value if isinstance(value, IdSet) else IdSet(value)
+
+    def _set_to_json(self, value: Any) -> dict[str, Any]:
+        return {"ids": base64.b64encode(value.to_bytes()).decode()}
+
+    def _set_from_json(self, value: Mapping[str, Any]) -> NamedFilter:
+        return IdSet.from_bytes(base64.b64decode(value["ids"], validate=True))
 
 
 def _shown(value: NamedFilter) -> str:
-    return repr(value) if isinstance(value, IdSet) else repr(to_text(value))
-
-
-def _to_bytes(filters: dict[str, NamedFilter]) -> bytes:
-    if not filters:
-        return b""
-    written = {
-        name: {"ids": base64.b64encode(value.to_bytes()).decode()}
-        if isinstance(value, IdSet)
-        else {"where": to_text(value)}
-        for name, value in filters.items()
-    }
-    return json.dumps({"version": 1, "filters": written}).encode()
-
-
-def _parse(data: bytes) -> dict[str, NamedFilter]:
-    if not data:
-        return {}
-    try:
-        read = json.loads(data)
-        if read["version"] != 1:
-            message = f"version {read['version']}"
-            raise ValueError(message)
-        return {
-            str(name): IdSet.from_bytes(base64.b64decode(value["ids"], validate=True))
-            if "ids" in value
-            else as_expression(str(value["where"]), f"the filter {name!r}")
-            for name, value in read["filters"].items()
-        }
-    except (ValueError, KeyError, TypeError, AttributeError, binascii.Error) as error:
-        message = f"the filters that the file keeps by name cannot be read: {error}"
-        raise CorruptIndexFile(message, 0, "filters") from error
+    return repr(to_text(value)) if isinstance(value, Expression) else repr(value)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeAlias, TypeVar
 
-from nearfield._expressions.binding import Bound, bind
+import numpy as np
+
+from nearfield._expressions.binding import bind
 from nearfield._expressions.column_types import ColumnType
 from nearfield._expressions.id_array import IdArray
 from nearfield._expressions.nodes import (
@@ -26,10 +28,11 @@ from nearfield._expressions.nodes import (
 from nearfield.columns import TYPES
 from nearfield.id_sets import IdSet
 
-__all__ = ["NamedFilter", "Step", "steps_of"]
+__all__ = ["NamedFilter", "Program", "Step"]
 
 Step: TypeAlias = tuple[int, str, Any]
-NamedFilter: TypeAlias = Expression | IdSet
+NamedFilter: TypeAlias = Expression | IdSet | frozenset[str]
+"""What an index knows by name: a condition, or a set of ids; of a `StringIndex` one of keys."""
 _Number = TypeVar("_Number", int, float)
 
 # As `nearfield::FilterStep::Kind` numbers them.
@@ -39,13 +42,8 @@ _INT64, _UINT64 = (-(2**63), 2**63 - 1), (0, 2**64 - 2)
 _FLOAT_KINDS = ("float32", "float64")
 
 
-def steps_of(
-    expression: Expression,
-    columns: list[tuple[str, int, int, int]],
-    params: Mapping[str, Any] | None,
-    filters: Mapping[str, NamedFilter],
-) -> tuple[list[Step], Bound]:
-    """Bind an expression to the columns of an index, and give the steps of its program.
+class Program:
+    """An expression that fits the columns of an index, and the filters that it names.
 
     Parameters
     ----------
@@ -55,34 +53,97 @@ def steps_of(
         (name, type, words, bytes) of each, as the core lists them.
     params : mapping of str to value or None
         What its parameters stand for.
-    filters : mapping of str to Expression or IdSet
-        Filters that the index knows by name.
+    filters : mapping of str to Expression, IdSet or frozenset of str
+        Filters that the index knows by name: as they are now.
+    keys : bool, default False
+        Whether ids are keys.
 
-    Returns
-    -------
-    tuple
-        (steps in the order in which a stack takes them, the bound expression).
+    Attributes
+    ----------
+    bound : Bound
+        The expression, parameters in place.
+    keys : frozenset of str
+        Those that it asks for, in the filters that it names as well.
 
     Raises
     ------
     ExpressionError
         It does not fit the columns, or a filter that it names does not.
     """
-    schema = {name: ColumnType(TYPES[kind]) for name, kind, *_ in columns}  # type: ignore[arg-type]
-    bound = bind(expression, schema, params, filters)
-    compiler = _Compiler(schema, filters)
-    compiler.add(bound.tree)
-    return compiler.steps, bound
+
+    __slots__ = ("_named", "_schema", "bound", "keys")
+
+    def __init__(
+        self,
+        expression: Expression,
+        columns: list[tuple[str, int, int, int]],
+        params: Mapping[str, Any] | None,
+        filters: Mapping[str, NamedFilter],
+        keys: bool = False,
+    ) -> None:
+        self._schema = {name: ColumnType(TYPES[kind]) for name, kind, *_ in columns}  # type: ignore[arg-type]
+        self.bound = bind(expression, self._schema, params, filters, keys=keys)
+        self._named: dict[str, NamedFilter] = {}
+        for name in self.bound.filters:
+            known = filters[name]
+            if isinstance(known, Expression):
+                known = bind(known, self._schema, keys=keys).tree
+            self._named[name] = known
+        self.keys = frozenset(self._keys_in(self.bound.tree)) if keys else frozenset()
+
+    def _keys_in(self, tree: Expression) -> Iterator[str]:
+        left = [tree]
+        while left:
+            node = left.pop()
+            if isinstance(node, And | Or):
+                left += node.terms
+            elif isinstance(node, Not):
+                left.append(node.term)
+            elif isinstance(node, Registered):
+                known = self._named[node.name]
+                if isinstance(known, frozenset):
+                    yield from known
+                elif isinstance(known, Expression):
+                    left.append(known)
+            elif isinstance(node, Compare | In) and node.column == _ID:
+                yield from _values_of(node)
+
+    def steps(self, ids: Mapping[str, int | None] | None = None) -> list[Step]:
+        """Give the steps in the order in which a stack takes them.
+
+        Parameters
+        ----------
+        ids : mapping of str to int or None, optional
+            The ids of `keys`; None of those that are not there.
+
+        Returns
+        -------
+        list of tuple
+            As the core takes them.
+        """
+        compiler = _Compiler(self._schema, self._named, ids or {})
+        compiler.add(self.bound.tree)
+        return compiler.steps
+
+
+def _values_of(node: Compare | In) -> list[str]:
+    if isinstance(node, Compare):
+        return [str(node.value)]
+    return [str(value) for value in node.values]  # type: ignore[union-attr]
 
 
 class _Compiler:
     """Appends the steps of one node after the other."""
 
     def __init__(
-        self, schema: Mapping[str, ColumnType], filters: Mapping[str, NamedFilter]
+        self,
+        schema: Mapping[str, ColumnType],
+        filters: Mapping[str, NamedFilter],
+        ids: Mapping[str, int | None],
     ) -> None:
         self.schema = schema
         self.filters = filters
+        self.ids = ids
         self.steps: list[Step] = []
 
     def add(self, node: Expression) -> None:
@@ -113,14 +174,25 @@ class _Compiler:
     def add_registered(self, name: str) -> None:
         """Append the steps of a filter that the index knows by name."""
         known = self.filters[name]
-        if isinstance(known, IdSet):
+        if isinstance(known, Expression):
+            self.add(known)
+        elif isinstance(known, IdSet):
             self.steps.append((_IDS, "", known.ids))
         else:
-            self.add(bind(known, self.schema).tree)
+            self.add_keys(known)
+
+    def add_keys(self, keys: Iterable[str]) -> None:
+        """Append the test whether the id is that of one of some keys."""
+        found = [id for key in keys if (id := self.ids[key]) is not None]
+        self.steps.append((_IDS, "", np.array(found, dtype=np.uint64)))
 
     def add_compare(self, node: Compare) -> None:
         """Append the comparison with one value."""
-        if isinstance(node.value, str):
+        if isinstance(node.value, str) and node.column == _ID:
+            self.add_keys([node.value])
+            if node.op == "!=":
+                self.steps.append((_NOT, "", None))
+        elif isinstance(node.value, str):
             self.steps.append((_WORDS, node.column, [node.value]))
             if node.op == "!=":  # false for null as well
                 self.steps += [(_NULL, node.column, None), (_OR, "", 2), (_NOT, "", None)]
@@ -137,6 +209,8 @@ class _Compiler:
         values = node.values
         if isinstance(values, IdArray):
             self.steps.append((_IDS, "", values.ids))
+        elif node.column == _ID:
+            self.add_keys(_values_of(node))
         elif isinstance(values, tuple) and values and isinstance(values[0], str):
             self.steps.append((_WORDS, node.column, list(values)))
         else:

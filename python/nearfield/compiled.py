@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from nearfield import _core
-from nearfield._program import NamedFilter, steps_of
-from nearfield.filters import Expression, as_expression, to_text
+from nearfield._program import NamedFilter, Program
+from nearfield.filters import as_expression, to_text
 
 __all__ = ["CompiledFilter", "compile_filter"]
 
@@ -18,7 +18,8 @@ class CompiledFilter:
     `nearfield.Index.compile` makes it. What passes is found when a query first asks for it, and
     again after vectors or their attributes have changed: a bit for each vector, about a
     millisecond for a million. In between it costs a query nothing. It holds for the columns that
-    there were; where one was dropped since, or has another type, queries say so.
+    there were; where one was dropped since, or has another type, queries say so. Filters that it
+    names are those that there were, too.
 
     Attributes
     ----------
@@ -33,20 +34,21 @@ class CompiledFilter:
     def __init__(
         self,
         index: _core.Index,
-        expression: Expression,
-        params: Mapping[str, Any] | None,
-        filters: Mapping[str, NamedFilter],
+        program: Program,
+        ids: Mapping[str, int | None] | None = None,
     ) -> None:
-        steps, bound = steps_of(expression, index.columns(), params, filters)
         self._index = index
-        self._program = _core.FilterProgram(steps)
-        self.expression = bound.tree
-        self.notes = tuple(map(str, bound.notes))
+        self._program = _core.FilterProgram(program.steps(ids))
+        self.expression = program.bound.tree
+        self.notes = tuple(map(str, program.bound.notes))
+
+    def _for_core(self) -> _core.FilterProgram:
+        return self._program
 
     @property
     def count(self) -> int:
         """Live vectors that pass now."""
-        return self._index.count_passing(self._program)
+        return self._index.count_passing(self._for_core())
 
     @property
     def selectivity(self) -> float:
@@ -56,14 +58,14 @@ class CompiledFilter:
 
     def __repr__(self) -> str:
         """Write the expression."""
-        return f"<nearfield.CompiledFilter {to_text(self.expression)!r}>"
+        return f"<nearfield.{type(self).__name__} {to_text(self.expression)!r}>"
 
 
 def compile_filter(
     core: _core.Index,
     where: Any,
     params: Mapping[str, Any] | None,
-    filters: Mapping[str, NamedFilter],
+    filters: Callable[[], Mapping[str, NamedFilter]],
 ) -> CompiledFilter:
     """Read ``where=`` of a query.
 
@@ -75,8 +77,8 @@ def compile_filter(
         As for `nearfield.Index.query`.
     params : mapping or None
         Values of its parameters.
-    filters : mapping
-        Those that the index knows by name.
+    filters : callable
+        Gives those that the index knows by name; not asked for one that is compiled.
 
     Returns
     -------
@@ -89,8 +91,31 @@ def compile_filter(
         No expression, or one that does not fit the columns.
     """
     if not isinstance(where, CompiledFilter):
-        return CompiledFilter(core, as_expression(where), params, filters)
-    if params is not None:
-        message = "params is given beside a compiled filter; give it to Index.compile"
+        columns = core.columns()
+        return CompiledFilter(core, Program(as_expression(where), columns, params, filters()))
+    refuse_params(params)
+    if type(where) is not CompiledFilter:
+        message = (
+            "where was compiled by a StringIndex, whose ids are keys; compile it by the index that "
+            "is asked"
+        )
         raise TypeError(message)
     return where
+
+
+def refuse_params(params: Mapping[str, Any] | None) -> None:
+    """Refuse values for a filter that has its own.
+
+    Parameters
+    ----------
+    params : mapping or None
+        What was given beside it.
+
+    Raises
+    ------
+    TypeError
+        Something.
+    """
+    if params is not None:
+        message = "params is given beside a compiled filter; give it to compile"
+        raise TypeError(message)

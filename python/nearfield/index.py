@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 import numpy as np
@@ -12,7 +12,7 @@ from nearfield import _files
 from nearfield._adding import add_rows, one_row
 from nearfield._arrays import as_ids, as_outputs, as_vectors
 from nearfield._core import Index as Core
-from nearfield._described import Described
+from nearfield._described import Described, refuse_lone_params
 from nearfield._facts import Facts
 from nearfield._keys import ATTACHMENT as KEYS
 from nearfield._numbers import as_count, as_ef, as_id, as_threads, as_whole
@@ -511,6 +511,7 @@ class Index(Facts, Described):
         params: Mapping[str, Any] | None = None,
         exclude: SetsLike | None = None,
         allow: SetsLike | None = None,
+        columns: Sequence[str] | None = None,
         exact: bool = False,
         explain: bool = False,
         if_short: IfShort = "raise",
@@ -550,6 +551,9 @@ class Index(Facts, Described):
         allow : set of ids, optional
             The only ids that may be returned, in the same forms. An empty set allows nothing; None
             allows everything.
+        columns : sequence of str, optional
+            Attributes of what is found to be given with it, as ``columns`` of the result. They are
+            read when the nearest are known: what changes meanwhile may show.
         exact : bool, default False
             Compare all that may be returned with the query, exactly: the result is that of brute
             force over the vectors as the storage keeps them.
@@ -573,6 +577,7 @@ class Index(Facts, Described):
             the query as given to the vectors as the storage keeps them (`get_vector`). One that
             float32 cannot hold is infinite, and comes last. ``num_distances`` and ``num_hops`` are
             totals of the batch. ``plan`` says how a filtered query was answered (`QueryPlan`).
+            ``columns`` is a dict of masked arrays of the result's shape, masked in padding.
 
         Raises
         ------
@@ -607,7 +612,21 @@ class Index(Facts, Described):
         >>> _ = index.add_items([[0, 0], [3, 4]])
         >>> index.query([0, 1], k=3, if_short="pad").distances.tolist()
         [1.0, 18.0, inf]
+        >>> index.set_columns([0, 1], {"artist": ["Berg", "Ek"]})
+        2
+        >>> index.query([3, 4], k=2, columns=["artist"]).columns["artist"].tolist()
+        ['Ek', 'Berg']
         """
+        if columns is not None:
+            from nearfield import _result_columns
+
+            return _result_columns.query(
+                self._core, columns,
+                lambda: self.query(
+                    vectors, k, num_threads, query_ef, where=where, params=params, exclude=exclude,
+                    allow=allow, exact=exact, explain=explain, if_short=if_short, out=out,
+                ),
+            )  # fmt: skip
         # The common case first: numbers in the very form that the core reads.
         if (
             type(vectors) is not _NDARRAY
@@ -624,6 +643,8 @@ class Index(Facts, Described):
             k = as_count(k, "k")
             num_threads = as_threads(num_threads)
             query_ef = as_ef(query_ef, _MOST_ROWS)
+        if params is not None and where is None:
+            refuse_lone_params()
         if query_ef <= 0:
             query_ef = self._ef
             if where is not None or exclude is not None or allow is not None:

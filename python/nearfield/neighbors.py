@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearfield.errors import InvalidInput, TooFewNeighbors
-from nearfield.typing import Distances, Ids, IfShort
+from nearfield.typing import ColumnValues, Distances, Ids, IfShort
 
 if TYPE_CHECKING:
     from nearfield.query_plan import QueryPlan
@@ -32,6 +32,7 @@ class _Results(tuple[_Names, Distances], Generic[_Names]):
 
     _cost: tuple[NDArray[np.uint32] | None, int, int]
     _report: NDArray[np.uint64] | None = None
+    _columns: dict[str, ColumnValues] | None = None
 
     @property
     def plan(self) -> QueryPlan | tuple[QueryPlan, ...] | None:
@@ -45,6 +46,15 @@ class _Results(tuple[_Names, Distances], Generic[_Names]):
 
         plans = query_plan.plans_of(self._report)
         return plans[0] if self.distances.ndim == 1 and plans else plans
+
+    @property
+    def columns(self) -> dict[str, ColumnValues]:
+        """Attributes of what was found, by name: those that the query was asked for.
+
+        Masked arrays of the shape of the result, masked where there is no value and in places that
+        are padding.
+        """
+        return {} if self._columns is None else self._columns
 
     @property
     def distances(self) -> Distances:
@@ -100,6 +110,8 @@ class KeyNeighbors(_Results[NDArray[np.object_]]):
     As `Neighbors`, but with `keys`, an object array of `str`; None in places that are padding.
     """
 
+    _ids: Ids
+
     @property
     def keys(self) -> NDArray[np.object_]:
         """Keys of the neighbours, `str`; None in places that are padding."""
@@ -109,6 +121,17 @@ class KeyNeighbors(_Results[NDArray[np.object_]]):
     def ids(self) -> NDArray[np.object_]:
         """The keys, under the name that `Neighbors` has for them."""
         return self[0]
+
+    def ids_by_key(self) -> Iterator[tuple[str, int]]:
+        """Give the keys of all queries with the ids that the index has for them inside.
+
+        Returns
+        -------
+        iterator of tuple
+            Without those that are padding.
+        """
+        pairs = zip(self.keys.ravel().tolist(), self._ids.ravel().tolist(), strict=True)
+        return (pair for pair in pairs if pair[0] is not None)
 
     def keys_by_query(self) -> Iterator[list[str | None]]:
         """Give the keys of each query in turn, one list for one query.

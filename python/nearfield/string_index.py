@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nearfield import _files
+from nearfield._adding import listed
 from nearfield._arrays import as_key_outputs, as_vectors, is_chunked
 from nearfield._core import Index as Core
+from nearfield._described import refuse_lone_params
+from nearfield._facts import Facts
+from nearfield._key_described import KeyDescribed
 from nearfield._key_table import KeyTable, Names
 from nearfield._keyed import KeyedCore, as_of_key
 from nearfield._keys import ATTACHMENT, as_key, as_keys, parse_keys
@@ -28,9 +32,9 @@ from nearfield.neighbors import (
     too_few,
 )
 from nearfield.spaces import Space, StorageDataType
-from nearfield.stats import IndexStats
 from nearfield.typing import (
     CodesName,
+    ColumnsLike,
     Distances,
     FileFormat,
     IfMissing,
@@ -41,24 +45,29 @@ from nearfield.typing import (
     VectorLike,
     Vectors,
     VectorsLike,
+    WhereLike,
 )
 
 if TYPE_CHECKING:
+    from nearfield.compiled import CompiledFilter
     from nearfield.tune import Tuning
 
 __all__ = ["KeysLike", "StringIndex"]
 
 KeysLike = Sequence[str] | NDArray[np.str_] | NDArray[np.object_]
+KeyedChunks = Iterable[
+    tuple[KeysLike, VectorsLike] | tuple[KeysLike, VectorsLike, ColumnsLike | None]
+]
 
-_OWN = frozenset(("_index", "_keyed"))
+_OWN = frozenset(("_core", "_filters", "_filters_in_file", "_index", "_keyed"))
 
 
-class StringIndex:
+class StringIndex(Facts, KeyDescribed):
     """An index of vectors that are named by strings.
 
-    The same methods as `nearfield.Index`, with keys in place of ids; queries return keys. The keys
-    are kept in the file. A key that is added again overwrites its vector; one that is removed
-    leaves nothing behind, and may be added again.
+    The same methods as `nearfield.Index`, with keys in place of ids; queries return keys, and in
+    expressions ``id`` is the key. The keys are kept in the file. A key that is added again
+    overwrites its vector; one that is removed leaves nothing behind, and may be added again.
 
     Parameters
     ----------
@@ -115,10 +124,13 @@ class StringIndex:
     def _adopt(self, index: Index, table: KeyTable, *, attached: bool) -> None:
         self._index = index
         self._keyed = KeyedCore(index._core, table, attached)
+        self._describe(index._core)
 
     # --- grow ---
 
-    def add_item(self, vector: VectorLike, key: str) -> str:
+    def add_item(
+        self, vector: VectorLike, key: str, *, columns: Mapping[str, Any] | None = None
+    ) -> str:
         """Add or overwrite one vector.
 
         Parameters
@@ -127,6 +139,8 @@ class StringIndex:
             As for `nearfield.Index.add_item`.
         key : str
             Its name.
+        columns : mapping of str to value, optional
+            Its attributes: as for `nearfield.Index.add_item`.
 
         Returns
         -------
@@ -141,14 +155,16 @@ class StringIndex:
             The key is not a str.
         """
         row = as_vectors(vector, self.num_dimensions, "vector", axes=1)
-        return self.add_items(row[np.newaxis], [as_key(key)], 1)[0]
+        described = None if columns is None else listed(columns)
+        return self.add_items(row[np.newaxis], [as_key(key)], 1, columns=described)[0]
 
     def add_items(
         self,
-        vectors: VectorsLike | Iterable[tuple[KeysLike, VectorsLike]],
+        vectors: VectorsLike | KeyedChunks,
         keys: KeysLike | None = None,
         num_threads: int | None = -1,
         *,
+        columns: ColumnsLike | None = None,
         on_conflict: OnConflict = "update",
         progress: Progress = None,
     ) -> list[str]:
@@ -156,11 +172,12 @@ class StringIndex:
 
         Parameters
         ----------
-        vectors : array-like of shape (n, num_dimensions), or iterator of (keys, vectors)
-            As for `nearfield.Index.add_items`.
+        vectors : array-like of shape (n, num_dimensions), or iterator
+            As for `nearfield.Index.add_items`; an iterator gives ``(keys, vectors)`` or ``(keys,
+            vectors, columns)``.
         keys : sequence of n str
             Their names; left out when an iterator gives them.
-        num_threads, on_conflict, progress
+        num_threads, columns, on_conflict, progress
             As for `nearfield.Index.add_items`, with keys for ids.
 
         Returns
@@ -193,21 +210,24 @@ class StringIndex:
         >>> index["a"].tolist(), index["c"].tolist()
         ([1.0], [3.0])
         """
-        return self._keyed.add(vectors, keys, as_threads(num_threads), progress, on_conflict)
+        return self._keyed.add(
+            vectors, keys, as_threads(num_threads), progress, on_conflict, columns
+        )
 
     def upsert(
         self,
-        vectors: VectorsLike | Iterable[tuple[KeysLike, VectorsLike]],
+        vectors: VectorsLike | KeyedChunks,
         keys: KeysLike | None = None,
         num_threads: int | None = -1,
         *,
+        columns: ColumnsLike | None = None,
         progress: Progress = None,
     ) -> list[str]:
         """Add vectors, or replace those whose keys are in the index.
 
         Parameters
         ----------
-        vectors, keys, num_threads, progress
+        vectors, keys, num_threads, columns, progress
             As for `add_items`, whose default ``on_conflict="update"`` does the same.
 
         Returns
@@ -230,7 +250,7 @@ class StringIndex:
         if keys is None and not is_chunked(vectors):
             message = "keys is None; expected a key for each vector"
             raise InvalidInput(message)
-        return self.add_items(vectors, keys, num_threads, progress=progress)
+        return self.add_items(vectors, keys, num_threads, columns=columns, progress=progress)
 
     # --- shrink ---
 
@@ -360,8 +380,11 @@ class StringIndex:
         num_threads: int | None = -1,
         query_ef: int | None = -1,
         *,
+        where: WhereLike | None = None,
+        params: Mapping[str, Any] | None = None,
         exclude: SetsLike | None = None,
         allow: SetsLike | None = None,
+        columns: Sequence[str] | None = None,
         exact: bool = False,
         explain: bool = False,
         if_short: IfShort = "raise",
@@ -373,6 +396,10 @@ class StringIndex:
         ----------
         vectors, k, num_threads, query_ef
             As for `nearfield.Index.query`.
+        where, params : optional
+            As for `nearfield.Index.query`, but ``id`` is the key: ``id = 'a'``, ``id != 'a'``, ``id
+            in ['a', 'b']`` and ``id in $name``, which takes a list, set or array of keys. Keys that
+            are not in the index are passed over.
         exclude : set of keys, optional
             Keys that no query of the call may return: one key, an iterable of keys, or a boolean
             mask in the order of `keys`; or one of these or None for each query, as
@@ -381,6 +408,8 @@ class StringIndex:
         allow : set of keys, optional
             The only keys that may be returned, in the same forms. An empty set allows nothing; None
             allows everything.
+        columns : sequence of str, optional
+            As for `nearfield.Index.query`.
         exact, explain : bool, default False
             As for `nearfield.Index.query`.
         if_short : "raise" or "pad", default "raise"
@@ -401,8 +430,9 @@ class StringIndex:
 
         Notes
         -----
-        As for `nearfield.Index.query`. A filter costs a look-up for each key, some 100 ns. A key
-        that is removed and added again while the query runs is left out as well.
+        As for `nearfield.Index.query`. A filter costs a look-up for each key, some 100 ns; a
+        compiled one that names keys pays for it again when keys have come or gone. A key that is
+        removed and added again while the query runs is left out as well.
 
         Examples
         --------
@@ -422,16 +452,23 @@ class StringIndex:
             vectors = as_vectors(vectors, self.num_dimensions, "vectors")
             keys, distances = as_key_outputs(out, vectors, as_count(k, "k"))
             ids = (np.empty(keys.shape, dtype=np.uint64), distances)
-        given = _key_sets.KeyFilter(exclude, allow)
+        read: Any = None if where is None else self.compile(where, params)
+        if params is not None and where is None:
+            refuse_lone_params()
+        given = _key_sets.KeyFilter(exclude, allow, read)
 
-        def ask(names: Names, without: Any, among: Any) -> KeyNeighbors:
+        def ask(
+            names: Names, without: Any, among: Any, filtered: CompiledFilter | None
+        ) -> KeyNeighbors:
             found = self._index.query(
                 vectors,
                 k,
                 num_threads,
                 query_ef,
+                where=filtered,
                 exclude=without,
                 allow=among,
+                columns=columns,
                 exact=exact,
                 explain=explain,
                 if_short="pad" if raising else if_short,
@@ -457,8 +494,9 @@ class StringIndex:
             keys = np.empty(found.ids.shape, dtype=object)
         keys.reshape(-1)[:] = named
         result = KeyNeighbors((keys, found.distances))
-        result._cost = found._cost
-        result._report = found._report
+        result._ids = found.ids
+        result._cost, result._report = found._cost, found._report
+        result._columns = found._columns
         return result
 
     def tune(
@@ -733,51 +771,6 @@ class StringIndex:
     # --- describe ---
 
     @property
-    def space(self) -> Space:
-        """Geometry."""
-        return self._index.space
-
-    @property
-    def num_dimensions(self) -> int:
-        """Width of every vector."""
-        return self._index.num_dimensions
-
-    @property
-    def M(self) -> int:
-        """Links of a vector on upper levels."""
-        return self._index.M
-
-    @property
-    def ef_construction(self) -> int:
-        """Beam width while adding."""
-        return self._index.ef_construction
-
-    @property
-    def random_seed(self) -> int:
-        """The number that chooses the levels."""
-        return self._index.random_seed
-
-    @property
-    def storage_data_type(self) -> StorageDataType:
-        """How vectors are kept."""
-        return self._index.storage_data_type
-
-    @property
-    def exact(self) -> bool:
-        """Whether vectors are held as they were given; as `nearfield.Index.exact`."""
-        return self._index.exact
-
-    @property
-    def codes(self) -> CodesName:
-        """What queries compare on their way: "none", "int8" or "int4"."""
-        return self._index.codes
-
-    @property
-    def simd_level(self) -> str:
-        """The kind of vector instructions that this index uses."""
-        return self._index.simd_level
-
-    @property
     def num_elements(self) -> int:
         """Keys that are stored, those marked as deleted included; ``len`` leaves them out."""
         return self._index.num_elements
@@ -816,26 +809,6 @@ class StringIndex:
         keys = np.empty(len(named), dtype=object)
         keys[:] = named
         return keys
-
-    def stats(self) -> IndexStats:
-        """Count everything; see `nearfield.Index.stats`.
-
-        Returns
-        -------
-        IndexStats
-            At this instant.
-        """
-        return self._index.stats()
-
-    def validate(self) -> str:
-        """Check the structure of the graph; see `nearfield.Index.validate`.
-
-        Returns
-        -------
-        str
-            Empty when it is sound, otherwise the first fault in words.
-        """
-        return self._index.validate()
 
     # --- protocol ---
 

@@ -26,6 +26,7 @@ __all__ = [
     "IdsOrOne",
     "IfMissing",
     "IfShort",
+    "KeysOrOne",
     "OnConflict",
     "Path",
     "Progress",
@@ -76,6 +77,8 @@ VectorLike: TypeAlias = ArrayLike | Exchangeable | ArrowArray | ArrowStream
 VectorsLike: TypeAlias = ArrayLike | Exchangeable | ArrowArray | ArrowStream
 IdsLike: TypeAlias = Sequence[int] | ArrayLike | ArrowArray | ArrowStream
 IdsOrOne: TypeAlias = IdsLike | Iterable[int] | int
+KeysOrOne: TypeAlias = Iterable[str] | NDArray[np.str_] | NDArray[np.object_]
+"""Keys of a `nearfield.StringIndex`; a `str` is one of them."""
 ColumnsLike: TypeAlias = Mapping[str, Any]
 """Values by name of a column; see ``columns`` of `nearfield.Index.add_items`."""
 ColumnValues: TypeAlias = np.ma.MaskedArray[Any, Any]

@@ -64,6 +64,21 @@ def make_bases() -> list[Any]:
         removed.remove(id)
         if removed.stats().slots_to_repair:
             break
+    described = nf.Index("euclidean", 2, M=2, ef_construction=4)
+    described.add_items(
+        rng.normal(size=(70, 2)),
+        columns={
+            "flag": [bool(i % 2) for i in range(70)],
+            "year": np.arange(70, dtype=np.int16),
+            "score": [None if i % 5 else i / 3 for i in range(70)],
+            "seen": np.arange(70).astype("M8[us]"),
+            "market": [("SE", "NO", "日本")[i % 3] for i in range(70)],
+            "genres": [["drone", "dub"][: i % 3] for i in range(70)],
+        },
+    )
+    described.remove(range(10, 30))
+    described.filters["clean"] = "not flag and year > 3"
+    described.filters["heard"] = nf.IdSet(range(5))
     body = {"space": nf.Space.Cosine, "num_dimensions": 16}
     return [
         Base("nf small", bytes(index)),
@@ -74,6 +89,7 @@ def make_bases() -> list[Any]:
         Base("nf many codes", bytes(many)),
         Base("nf float16", bytes(half)),
         Base("nf removed", bytes(removed)),
+        Base("nf columns", bytes(described)),
         Base("nf empty", bytes(nf.Index(nf.Space.Cosine, 3))),
         Base("voyager v1", (data / "voyager_v1_innerproduct_16d_float32_M12.voy").read_bytes()),
         Base("voyager v0", (data / "voyager_v0_cosine_16d_float32_M12.voy").read_bytes(), body),
@@ -107,6 +123,7 @@ def use(index: Any) -> None:
         assert ids.shape == distances.shape
         some = list(index.ids)[:5]
         index.get_vectors(some)
+    use_columns(index)
     if index.num_dimensions < 10_000:
         rows = queries.astype(np.float32)
         keys = ["a", "b", "c"] if isinstance(index, nf.StringIndex) else None
@@ -118,6 +135,20 @@ def use(index: Any) -> None:
         again.compact()
         assert again.validate() == ""
         assert len(nf.load(bytes(again))) == len(again) == len(index) + 1
+
+
+def use_columns(index: Any) -> None:
+    """Read attributes, ask for them, and change them."""
+    some = list(index.ids)[:5]
+    for name in index.columns:
+        index.get_columns(some, [name])
+        asked = "`" + name.replace("`", "``") + "`"
+        counted = index.compile(f"{asked} is null or {asked} is not null").count
+        assert counted == len(index)
+        index.set_columns(some, {name: [None] * len(some)})
+        assert index.get_columns(some, [name])[name].tolist() == [None] * len(some)
+    for name in index.filters:
+        index.compile(f"${name} or true")
 
 
 def open_and_use(case: Any, folder: Path, limit: bool) -> list[str]:

@@ -34,6 +34,11 @@ SECTION_FIELDS = {
     "row_bytes": (24, "Q"), "rows": (32, "Q"), "sums_offset": (40, "Q"), "sums_sum": (48, "Q"),
     "zero": (56, "Q"),
 }  # fmt: skip
+COLUMN = 14
+COLUMN_FIELDS = {
+    "type": (0, "I"), "name_bytes": (4, "I"), "num_words": (8, "Q"), "num_sets": (16, "Q"),
+    "word_bytes": (24, "Q"), "set_bytes": (32, "Q"), "num_chunks": (40, "Q"),
+}  # fmt: skip
 # The tables are in cpp/src/files/voyager.h and hnswlib.h.
 PRELUDE_FIELDS = {
     "magic": (0, "I"), "version": (4, "I"), "dimensions": (8, "I"), "space": (12, "B"),
@@ -57,6 +62,7 @@ PLANE_CODES = {
     8: "I",
     9: "B",
     13: "Q",
+    14: "B",
     64: "I",
 }
 
@@ -141,6 +147,10 @@ def fields_of(base: Base) -> Iterator[tuple[str, int, str]]:
         for number in range(get(base.data, 48, "I")):
             for name, (offset, code) in SECTION_FIELDS.items():
                 yield f"section {number} {name}", table + 64 * number + offset, code
+            if get(base.data, table + 64 * number, "I") == COLUMN:
+                begin = get(base.data, table + 64 * number + 8, "Q")
+                for name, (offset, code) in COLUMN_FIELDS.items():
+                    yield f"column {number} {name}", begin + offset, code
         return
     if base.body:
         yield from ((name, *at) for name, at in PRELUDE_FIELDS.items())
@@ -152,7 +162,9 @@ def with_field(base: Base, name: str, offset: int, code: str, value: int) -> byt
     put(data, offset, code, value)
     if not base.is_nf or name == "header_sum":
         return bytes(data)
-    if name.startswith("section"):
+    if name.startswith("column"):
+        fix_sums(data, base.data)
+    elif name.startswith("section"):
         fix_table(data, base.data)
     else:
         fix_header(data)
@@ -250,7 +262,9 @@ def spoil(base: Base, rng: np.random.Generator) -> tuple[str, bytes]:
         for _, offset, code in chosen:
             edges = edge_values(get(data, offset, code), 8 * struct.calcsize(code), rng)
             put(data, offset, code, int(rng.choice(np.array(edges, dtype=np.uint64))))
-        if base.is_nf:
+        if any(name.startswith("column") for name, _, _ in chosen):
+            fix_sums(data, base.data)
+        elif base.is_nf:
             fix_table(data, base.data)
         return f"fields {[name for name, _, _ in chosen]}", bytes(data)
     if kind == "longer":

@@ -16,12 +16,11 @@ def stop(*_: object) -> None:
 
 def test_a_file_that_is_saved_after_an_interrupted_add_can_be_read(rng):
     """The round that was given up began a chunk of slots that do not exist."""
-    index = nf.Index("euclidean", 64, M=16, ef_construction=400)
-    index.add_items(rng.normal(size=(4096, 64)), columns={"a": np.arange(4096)})
+    index = nf.Index("euclidean", 4, M=3, ef_construction=6)
+    index.add_items(rng.normal(size=(4096, 4)), columns={"a": np.arange(4096)})
+    more, columns = rng.normal(size=(512, 4)), {"a": np.arange(512)}  # one round
     with pytest.raises(KeyboardInterrupt):
-        index.add_items(
-            rng.normal(size=(600, 64)), num_threads=1, columns={"a": np.arange(600)}, progress=stop
-        )
+        index.add_items(more, num_threads=1, columns=columns, progress=stop)
     assert len(index) == 4096
     loaded = nf.Index.load(bytes(index))
     assert loaded.get_columns(loaded.ids)["a"].tolist() == list(range(4096))

@@ -47,11 +47,12 @@ from nearfield._expressions.nodes import (
 from nearfield._expressions.spots import Part, spot
 from nearfield._expressions.tokens import name_in_words
 from nearfield._expressions.values import ID
+from nearfield._keys import as_keys
 from nearfield.errors import InvalidInput
 
 __all__ = ["Bound", "Note", "bind"]
 
-_ID_TYPE = ColumnType("uint64")
+_ID_TYPE, _KEY_TYPE = ColumnType("uint64"), ColumnType("key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,8 @@ def bind(
     schema: Mapping[str, ColumnType],
     params: Mapping[str, Any] | None = None,
     filters: Collection[str] = (),
+    *,
+    keys: bool = False,
 ) -> Bound:
     """Check an expression against the columns, and put its parameters in place.
 
@@ -95,6 +98,9 @@ def bind(
         tuple, set or array of any length; for ``id in`` whatever `nearfield.Index` takes as ids.
     filters : collection of str, default ()
         Names of registered filters: a mapping of them will do.
+    keys : bool, default False
+        Whether ids are text, as those of a `nearfield.StringIndex`: ``id`` is then compared as a
+        category is, and after ``id in`` a parameter is a list of keys of any length.
 
     Returns
     -------
@@ -109,6 +115,8 @@ def bind(
         - `Has`: one text and more, sorted and each once.
         - `IsNull`, never of ``id``; `Flag`; `Registered`; and the constants ``And(())`` and
           ``Or(())``.
+
+        Where ids are keys, those of ``id`` are as those of a category.
 
     Raises
     ------
@@ -136,7 +144,7 @@ def bind(
         message = f"params is of type {type(params).__name__}; expected a dict of values by name"
         raise TypeError(message)
     literals = Literals(params, filters)
-    tree = _Binder(schema, literals).bound(expression)
+    tree = _Binder(schema, literals, _KEY_TYPE if keys else _ID_TYPE).bound(expression)
     for name in params:
         if name not in literals.used:
             raise fault(_unused(name, literals.used), argument="params")
@@ -169,9 +177,12 @@ def _read_by(tree: Expression) -> tuple[frozenset[str], frozenset[str]]:
 class _Binder:
     """What one call of `bind` knows, and what it has met."""
 
-    def __init__(self, schema: Mapping[str, ColumnType], literals: Literals) -> None:
+    def __init__(
+        self, schema: Mapping[str, ColumnType], literals: Literals, id_type: ColumnType
+    ) -> None:
         self.schema = schema
         self.literals = literals
+        self.id_type = id_type
 
     def bound(self, node: Expression) -> Expression:
         if isinstance(node, And | Or):
@@ -221,7 +232,7 @@ class _Binder:
         if column == ID and isinstance(node.values, Parameter):
             return self.ids(node, node.values.name)
         values = self.literals.values(node, node.values, of)
-        if of.kind == "category":
+        if of.kind in ("category", "key"):
             return chosen(column, tuple(sorted({str(value) for value in values})), place)
         if of.kind == "bool":
             if len(set(values)) == 1:
@@ -238,6 +249,9 @@ class _Binder:
         given = self.literals.given(node, 0, name)
         given = list(given) if isinstance(given, Set) else given
         try:
+            if self.id_type is _KEY_TYPE:
+                keys = tuple(sorted(set(as_keys(given, label_of(name)))))
+                return chosen(node.column, keys, node.place)
             ids = IdArray(as_ids(given, label_of(name)))
         except (InvalidInput, TypeError) as error:
             raise fault(str(error), spot(node, 0)) from None
@@ -272,7 +286,7 @@ class _Binder:
 
     def type_of(self, node: Asking | IsNull | Flag, operator: str) -> ColumnType:
         """Give the type of a column, which must exist and have the operator; "" asks for a bool."""
-        of = _ID_TYPE if node.column == ID else self.schema.get(node.column)
+        of = self.id_type if node.column == ID else self.schema.get(node.column)
         if of is None:
             near = nearest(node.column, self.schema)
             hint = f"; did you mean {name_in_words(near)}?" if near else ""

@@ -14,7 +14,7 @@ __all__ = ["FLOATS", "INTEGERS", "OPERATORS", "ColumnType", "Kind"]
 
 Kind: TypeAlias = Literal[
     "bool", "int8", "int16", "int32", "int64", "uint64", "float32", "float64", "timestamp",
-    "category", "tags",
+    "category", "tags", "key",
 ]  # fmt: skip
 
 INTEGERS: dict[Kind, tuple[int, int]] = {
@@ -36,6 +36,7 @@ OPERATORS: dict[Kind, tuple[str, ...]] = {
     **dict.fromkeys(INTEGERS, _ORDERED),
     **dict.fromkeys(FLOATS, _ORDERED),
     "category": _EQUAL,
+    "key": _EQUAL,
     "tags": ("has", "has any", "has all", "is null"),
 }
 """What a column of each kind may be asked; one of bool also stands alone."""
@@ -49,7 +50,7 @@ class ColumnType:
     ----------
     kind : str
         ``bool``, ``int8``, ``int16``, ``int32``, ``int64``, ``uint64``, ``float32``, ``float64``,
-        ``timestamp``, ``category`` or ``tags``.
+        ``timestamp``, ``category`` or ``tags``; ``key`` of ids that are text.
     values : collection of str, callable that gives one, or None, default None
         Of a category or of tags, the values that rows have, by which unknown ones are noticed;
         None where they are not known. A dict or frozenset is looked into as it is; of a list or

@@ -52,6 +52,7 @@ _NUMBERS = (FLOATS | INTEGERS.keys()) - {"timestamp"}
 _WANTED = {
     "bool": "true or false",
     "category": "text in quotes",
+    "key": "text in quotes",
     "tags": "text in quotes",
     "timestamp": "text such as '2024-05-01' or '2024-05-01T12:00:00Z'",
 }
@@ -227,7 +228,7 @@ class Literals:
             except ValueError as error:
                 message = f"{what} is {quoted(value)}, compared with a timestamp: {error}"
                 raise fault(message, spot(node, part)) from None
-        if isinstance(value, str) and kind in ("category", "tags"):
+        if isinstance(value, str) and kind in ("category", "tags", "key"):
             self._notice(node.column, value, of)
             return value
         if isinstance(value, bool) and kind == "bool":
