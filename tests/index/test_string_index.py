@@ -253,14 +253,8 @@ def test_keys_travel_in_the_file(tmp_path, mmap):
         assert np.array_equal(again["日本"], rows(2, 5)[1])
 
 
-# Attributes and expressions know no keys yet.
-OF_IDS_ALONE = {
-    "columns", "compile", "drop_column", "filters", "get_columns", "params", "set_columns", "where",
-}  # fmt: skip
-
-
 def test_the_surface_is_that_of_index_with_keys_for_ids():
-    names = {name for name in dir(nf.Index) if not name.startswith("_")} - OF_IDS_ALONE
+    names = {name for name in dir(nf.Index) if not name.startswith("_")}
     assert {name for name in dir(nf.StringIndex) if not name.startswith("_")} == {*names, "keys"}
     for name in names:
         ours, theirs = (getattr(kind, name) for kind in (nf.StringIndex, nf.Index))
@@ -269,9 +263,7 @@ def test_the_surface_is_that_of_index_with_keys_for_ids():
                 each.replace("id", "key") if each in ("id", "ids") else each
                 for each in inspect.signature(theirs).parameters
             ]
-            assert list(inspect.signature(ours).parameters) == [
-                each for each in expected if each not in OF_IDS_ALONE
-            ], name
+            assert list(inspect.signature(ours).parameters) == expected, name
 
 
 def test_pickle_copy_and_file_objects():
