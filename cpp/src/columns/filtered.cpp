@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -119,10 +120,10 @@ void compile_shared(Batch& batch) {
   const bool looks_up = is_shared(filter.allow) || excludes_many;
   if (filter.where == nullptr && !looks_up) return;
   shared.lease = std::move(lease);
-  std::optional<Look> look;
+  std::unique_ptr<Look> look;
   std::optional<Allowed> allowed;
   batch.with_ids([&](const State& state, const IdTable& table) {
-    look.emplace(batch.metric, state, filter.where);
+    look = std::make_unique<Look>(batch.metric, state, filter.where);
     if (!looks_up) return;
     allowed = all_returnable(look->reading.view);
     if (is_shared(filter.allow)) keep_only(*allowed, table, shared_set(filter.allow));
@@ -133,7 +134,7 @@ void compile_shared(Batch& batch) {
   shared.passing = look->passing;
   if (!allowed) return;
   if (shared.passing != nullptr) keep_common(*allowed, shared.passing->allowed);
-  shared.passing = passing_of(std::move(*allowed), shared.reading->view.count);
+  shared.passing = passing_of(std::move(*allowed), look->reading.view.count);
 }
 
 // One query of a group, before it is asked.
@@ -153,18 +154,21 @@ struct Way {
 // The view of a group, and how many of its rows could be returned if nothing were filtered: those of that instant where
 // they are to be told, else about, since others may change them meanwhile.
 Reading read_for(const Batch& batch, std::size_t& rows) {
-  std::optional<Reading> reading = batch.shared.reading;
-  if (batch.filter.counts && !reading) {
-    const auto read = [&](const State& state, const IdTable&) {
-      reading = read_state(state, batch.metric);
-      rows = num_returnable(state, reading->view.count);
-    };
+  Reading reading{};
+  const auto read = [&](const State& state, const IdTable&) {
+    reading = read_state(state, batch.metric);
+    rows = num_returnable(state, reading.view.count);
+  };
+  if (batch.shared.reading) {
+    reading = *batch.shared.reading;
+    rows = num_returnable(*reading.state, reading.view.count);
+  } else if (batch.filter.counts) {
     batch.with_ids(std::cref(read));
-    return *reading;
+  } else {
+    reading = read_state(*batch.current.load(), batch.metric);
+    rows = num_returnable(*reading.state, reading.view.count);
   }
-  if (!reading) reading = read_state(*batch.current.load(), batch.metric);
-  rows = num_returnable(*reading->state, reading->view.count);
-  return *reading;
+  return reading;
 }
 
 // The filter of one query, and how many it lets through as far as that is known without looking ids up.
@@ -368,8 +372,8 @@ QueryCounters query_filtered(const CurrentState& current, const Metric& metric, 
 std::size_t count_passing(const Metric& metric, ScratchPool& pool, const WithIds& with_ids,
                           const FilterProgram& where) {
   const ScratchPool::Lease lease = pool.lend();
-  std::optional<Look> look;
-  with_ids([&](const State& state, const IdTable&) { look.emplace(metric, state, &where); });
+  std::unique_ptr<Look> look;
+  with_ids([&](const State& state, const IdTable&) { look = std::make_unique<Look>(metric, state, &where); });
   look->evaluate();
   return look->passing->allowed.count;
 }

@@ -297,6 +297,7 @@ void forget_rows(Columns& columns, std::span<const Slot> slots) {
 
 std::vector<ColumnInfo> infos_of(const Columns& columns) {
   std::vector<ColumnInfo> infos;
+  infos.reserve(columns.all.size());
   for (const auto& column : columns.all) {
     infos.push_back({column->name, column->type, column->words.size(), bytes_of(*column)});
   }

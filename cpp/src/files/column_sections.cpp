@@ -181,6 +181,7 @@ void check_chunk(const Parts& parts, const Column& column, const ColumnChunk& ch
 std::vector<ColumnView> view_columns_for_file(const Columns& columns, std::size_t count) {
   columns.begin_view();
   std::vector<ColumnView> views;
+  views.reserve(columns.all.size());
   for (const auto& column : columns.all) views.push_back(view_of(*column, count));
   return views;
 }
