@@ -110,3 +110,17 @@ def test_few_rows_of_a_column_of_many_words_are_read_alike():
         read = index.get_columns(some)
         assert read["w"].tolist() == [words[i] for i in some]
         assert read["t"].tolist() == [("all", f"t{i % 997}") for i in some]
+
+
+def test_the_order_of_the_tags_of_a_vector_leaves_no_trace():
+    """That of a Python set is another one in each process."""
+
+    def by(*tags):
+        index = nf.Index("euclidean", 1)
+        index.add_items([[0], [1], [2]], columns={"t": [["b"], *tags]})
+        return bytes(index)
+
+    want = by(["a", "b", "c"], ["d", "a"])
+    assert by({"c", "b", "a", "a"}, ("a", "d", "a")) == want
+    assert by(["c", "a", "b"], {"d", "a"}) == want
+    assert by(["a", "b", "d"], ["c", "a"]) != want

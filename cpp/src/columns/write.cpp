@@ -116,11 +116,19 @@ class Source {
     return number;
   }
 
+  // Its new words are numbered in the order of their text: that of the tags of a row says nothing, and may be that of
+  // some hashes.
   std::uint32_t set_of(std::size_t row) {
     tags_.clear();
+    new_.clear();
     for (std::uint64_t i = given_.tag_ends[row]; i < given_.tag_ends[row + 1]; ++i) {
-      tags_.push_back(number_of(place_at(i)));
+      const std::uint32_t place = place_at(i);
+      const bool is_known = numbers_[place] != Words::kNone;
+      (is_known ? tags_ : new_).push_back(is_known ? numbers_[place] : place);
     }
+    std::sort(new_.begin(), new_.end(),
+              [this](std::uint32_t a, std::uint32_t b) { return given_.words[a] < given_.words[b]; });
+    for (const std::uint32_t place : new_) tags_.push_back(number_of(place));
     std::sort(tags_.begin(), tags_.end());
     tags_.erase(std::unique(tags_.begin(), tags_.end()), tags_.end());
     return column_.sets.put({reinterpret_cast<const char*>(tags_.data()), tags_.size() * sizeof(std::uint32_t)});
@@ -129,7 +137,7 @@ class Source {
   Column& column_;
   const ColumnValues& given_;
   std::vector<std::uint32_t>& numbers_;
-  std::vector<std::uint32_t> tags_;
+  std::vector<std::uint32_t> tags_, new_;
 };
 
 void write_value(Columns& columns, Column& column, Source& source, std::size_t row, Slot slot) {
