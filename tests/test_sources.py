@@ -277,8 +277,8 @@ def test_negative_ids_are_named(tmp_path: Path) -> None:
 
 def test_missing_and_unfit_columns_are_named(tmp_path: Path) -> None:
     path = parquet(tmp_path / "x.parquet", pa.array([[1.0]]), name=["a"], x=[0.5], w=[["a"]])
+    assert open_source(path).read()[1].tolist() == [[1.0]]  # lists of text are no vectors
     for options, said in (
-        ({}, "list columns v, w"),
         ({"vectors": "u"}, "has no column 'u'; expected one of v, w"),
         (
             {"vectors": "name"},
@@ -292,6 +292,38 @@ def test_missing_and_unfit_columns_are_named(tmp_path: Path) -> None:
     ):
         with pytest.raises(InvalidInput, match=said):
             open_source(path, **options)
+
+
+def test_vectors_are_named_where_there_are_several(tmp_path: Path) -> None:
+    path = parquet(tmp_path / "x.parquet", pa.array([[1.0]]), w=[[5]], t=[["a"]])
+    with pytest.raises(InvalidInput, match=r"holds the columns of lists v, w; name the column"):
+        open_source(path)
+    assert open_source(path, vectors="w").read()[1].tolist() == [[5.0]]
+    pq.write_table(pa.table({"t": [["a"]]}), path)
+    with pytest.raises(InvalidInput, match="holds no lists of numbers"):
+        open_source(path)
+
+
+@pytest.mark.parametrize("where", [None, "kept=yes"])
+def test_columns_come_with_their_rows(tmp_path: Path, where: str | None) -> None:
+    path = parquet(
+        tmp_path / "x.parquet", pa.array(ROWS, type=F32), year=[1990, None, 2024],
+        kept=["no", "yes", "yes"], tags=[["a"], None, ["b", "a"]],
+    )  # fmt: skip
+    source = open_source(path, columns=["tags", "year", "tags"], where=where)
+    assert source.read()[1].shape == (3 if where is None else 2, 2)
+    index = nf.Index("euclidean", 2)
+    ids = index.add_items(source.rows_to_add())
+    assert list(index.columns) == ["tags", "year"]
+    read = index.get_columns(ids)
+    assert read["year"].tolist()[-2:] == [None, 2024]
+    assert read["tags"].tolist()[-2:] == [None, ("a", "b")]
+    plain = open_source(path)
+    assert len(next(plain.rows_to_add())) == 2
+    assert list(next(open_source(path, columns="all").rows_to_add())[2]) == ["year", "kept", "tags"]
+    for columns, said in (("some", "expected a list of names, or 'all'"), (["y"], "no column 'y'")):
+        with pytest.raises(InvalidInput, match=said):
+            open_source(path, columns=columns)  # type: ignore[arg-type]
 
 
 def test_arrays_of_an_archive_are_named(tmp_path: Path) -> None:
@@ -308,7 +340,8 @@ def test_arrays_of_an_archive_are_named(tmp_path: Path) -> None:
 
 def test_columns_mean_nothing_in_an_array(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.array(ROWS))
-    for options in ({"key": "name"}, {"where": "a=b"}, {"vectors": "v"}):
+    for options in ({"key": "name"}, {"where": "a=b"}, {"vectors": "v"}, {"columns": ["v"]},
+                    {"columns": "all"}):  # fmt: skip
         with pytest.raises(InvalidInput, match=r"x\.npy has no columns"):
             open_source(tmp_path / "x.npy", **options)
 

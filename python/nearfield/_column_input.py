@@ -38,8 +38,8 @@ def read_values(given: Any, where: str) -> Values:
 
     Parameters
     ----------
-    given : iterable
-        A value a row, or None.
+    given : iterable, or Values
+        A value a row, or None; what a file was read to already stays what it is.
     where : str
         What errors call it.
 
@@ -77,6 +77,8 @@ def values_or_objects(given: Any, where: str) -> Unread:
     InvalidInput, TypeError
         As for `read_values`, but for what `of_objects` refuses.
     """
+    if isinstance(given, Values):
+        return given
     if is_arrow(given) and not isinstance(given, np.ndarray):
         if importlib.util.find_spec("pyarrow") is not None:
             from nearfield import _arrow_columns

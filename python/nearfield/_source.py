@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -13,13 +13,14 @@ from nearfield._arrays import as_vectors
 from nearfield.errors import NotFinite
 from nearfield.typing import Ids, Vectors
 
-__all__ = ["CHUNK_ROWS", "Chunk", "KeyKind", "Keys", "Source", "checked_rows"]
+__all__ = ["CHUNK_ROWS", "Chunk", "DescribedChunk", "KeyKind", "Keys", "Source", "checked_rows"]
 
 CHUNK_ROWS = 8192
 
 KeyKind: TypeAlias = Literal["none", "id", "text"]
 Keys: TypeAlias = Ids | list[str] | None
 Chunk: TypeAlias = tuple[Keys, Vectors]
+DescribedChunk: TypeAlias = tuple[Keys, Vectors, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,9 @@ class Source:
         vectors are float32 of shape (n, dimensions), n > 0, finite.
     counter : callable
         Counts the rows that `chunks` will give, without reading the vectors.
+    described : callable or None, default None
+        Where columns were asked for: gives a new iterator of (keys, vectors, columns), which
+        `nearfield.Index.add_items` takes.
     """
 
     name: str
@@ -49,6 +53,7 @@ class Source:
     key_kind: KeyKind
     chunks: Callable[[], Iterator[Chunk]]
     counter: Callable[[], int]
+    described: Callable[[], Iterator[DescribedChunk]] | None = None
 
     def count(self) -> int:
         """Count the rows; reads the column of the filter where the format does not tell.
@@ -59,6 +64,16 @@ class Source:
             How many vectors `chunks` will give.
         """
         return self.counter() if self.rows is None else self.rows
+
+    def rows_to_add(self) -> Iterator[Chunk] | Iterator[DescribedChunk]:
+        """Give all that was asked for: with columns, where some were.
+
+        Returns
+        -------
+        iterator of tuple
+            As `nearfield.Index.add_items` takes it.
+        """
+        return self.chunks() if self.described is None else self.described()
 
     def read(self) -> Chunk:
         """Read everything at once.

@@ -1,8 +1,8 @@
-"""Vectors in Parquet files, streamed; the only module that imports pyarrow's Parquet reader."""
+"""Vectors and columns in Parquet files, streamed; nothing else imports pyarrow's Parquet reader."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearfield._arrays import as_ids
-from nearfield._source import CHUNK_ROWS, Chunk, KeyKind, Keys, Source, checked_rows
+from nearfield._source import (
+    CHUNK_ROWS,
+    Chunk,
+    DescribedChunk,
+    KeyKind,
+    Keys,
+    Source,
+    checked_rows,
+)
 from nearfield.errors import InvalidInput
-from nearfield.typing import Ids, Vectors
+from nearfield.typing import ColumnValues, Ids, Vectors
 
 __all__ = ["ParquetWriter", "open_parquet", "read_key_column"]
 
@@ -41,7 +49,14 @@ def _reading(name: str) -> Iterator[None]:
         raise InvalidInput(message) from error
 
 
-def open_parquet(path: Path, *, vectors: str | None, key: str | None, where: str | None) -> Source:
+def open_parquet(
+    path: Path,
+    *,
+    vectors: str | None,
+    key: str | None,
+    where: str | None,
+    columns: Sequence[str] | None = None,
+) -> Source:
     """Open a Parquet file; see `nearfield.sources.open_source`.
 
     Parameters
@@ -50,6 +65,8 @@ def open_parquet(path: Path, *, vectors: str | None, key: str | None, where: str
         The file.
     vectors, key, where : str or None
         Columns and filter.
+    columns : sequence of str, "all" or None
+        Further columns.
 
     Returns
     -------
@@ -67,20 +84,27 @@ def open_parquet(path: Path, *, vectors: str | None, key: str | None, where: str
     column = _vector_column(schema, vectors, name)
     key_kind = _key_kind(schema, key, name)
     rows_filter = None if where is None else _Filter(schema, where, name)
-    columns = [column] if key is None else [column, key]
+    described = [] if columns is None else _described(schema, columns, (column, key), name)
+    needed = [column] if key is None else [column, key]
     dimensions = _dimensions(file, schema.field(column).type, column, name)
 
-    def chunks() -> Iterator[Chunk]:
-        for batch, numbers in _batches(file, columns, rows_filter, name):
+    def read(more: list[str]) -> Iterator[DescribedChunk]:
+        for batch, numbers in _batches(file, needed + more, rows_filter, name):
             keys = None if key is None else _keys(batch.column(key), key_kind, numbers, name)
-            yield keys, _vectors(batch.column(column), dimensions, numbers, name)
+            rows = _vectors(batch.column(column), dimensions, numbers, name)
+            yield keys, rows, {each: _values(batch.column(each), each, name) for each in more}
+
+    def chunks() -> Iterator[Chunk]:
+        for keys, rows, _ in read([]):
+            yield keys, rows
 
     def count() -> int:
         wanted = [column] if rows_filter is None else []
         return sum(len(numbers) for _, numbers in _batches(file, wanted, rows_filter, name))
 
     rows = file.metadata.num_rows if where is None else None
-    return Source(name, rows, dimensions, key_kind, chunks, count)
+    with_columns = None if columns is None else lambda: read(described)
+    return Source(name, rows, dimensions, key_kind, chunks, count, with_columns)
 
 
 def read_key_column(path: Path, *, key: str, where: str | None) -> list[str] | Ids:
@@ -147,16 +171,24 @@ def _is_list(kind: Any) -> bool:
     return bool(types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind))
 
 
-def _vector_column(schema: Any, asked: str | None, name: str) -> str:
+def _is_number(kind: Any) -> bool:
     from pyarrow import types
 
+    return bool(types.is_integer(kind) or types.is_floating(kind))
+
+
+def _vector_column(schema: Any, asked: str | None, name: str) -> str:
     lists = [field.name for field in schema if _is_list(field.type)]
     if asked is None:
-        if len(lists) != 1:
-            held = f"the list columns {', '.join(lists)}" if lists else "no column of lists"
+        # Others may be tags.
+        numbers = [each for each in lists if _is_number(schema.field(each).type.value_type)]
+        if len(numbers) != 1:
+            held = (
+                f"the columns of lists {', '.join(numbers)}" if numbers else "no lists of numbers"
+            )
             message = f"{name} holds {held}; name the column that holds the vectors (`vectors`)"
             raise InvalidInput(message)
-        asked = str(lists[0])
+        asked = str(numbers[0])
     if asked not in lists:
         if asked in schema.names:
             held = (
@@ -168,7 +200,7 @@ def _vector_column(schema: Any, asked: str | None, name: str) -> str:
         message = f"{held}; {known}"
         raise InvalidInput(message)
     inner = schema.field(asked).type.value_type
-    if not (types.is_integer(inner) or types.is_floating(inner)):
+    if not _is_number(inner):
         message = f"{name}: column {asked!r} holds lists of {inner}; expected numbers"
         raise InvalidInput(message)
     return asked
@@ -180,6 +212,40 @@ def _column_type(schema: Any, column: str, name: str) -> Any:
         raise InvalidInput(message)
     kind = schema.field(column).type
     return kind.value_type if hasattr(kind, "index_type") else kind
+
+
+def _described(
+    schema: Any, asked: Sequence[str], taken: tuple[str, str | None], name: str
+) -> list[str]:
+    """Give the names of the columns that are asked for, each of which an index can hold."""
+    from nearfield._arrow_columns import column_type
+
+    is_all = isinstance(asked, str)
+    if is_all and asked != "all":
+        message = f"columns is {asked!r}; expected a list of names, or 'all' (`columns`)"
+        raise InvalidInput(message)
+    names = [each for each in schema.names if each not in taken] if is_all else list(asked)
+    for each in names:
+        kind = _column_type(schema, each, name)
+        if column_type(kind) is None:
+            message = (
+                f"{name}: column {each!r} holds {kind}, which no column of an index can; expected "
+                "bool, integers, floats, timestamps or dates, text, or lists of text (`columns`)"
+            )
+            raise InvalidInput(message)
+        if each == "id":
+            message = (
+                f"{name}: column 'id' has the name that an index keeps for the ids of its vectors; "
+                "rename it, or name the columns that are wanted (`columns`)"
+            )
+            raise InvalidInput(message)
+    return list(dict.fromkeys(names))
+
+
+def _values(column: Any, each: str, name: str) -> Any:
+    from nearfield._arrow_columns import values_of_arrow
+
+    return values_of_arrow(column, f"{name}: column {each!r}")
 
 
 def _key_kind(schema: Any, key: str | None, name: str) -> KeyKind:
@@ -274,7 +340,7 @@ def _vectors(column: Any, dimensions: int, numbers: NDArray[np.int64], name: str
 
 
 class ParquetWriter:
-    """Writes ids or keys beside their vectors, chunk by chunk.
+    """Writes ids or keys beside their vectors, and columns, chunk by chunk.
 
     Parameters
     ----------
@@ -284,23 +350,47 @@ class ParquetWriter:
         Names the first column ``id`` or ``key``.
     dimensions : int
         Numbers in a vector; column ``vector`` is a fixed-size list of float32.
+    columns : mapping of str to str, optional
+        Types of further columns by name, as `nearfield.columns.ColumnInfo` has them: timestamps
+        are written as microseconds in UTC, categories as text, tags as lists of text.
 
     Raises
     ------
     InvalidInput
-        pyarrow is not installed.
+        pyarrow is not installed, or a column has the name of one of the first two.
     """
 
-    def __init__(self, path: Path, key_kind: KeyKind, dimensions: int) -> None:
+    def __init__(
+        self,
+        path: Path,
+        key_kind: KeyKind,
+        dimensions: int,
+        columns: Mapping[str, str] | None = None,
+    ) -> None:
         self._arrow, parquet = _pyarrow()
         name, kind = ("key", self._arrow.string())
         if key_kind == "id":
             name, kind = "id", self._arrow.uint64()
         lists = self._arrow.list_(self._arrow.float32(), dimensions)
-        self._schema = self._arrow.schema([(name, kind), ("vector", lists)])
+        self._types = dict(columns or {})
+        for each, of in (name, f"{name}s"), ("vector", "vectors"):
+            if each in self._types:
+                message = (
+                    f"the index has a column {each!r}, as that of the {of} is called in the file; "
+                    "name the columns that are wanted (`columns`)"
+                )
+                raise InvalidInput(message)
+        fields = [(name, kind), ("vector", lists)]
+        if self._types:
+            from nearfield._arrow_columns import arrow_type
+
+            fields += [(each, arrow_type(of)) for each, of in self._types.items()]
+        self._schema = self._arrow.schema(fields)
         self._writer = parquet.ParquetWriter(path, self._schema)
 
-    def write(self, keys: Any, vectors: Vectors) -> None:
+    def write(
+        self, keys: Any, vectors: Vectors, columns: Mapping[str, ColumnValues] | None = None
+    ) -> None:
         """Append rows.
 
         Parameters
@@ -309,12 +399,20 @@ class ParquetWriter:
             The first column.
         vectors : ndarray of float32, shape (n, dimensions)
             The second.
+        columns : mapping of str to masked array, optional
+            The others, as `nearfield.Index.get_columns` gives them.
         """
-        kind, lists = self._schema.types
+        kind, lists = self._schema.types[:2]
         flat = self._arrow.array(np.ascontiguousarray(vectors).ravel())
         column = self._arrow.FixedSizeListArray.from_arrays(flat, lists.list_size)
         names = self._arrow.array(keys, type=kind)
-        self._writer.write_table(self._arrow.table([names, column], schema=self._schema))
+        arrays = [names, column]
+        if self._types:
+            from nearfield._arrow_columns import arrow_of
+
+            given = columns or {}
+            arrays += [arrow_of(given[each], of) for each, of in self._types.items()]
+        self._writer.write_table(self._arrow.table(arrays, schema=self._schema))
 
     def close(self) -> None:
         """Finish the file."""

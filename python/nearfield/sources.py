@@ -20,9 +20,9 @@ suffix                  layout, little endian
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +52,7 @@ def open_source(
     key: str | None = None,
     where: str | None = None,
     ids: str | Path | None = None,
+    columns: Sequence[str] | Literal["all"] | None = None,
 ) -> Source:
     """Open a file of vectors.
 
@@ -60,14 +61,18 @@ def open_source(
     spec : str or Path
         The file; ``file.npz:name`` names an array of an archive.
     vectors : str, optional
-        The Parquet column that holds them, default the only column of lists; or the array of an
-        ``.npz`` file.
+        The Parquet column that holds them, default the only column of lists of numbers; or the
+        array of an ``.npz`` file.
     key : str, optional
         The Parquet column that holds keys: text, or integers as ids.
     where : str, optional
         ``column=value``: only rows of a Parquet file whose column equals it.
     ids : str or Path, optional
         For the other formats: a file of one id (or key) for each row, see `read_ids`.
+    columns : sequence of str, or "all", optional
+        Other columns of a Parquet file, which become columns of the index: bools, integers, floats,
+        timestamps and dates, text and dictionaries of it (categories), lists of text (tags); nulls
+        are no values. ``"all"``: all but those of the vectors and the keys.
 
     Returns
     -------
@@ -89,8 +94,8 @@ def open_source(
         if ids is not None:
             message = f"{path.name} has columns; name the one of the ids (`key`) instead of a file"
             raise InvalidInput(message)
-        return open_parquet(path, vectors=vectors, key=key, where=where)
-    _refuse_columns(path, key, where)
+        return open_parquet(path, vectors=vectors, key=key, where=where, columns=columns)
+    _refuse_columns(path, key, where, columns)
     if vectors is not None and suffix != ".npz":
         message = f"{path.name} has no columns, so {vectors!r} names nothing in it"
         raise InvalidInput(message)
@@ -243,8 +248,11 @@ def lines_of(data: bytes, name: str) -> list[str]:
     return [line for line in text.replace("\r", "\n").split("\n") if line]
 
 
-def _refuse_columns(path: Path, key: str | None, where: str | None) -> None:
-    for what, given in (("a key column", key), ("a row filter", where)):
+def _refuse_columns(
+    path: Path, key: str | None, where: str | None, columns: Sequence[str] | None = None
+) -> None:
+    named = None if columns is None else columns if isinstance(columns, str) else list(columns)
+    for what, given in (("a key column", key), ("a row filter", where), ("columns", named)):
         if given is not None:
             message = f"{path.name} has no columns, so {what} ({given!r}) means nothing for it"
             raise InvalidInput(message)

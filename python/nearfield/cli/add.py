@@ -29,6 +29,7 @@ def command(
     key: Key = None,
     ids: Ids = None,
     rows: options.Rows = None,
+    columns: options.Columns = None,
     on_conflict: Annotated[
         str,
         typer.Option(
@@ -44,13 +45,15 @@ def command(
 ) -> None:
     """Add vectors from a file to an index file.
 
-    Vectors, ids and keys as for build; without ids the index chooses new ones. An id or key that is
-    in the index already, or stands twice in the file, is refused, unless --on-conflict says
-    otherwise. The index file is replaced as a whole when everything is added: an error or Ctrl-C
-    leaves it as it was, and whoever has it open is not disturbed. Commands that change one file
-    wait for each other.
+    Vectors, ids, keys and columns as for build; without ids the index chooses new ones. An id or
+    key that is in the index already, or stands twice in the file, is refused, unless --on-conflict
+    says otherwise. The index file is replaced as a whole when everything is added: an error or
+    Ctrl-C leaves it as it was, and whoever has it open is not disturbed. Commands that change one
+    file wait for each other.
     """
-    found = open_source(source, vectors=column, key=key, where=rows, ids=ids)
+    found = open_source(
+        source, vectors=column, key=key, where=rows, ids=ids, columns=options.names_in(columns)
+    )
     rule = cast(OnConflict, on_conflict)
     add_source(
         index, found, rule, needs_ids=False, named_by=(key, ids), threads=threads, json=json,

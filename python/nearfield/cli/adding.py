@@ -77,7 +77,10 @@ def add_source(
         ):
             given = len(
                 change.index.add_items(
-                    source.chunks(), num_threads=threads, on_conflict=on_conflict, progress=counted
+                    source.rows_to_add(),
+                    num_threads=threads,
+                    on_conflict=on_conflict,
+                    progress=counted,
                 )
             )
         added = change.index.num_elements - before

@@ -14,7 +14,7 @@ from nearfield._files import format_of
 from nearfield.cli import options, output, settings
 from nearfield.cli.opening import check_index_name, save_index
 from nearfield.errors import InvalidInput
-from nearfield.sources import Chunk, Source, open_source
+from nearfield.sources import Source, open_source
 
 
 def command(
@@ -33,6 +33,7 @@ def command(
         str | None, typer.Option(help="For other formats: .npy, .ivecs or .ibin of ids or keys.")
     ] = None,
     rows: options.Rows = None,
+    columns: options.Columns = None,
     space: options.Space = "Cosine",
     m: Annotated[
         int, typer.Option("--M", "--m", min=2, max=4096, help="Links per vector; 2M on level 0.")
@@ -50,9 +51,13 @@ def command(
     """Build an index from vectors in a file.
 
     Streams the file. The bytes of the index do not depend on how it is cut into row groups, on
-    threads or on the machine. With text keys the result is a StringIndex.
+    threads or on the machine. With text keys the result is a StringIndex. Columns of the file that
+    are named become attributes of the vectors: bools, numbers, moments, text (a category) and lists
+    of text (tags), for query --where.
     """
-    found = open_source(source, vectors=column, key=key, where=rows, ids=ids)
+    found = open_source(
+        source, vectors=column, key=key, where=rows, ids=ids, columns=options.names_in(columns)
+    )
     kind = nf.StringIndex if found.key_kind == "text" else nf.Index
     described = {
         "kind": kind.__name__,
@@ -114,9 +119,9 @@ def command(
         )
 
 
-def _some(source: Source, where: str | None) -> Iterator[Chunk]:
+def _some(source: Source, where: str | None) -> Iterator[Any]:
     """Give the chunks of a source, of which there must be one."""
-    chunks = source.chunks()
+    chunks = source.rows_to_add()
     first = next(chunks, None)
     if first is None:
         what = "no rows" if where is None else f"no row with {where}"

@@ -8,6 +8,8 @@ from typing import Any
 import nearfield as nf
 from nearfield.cli import options, output
 from nearfield.cli.opening import format_of_file, open_index
+from nearfield.columns import ColumnInfo
+from nearfield.filters import Expression, to_text
 
 
 def command(index: options.IndexFile, json: options.Json = False) -> None:
@@ -20,10 +22,16 @@ def command(index: options.IndexFile, json: options.Json = False) -> None:
         output.data_json(described)
         return
     levels = described.pop("levels")
+    columns, filters = described.pop("columns"), described.pop("filters")
     rows = [(name, _text(value)) for name, value in described.items()]
     for number, level in enumerate(levels):
         text = f"{level['rows']:,} rows, {level['mean_degree']} links each"
         rows.append((f"level {number}", text))
+    for column in columns:
+        words = f", {column['words']:,} words" if column["words"] is not None else ""
+        text = f"{column['type']}{words}, {column['bytes_per_row']} bytes a row"
+        rows.append((f"column {column['name']}", text))
+    rows += [(f"filter {name}", text) for name, text in filters.items()]
     output.table(("what", "value"), rows, str(index))
 
 
@@ -64,8 +72,27 @@ def _describe(path: Path) -> dict[str, Any]:
         "link_bytes": stats.link_bytes,
         "other_bytes": stats.other_bytes,
         "simd_level": stats.simd_level,
+        "columns": [_column(info, stats.slots) for info in index.columns.values()],
+        "filters": {name: _filter(known) for name, known in index.filters.items()},
         "levels": [{"rows": rows, "mean_degree": round(mean, 2)} for rows, mean in stats.levels],
     }
+
+
+def _column(info: ColumnInfo, slots: int) -> dict[str, Any]:
+    return {
+        "name": info.name,
+        "type": info.type,
+        "words": info.num_words if info.type in ("category", "tags") else None,
+        "bytes": info.num_bytes,
+        "bytes_per_row": round(info.num_bytes / slots, 2) if slots else 0.0,
+    }
+
+
+def _filter(known: Any) -> str:
+    """Give an expression as it is written, of a set how large it is."""
+    if isinstance(known, Expression):
+        return to_text(known)
+    return f"{len(known):,} {'keys' if isinstance(known, frozenset) else 'ids'}"
 
 
 def _text(value: Any) -> str:

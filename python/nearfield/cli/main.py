@@ -53,7 +53,7 @@ EXIT_CODES = (
     "another kind, 5 recall below --min-recall or --recall, 130 interrupted."
 )
 INTERRUPTED = 130
-_OPTIONS = {"(`key`)": "(--key)", "(`vectors`)": "(--column)"}
+_OPTIONS = {"(`key`)": "(--key)", "(`vectors`)": "(--column)", "(`columns`)": "(--columns)"}
 
 app = typer.Typer(
     help="Vector search for recommendation: build, query, change and check index files.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, TypeAlias, cast
+from typing import Annotated, Literal, TypeAlias, cast
 
 import typer
 
@@ -90,6 +90,38 @@ def codes_name(text: str) -> CodesName:
     return cast(CodesName, text.lower())
 
 
+def names_in(text: str | None) -> list[str] | Literal["all"] | None:
+    """Read names of columns.
+
+    Parameters
+    ----------
+    text : str or None
+        With commas between them, or ``all``.
+
+    Returns
+    -------
+    list of str, "all" or None
+        None where nothing was given.
+
+    Raises
+    ------
+    typer.BadParameter
+        An empty name.
+
+    Examples
+    --------
+    >>> names_in("market, year"), names_in("all"), names_in(None)
+    (['market', 'year'], 'all', None)
+    """
+    if text is None or text == "all":
+        return None if text is None else "all"
+    names = [name.strip() for name in text.split(",")]
+    if "" in names:
+        message = f"{text!r} has an empty name of a column; expected names with commas between them"
+        raise typer.BadParameter(message)
+    return names
+
+
 IndexFile: TypeAlias = Annotated[Path, typer.Argument(help="An index file.", show_default=False)]
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 Quiet: TypeAlias = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no notes.")]
@@ -98,12 +130,21 @@ Column: TypeAlias = Annotated[
     typer.Option(
         "--column",
         "--vectors",
-        help="Parquet column that holds the vectors; may be left out when only one holds lists.",
+        help="Parquet column that holds the vectors; may be left out when only one holds lists of "
+        "numbers.",
     ),
 ]
 Rows: TypeAlias = Annotated[
     str | None,
     typer.Option("--rows", help="COLUMN=VALUE: only those rows of a Parquet file."),
+]
+Columns: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--columns",
+        metavar="NAMES|all",
+        help="Parquet columns to keep as attributes, with commas between them; all: every other.",
+    ),
 ]
 Threads: TypeAlias = Annotated[int, typer.Option("--threads", min=-1, help="-1 = all cores.")]
 Neighbours: TypeAlias = Annotated[int, typer.Option("-k", min=1, help="Neighbours of each query.")]

@@ -14,18 +14,21 @@ def command(
     key: Key = None,
     ids: Ids = None,
     rows: options.Rows = None,
+    columns: options.Columns = None,
     threads: options.Threads = -1,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Add vectors from a file to an index file, or replace those whose ids or keys are there.
 
-    Vectors as for build, with ids or keys from --key or --ids; of equal ones the last row wins. The
-    index file is replaced as a whole when everything is done: an error or Ctrl-C leaves it as it
-    was, and whoever has it open is not disturbed. Commands that change one file wait for each
-    other.
+    Vectors and columns as for build, with ids or keys from --key or --ids; of equal ones the last
+    row wins. What is replaced keeps its values in columns that are not named. The index file is
+    replaced as a whole when everything is done: an error or Ctrl-C leaves it as it was, and whoever
+    has it open is not disturbed. Commands that change one file wait for each other.
     """
-    found = open_source(source, vectors=column, key=key, where=rows, ids=ids)
+    found = open_source(
+        source, vectors=column, key=key, where=rows, ids=ids, columns=options.names_in(columns)
+    )
     add_source(
         index, found, "update", needs_ids=True, named_by=(key, ids), threads=threads, json=json,
         quiet=quiet,
