@@ -9,14 +9,12 @@ from typing import Annotated, Any
 import typer
 
 from nearfield.cli import options
-from nearfield.cli.changing import Change, changing, report
-from nearfield.errors import InvalidInput
-from nearfield.neighbors import NO_ID
+from nearfield.cli.changing import changing, report
+from nearfield.cli.naming import names_of
 from nearfield.sources import lines_of, read_keys
 from nearfield.typing import IfMissing
 
 _RULES = ("raise", "ignore")
-_MOST_SHOWN = 40
 
 
 def _rule(text: str) -> str:
@@ -77,34 +75,9 @@ def command(
         given, name = read_keys(ids_from, key=key, where=rows), Path(ids_from).name
     rule: IfMissing = "ignore" if if_missing == "ignore" else "raise"
     with changing(index, quiet=quiet) as change:
-        named = _named(given if isinstance(given, list) else given.tolist(), change, name)
+        listed = given if isinstance(given, list) else given.tolist()
+        named = names_of(listed, change.has_keys, change.path.name, name)
         removed = change.index.remove(named, if_missing=rule)
         change.is_needed = removed > 0
     missing = len(set(named)) - removed
     report(change, {"removed": removed, "missing": missing}, json=json, quiet=quiet)
-
-
-def _named(given: list[Any], change: Change, name: str) -> list[Any]:
-    """Turn text into ids where the index has those, and refuse ids where it has keys."""
-    if change.has_keys:
-        if not all(isinstance(each, str) for each in given):
-            message = f"{name} holds integers, but {change.path.name} has text keys"
-            raise InvalidInput(message)
-        return given
-    return [_as_id(str(each), change.path.name, name) for each in given]
-
-
-def _as_id(text: str, file: str, name: str) -> int:
-    if not (text.isascii() and text.isdigit()):
-        message = f"{name} names {text!r}, but {file} has integer ids"
-        raise InvalidInput(message)
-    digits = text.lstrip("0") or "0"
-    if (
-        len(digits) > len(str(NO_ID)) or int(digits) >= NO_ID
-    ):  # Python refuses to read very long ones
-        shown = (
-            text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}... ({len(text)} digits)"
-        )
-        message = f"{name} names {shown}, which is out of range; ids are integers from 0 to 2^64-2"
-        raise InvalidInput(message)
-    return int(digits)
