@@ -11,6 +11,7 @@ environment that holds the library, once each::
     python tests/files/make_golden.py nf1_codes      # the same with codes, and later storages
     python tests/files/make_golden.py nf1_removed    # after removals, in the middle of a repair
     python tests/files/make_golden.py nf1_keys       # keys after removals, in their second layout
+    python tests/files/make_golden.py nf1_columns    # columns of every type, and filters by name
 """
 
 from __future__ import annotations
@@ -278,6 +279,75 @@ def make_nf1_keys() -> None:
     strings_file(f"{name}_compacted_strings", removed=True, compacted=True)
 
 
+def described_file(name: str) -> None:
+    """An index with columns of every type: with nulls, dropped and changed ones, two chunks."""
+    import nearfield as nf
+
+    rows = 4100
+    index = nf.Index(
+        nf.Space.Euclidean, DIMENSIONS, M=2, ef_construction=4, random_seed=7,
+        storage_data_type=nf.StorageDataType.Float8,
+    )  # fmt: skip
+    ids = [7 * i + 5 for i in range(rows)]
+    numbers = np.arange(rows)
+    absent = numbers % 5 == 3
+    columns = {
+        "dropped": numbers,
+        "flag": np.ma.MaskedArray(numbers % 3 == 0, mask=absent),
+        "tiny": np.ma.MaskedArray((numbers % 256 - 128).astype(np.int8), mask=absent),
+        "short": np.ma.MaskedArray((numbers * 7 - 9000).astype(np.int16), mask=absent),
+        "number": np.ma.MaskedArray((numbers * 10**5).astype(np.int32), mask=absent),
+        "large": np.ma.MaskedArray(numbers * -(10**14), mask=absent),
+        "rating": np.ma.MaskedArray((numbers / 3).astype(np.float32), mask=absent),
+        "score": np.ma.MaskedArray(numbers / 3, mask=absent),
+        "seen": np.ma.MaskedArray((numbers * 10**12).astype("M8[us]"), mask=absent),
+        "market": [None if gone else f"m{i % 300} {chr(0x3B1 + i % 24)}" for i, gone in
+                   enumerate(absent.tolist())],
+        "genres": [None if gone else [f"g{i % 7}", f"g{i % 11}"][: i % 3] for i, gone in
+                   enumerate(absent.tolist())],
+    }  # fmt: skip
+    index.add_items(vectors_for(name, rows), ids, columns=columns)
+    index.drop_column("dropped")
+    index.set_columns(ids[:3], {"market": ["new", None, "later"], "late": ["a", None, "b"]})
+    index.upsert(vectors_for(f"{name} again", 2), ids[:2], columns={"tiny": [5, None]})
+    index.remove(ids[10:20])
+    deleted = ids[3:12:4]
+    deleted = [row for row in deleted if row in index]
+    for row in deleted:
+        index.mark_deleted(row)
+    index.filters["clean"] = "not flag and short > 0"
+    index.filters["heard"] = nf.IdSet(ids[:20])
+    kept = [row for row in [*ids[:40], *ids[-20:]] if row not in ids[10:20]]
+    read = index.get_columns(kept)
+    conditions = [
+        "flag", "not flag", "tiny between -5 and 5", "short < 0", "number in [0, 500000]",
+        "large <= -1e15", "rating = 1", "score >= 1000.5", "seen < '1970-02-01'",
+        "market = 'new' or market is null", "genres has 'g3'", "genres has all ['g1', 'g2']",
+        "late is not null", "$clean and not id in $heard", "id > 20000 and flag",
+    ]  # fmt: skip
+    found = answers(lambda q: tuple(index.query(q, k=K, query_ef=rows)), name, "Float8")
+    record = record_of("nearfield 0.1.0", "Euclidean", "Float8", M=2, ids=list(index.ids) + deleted,
+                       deleted=deleted, vectors=[])  # fmt: skip
+    record |= {
+        "types": {each: info.type for each, info in index.columns.items()},
+        "kept": kept,
+        "values": {each: _plain(values) for each, values in read.items()},
+        "counts": {each: index.compile(each).count for each in conditions},
+    }
+    write(name, ".nf", index.save, record | found)
+
+
+def _plain(values: Any) -> list[Any]:
+    """Values as JSON has them: moments as microseconds, floats by all of their digits."""
+    if values.dtype.kind == "M":
+        values = np.ma.MaskedArray(values.data.view(np.int64), mask=values.mask)
+    return [list(one) if isinstance(one, tuple) else one for one in values.tolist()]
+
+
+def make_nf1_columns() -> None:
+    described_file(f"nf1_euclidean_{DIMENSIONS}d_float8_M2_4100rows_columns")
+
+
 if __name__ == "__main__":
     DATA.mkdir(exist_ok=True)
     {
@@ -288,4 +358,5 @@ if __name__ == "__main__":
         "nf1_codes": make_nf1_codes,
         "nf1_removed": make_nf1_removed,
         "nf1_keys": make_nf1_keys,
+        "nf1_columns": make_nf1_columns,
     }[sys.argv[1]]()

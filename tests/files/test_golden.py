@@ -149,6 +149,38 @@ def test_rows_can_be_added_to_a_file_of_another_library(path: Path) -> None:
     assert len(index) == len(record["ids"]) - len(record["deleted"]) + 50
 
 
+@pytest.mark.parametrize("path", [path for path in FILES if path.stem.endswith("columns")])
+def test_columns_and_filters(path: Path) -> None:
+    record = record_of(path)
+    for index in (nf.load(path), nf.load(path.read_bytes()), nf.load(path, mmap=True)):
+        assert {name: info.type for name, info in index.columns.items()} == record["types"]
+        for name, values in index.get_columns(record["kept"]).items():
+            if values.dtype.kind == "M":
+                values = np.ma.MaskedArray(values.data.view(np.int64), mask=values.mask)
+            read = [list(one) if isinstance(one, tuple) else one for one in values.tolist()]
+            assert read == record["values"][name], name
+        assert len(record["counts"]) == 15
+        for where, count in record["counts"].items():
+            assert index.compile(where).count == count, where
+        # It lives on.
+        index.set_columns(record["kept"][:2], {"market": ["today", None], "tiny": [1, 2]})
+        index.compact()
+        assert index.compile("market = 'today' and tiny = 1").count == 1
+
+
+def test_every_type_of_column_has_its_file() -> None:
+    kinds = {
+        kind
+        for path in FILES
+        if path.stem.endswith("columns")
+        for kind in record_of(path)["types"].values()
+    }
+    assert kinds == {
+        "bool", "int8", "int16", "int32", "int64", "float32", "float64", "timestamp", "category",
+        "tags",
+    }  # fmt: skip
+
+
 STRINGS = [path for path in FILES if path.stem.endswith("strings")]
 
 
