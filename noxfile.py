@@ -222,5 +222,5 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def proof(session: nox.Session) -> None:
-    """Run the long counts, some ten minutes: hostile files, kills during save, random calls."""
+    """Run the long counts, half an hour: hostile files, kills, random calls, filtered queries."""
     session.run("python", "tests/proof.py")
