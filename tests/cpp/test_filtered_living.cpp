@@ -96,7 +96,7 @@ void whatever_passes_was_there() {
 
 // One set for all holds on to the state of its instant, which compactions replace again and again.
 void compactions_replace_what_a_batch_reads() {
-  World world({Space::Euclidean, Storage::Float32, kDimensions, 4, 16, 1, Codes::Int8}, 3, 60);
+  World world({Space::Euclidean, Storage::Float32, kDimensions, 8, 40, 1, Codes::Int8}, 3, 60);
   std::atomic<bool> living{true};
   std::thread compacting([&] {
     guard([&] {

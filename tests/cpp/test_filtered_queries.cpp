@@ -137,6 +137,37 @@ void every_plan_keeps_its_promises() {
         "of " + std::to_string(results) + " nearest " + std::to_string(hits) + " were found");
 }
 
+// A scan by codes finds what a scan by vectors does: it compares again what codes leave in doubt, and all where that is
+// too much, as of rows so near to each other that their codes are equal.
+void a_scan_by_codes_misses_nothing() {
+  constexpr std::size_t kRows = 1200, kQueries = 10, k = 12;
+  for (const Pair& pair : kPairs) {
+    if (pair.codes == Codes::None) continue;
+    for (const bool alike : {false, true}) {
+      std::vector<float> vectors = unit_rows(kRows, kDimensions, 3);
+      for (std::size_t row = 0; alike && row + 20 < kRows; ++row) {
+        for (std::size_t d = 0; d < kDimensions; ++d) {
+          vectors[row * kDimensions + d] = vectors[d] + 1e-4f * uniform(9, row * kDimensions + d);
+        }
+      }
+      MortalIndex index(config_of(pair));
+      index.put(ids_between(0, kRows), vectors);
+      const std::vector<float> queries(vectors.begin(), vectors.begin() + kQueries * kDimensions);
+      const Truth truth(index, kDimensions, queries, kRows);
+      for (const std::size_t denied : {10, 1100}) {
+        for (const bool shares : {false, true}) {
+          const std::vector<Id> ids = ids_between(5, 5 + denied);
+          const Sets sets =
+              shares ? one_set(ids) : set_each(std::vector<std::optional<std::vector<Id>>>(kQueries, ids));
+          const Under under{sets, {}, Plan::Scan};
+          const Filtered found = ask(index, queries, {k, 30, 1, {}}, under);
+          check_promises(truth, found, k, under, true, name_of(pair) + (alike ? ", alike" : ", scattered"));
+        }
+      }
+    }
+  }
+}
+
 // --- equal for any number of threads, alone and in a batch ---------------------------------------
 
 // The sets of one query in a call of its own, in the form in which they were given: what one set for all costs to look
@@ -254,6 +285,14 @@ void hostile_graphs_hide_nothing() {
       index.put(ids_between(0, kRows), *vectors);
       std::vector<float> queries(vectors->begin(), vectors->begin() + 4 * kDimensions);
       check_hostile(index, queries, kRows, name_of(pair) + (vectors == &equal ? ", equal rows" : ", islands"));
+      // No links at all: a walk finds where it begins, and what is missing is looked for elsewhere.
+      Graph& graph = index.state.graph;
+      for (Slot slot = 0; slot < kRows; ++slot) {
+        for (int level = 0; level <= graph.level_of(slot); ++level) {
+          std::fill_n(graph.row(slot, level), graph.places(level), kNoSlot);
+        }
+      }
+      check_hostile(index, queries, kRows, name_of(pair) + ", no links");
     }
   }
   for (std::size_t rows = 1; rows <= 5; ++rows) {
@@ -310,6 +349,7 @@ void an_empty_index_has_nothing_to_return() {
 
 const Group group{"filters",
                   {{"every plan keeps its promises", every_plan_keeps_its_promises},
+                   {"a scan by codes misses nothing", a_scan_by_codes_misses_nothing},
                    {"a batch is a loop", a_batch_is_a_loop},
                    {"levels answer alike", levels_answer_alike},
                    {"hostile graphs hide nothing", hostile_graphs_hide_nothing},
