@@ -247,7 +247,8 @@ class _Binder:
         if name in self.literals.filters and name not in self.literals.params:
             return self.registered(Registered(name, place=node.place), node, 0)
         given = self.literals.given(node, 0, name)
-        given = list(given) if isinstance(given, Set) else given
+        if isinstance(given, Set) and not hasattr(given, "__array__"):
+            given = list(given)
         try:
             if self.id_type is _KEY_TYPE:
                 keys = tuple(sorted(set(as_keys(given, label_of(name)))))
