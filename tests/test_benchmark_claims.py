@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
 import ceiling
 import claims
+import columns
 import data_sets
 import drift
 import growth
@@ -98,6 +99,7 @@ def test_a_claim_is_not_judged_at_sizes_that_it_is_not_about(
     [
         (memory, ("--rows", "2000")),
         (opening, ("--rows", "2000")),
+        (columns, ("--rows", "2000")),
         (drift, ("--rows", "5000", "16000")),
         (drift, ("--queries", "100")),
     ],
@@ -355,11 +357,38 @@ def test_drift_is_judged_by_the_worst_pair(tmp_path: Path, monkeypatch: pytest.M
     assert "the worst of 2 (Float32, codes int4, 600 rows): 0.0200, most 0.01" in text
 
 
+# --- columns -------------------------------------------------------------------------------------
+
+
+def test_columns_are_judged_by_what_is_beside_numbers_and_by_tests() -> None:
+    result = {"settings": {"rows": 3000}}
+    options = argparse.Namespace(rows=3000, repetitions=2)
+    result["measured"] = columns.measure(options)
+    text = columns.table(result)
+    for name in ("genres", "bool: `explicit`", "with", "a change, vectors: 1000"):
+        assert f"| {name}" in text
+    tests = result["measured"]["tests"]
+    assert 0 < tests["bool"]["passing"] < 1000
+    assert tests["id, a tenth of all"]["passing"] == 2700
+    result["measured"]["num_bytes"] = {"explicit": 3600, "year": 6600, "plays": 24600,
+                                       "rating": 12600, "released": 24600}  # fmt: skip
+    for test in tests.values():
+        test["evaluating"] = 0.0009
+    tests["id, a range"]["evaluating"] = 1.0  # is for reading
+    assert not failed(columns.verdicts(result))
+    tests["bool"]["evaluating"] = 0.002
+    result["measured"]["num_bytes"]["plays"] = 24_900
+    assert [text.partition(":")[0] for text in failed(columns.verdicts(result))] == [
+        "bytes a row beside a number",
+        "the slowest test (bool)",
+    ]
+
+
 # --- results -------------------------------------------------------------------------------------
 
 COMMANDS = {
     module.__name__: module
-    for module in (ceiling, drift, growth, levels, memory, opening, overhead)
+    for module in (ceiling, columns, drift, growth, levels, memory, opening, overhead)
 }
 
 
