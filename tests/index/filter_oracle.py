@@ -148,7 +148,7 @@ def answer(index: nf.Index, queries: NDArray[np.float32], ask: Ask, num_threads:
         return Answer(found.ids, found.distances, found.counts, report)
     found, (counts, *_), report = index._core.query_filtered(
         queries, ask.k, ask.ef, num_threads, None, None, ask.exclude.for_core(),
-        ask.allow.for_core(), PLANS[ask.plan], ask.counts,
+        ask.allow.for_core(), None, PLANS[ask.plan], ask.counts,
     )  # fmt: skip
     counts = np.full(len(queries), ask.k, np.uint32) if counts is None else counts
     return Answer(*found, counts, report)
