@@ -154,7 +154,7 @@ void a_scan_by_codes_misses_nothing() {
       index.put(ids_between(0, kRows), vectors);
       const std::vector<float> queries(vectors.begin(), vectors.begin() + kQueries * kDimensions);
       const Truth truth(index, kDimensions, queries, kRows);
-      for (const std::size_t denied : {10, 1100}) {
+      for (const std::size_t denied : {std::size_t{10}, std::size_t{1100}}) {
         for (const bool shares : {false, true}) {
           const std::vector<Id> ids = ids_between(5, 5 + denied);
           const Sets sets =
