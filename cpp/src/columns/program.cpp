@@ -144,7 +144,8 @@ struct BoundProgram::Step {
   IdCells ids{};
 
   void test(const ColumnChunk& chunk, Bits& out) const;
-  void test_ids(std::size_t first, std::size_t count, const Reading& reading, Bits& out) const;
+  bool passes_id(Id id) const;
+  void test_ids(std::size_t first, std::span<const std::uint64_t> asked, const Reading& reading, Bits& out) const;
 };
 
 void BoundProgram::Step::test(const ColumnChunk& chunk, Bits& out) const {
@@ -179,18 +180,24 @@ void BoundProgram::Step::test(const ColumnChunk& chunk, Bits& out) const {
   }
 }
 
-void BoundProgram::Step::test_ids(std::size_t first, std::size_t count, const Reading& reading, Bits& out) const {
+// Of the slots that are asked for alone: a free one may be taken meanwhile, and its id written.
+void BoundProgram::Step::test_ids(std::size_t first, std::span<const std::uint64_t> asked, const Reading& reading,
+                                  Bits& out) const {
   const WalkView& view = reading.view;
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto* id = reinterpret_cast<const Id*>(view.ids.row(first + i));
-    if (view.touch != nullptr && !view.touch(view.guard, id, sizeof *id)) reading.state->guard->throw_corrupt();
-    const bool passes = what.kind == Kind::Ids
-                            ? holds_id(ids, *id)
-                            : std::any_of(what.id_ranges.begin(), what.id_ranges.end(), [id](const auto& range) {
-                                return range.first <= *id && *id <= range.second;
-                              });
-    out[i / 64] |= std::uint64_t{passes} << (i % 64);
+  for (std::size_t w = 0; w < asked.size(); ++w) {
+    for (std::uint64_t left = asked[w]; left != 0; left &= left - 1) {
+      const auto place = static_cast<std::size_t>(std::countr_zero(left));
+      const auto* id = reinterpret_cast<const Id*>(view.ids.row(first + 64 * w + place));
+      if (view.touch != nullptr && !view.touch(view.guard, id, sizeof *id)) reading.state->guard->throw_corrupt();
+      out[w] |= std::uint64_t{passes_id(*id)} << place;
+    }
   }
+}
+
+bool BoundProgram::Step::passes_id(Id id) const {
+  if (what.kind == Kind::Ids) return holds_id(ids, id);
+  return std::any_of(what.id_ranges.begin(), what.id_ranges.end(),
+                     [id](const auto& range) { return range.first <= id && id <= range.second; });
 }
 
 BoundProgram::BoundProgram(std::span<const FilterStep> steps, const Columns& columns) {
@@ -258,7 +265,7 @@ void BoundProgram::keep_passing(Allowed& allowed, const Reading& reading) const 
       Bits& out = stack[top++];
       out.fill(0);
       if (kind == Kind::Ids || kind == Kind::IdRange) {
-        step.test_ids(first, count, reading, out);
+        step.test_ids(first, {bits, words}, reading, out);
         continue;
       }
       const std::size_t number = first / kChunkSlots;
