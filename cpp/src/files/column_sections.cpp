@@ -10,6 +10,7 @@
 #include "files/block_guard.h"
 #include "files/fault.h"
 #include "files/format.h"
+#include "files/utf8.h"
 
 namespace nearfield {
 namespace {
@@ -216,6 +217,7 @@ void read_column(const std::vector<std::byte>& bytes, std::uint64_t offset, cons
   column->type = static_cast<ColumnType>(head.type);
   column->name.assign(reinterpret_cast<const char*>(parts.take(head.name_bytes, "column.name")), head.name_bytes);
   parts.take_padding("column.name");
+  parts.require(is_utf8(column->name), "column.name", head.name_bytes, "bytes that are UTF-8");
   parts.require(columns.find(column->name) == nullptr, "column.name", head.name_bytes, "a name that is not there yet");
   const bool is_words = column->type == ColumnType::Category || column->type == ColumnType::Tags;
   parts.require(is_words || head.num_words == 0, "column.num_words", head.num_words, "0 for this type");
@@ -223,7 +225,9 @@ void read_column(const std::vector<std::byte>& bytes, std::uint64_t offset, cons
                 "0 for this type");
   parts.require(head.num_words <= bytes.size() && head.num_sets <= bytes.size(), "column.num_words", head.num_words,
                 "no more than there are bytes");
-  read_words(parts, head.num_words, head.word_bytes, "column.words", column->words, [](std::string_view) {});
+  read_words(parts, head.num_words, head.word_bytes, "column.words", column->words, [&](std::string_view word) {
+    parts.require(is_utf8(word), "column.words", word.size(), "bytes that are UTF-8");
+  });
   read_words(parts, head.num_sets, head.set_bytes, "column.sets", column->sets,
              [&](std::string_view set) { check_set(parts, set, head.num_words); });
   parts.require(head.num_chunks <= (count + kChunkSlots - 1) / kChunkSlots, "column.num_chunks", head.num_chunks,

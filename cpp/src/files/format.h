@@ -143,12 +143,11 @@
 //   24      8     word_bytes       of all words together
 //   32      8     set_bytes        of all sets together
 //   40      8     num_chunks       of 4096 slots each; those that are missing at the end hold no value
-//   48      -     name             padded to 8 with 0, as all that follows
-//   -       -     words            u32 length of each, then their bytes; each once
+//   48      -     name             UTF-8, padded to 8 with 0, as all that follows
+//   -       -     words            u32 length of each, then their bytes, UTF-8; each once
 //   -       -     sets             u32 length of each in bytes, then u32 numbers of words, ascending; each set once
 //   -       -     widths           u8 per chunk: 0 no slot has a value, and nothing of it follows; else bytes of a
-//   value:
-//                                  that of the type; of category and tags 1, 2 or 4
+//                                  value, as the type has; of category and tags 1, 2 or 4
 //   -       -     chunks           u64[64]: a bit per slot that has a value; then a value per slot, 0 where there is
 //                                  none: number of a word or a set; slots that are free, and behind the last, have none
 //
