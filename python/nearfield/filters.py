@@ -17,7 +17,8 @@ them.
 so there is nothing to escape.
 
 **Names** of columns are letters, digits and ``_``; others stand in backticks in text, and in
-``F["odd name"]``. ``id`` is the id of the item.
+``F["odd name"]``. ``id`` is the id of the item; of a `nearfield.StringIndex` its key, which is text
+that is compared by ``=``, ``!=`` and ``in`` alone.
 
 **Timestamps** are text, ``'2024-05-01'`` or ``'2024-05-01T12:00:00Z'``, or Python's and numpy's
 moments; without an offset they are UTC. A date is its first microsecond.
