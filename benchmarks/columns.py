@@ -154,7 +154,8 @@ def _test(index: nf.Index, where: str, params: Json, options: argparse.Namespace
 def _files(index: nf.Index) -> Json:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "columns.nf"
-        index.save(path)  # once before, so that the disk has room
+        index.save(path)
+        nf.load(path)  # both once before, so that disk and memory are ready
         return {
             "save": _seconds(lambda: index.save(path)),
             "read": _seconds(lambda: nf.load(path)),
